@@ -1,0 +1,156 @@
+/*
+ * decode.h - a frame to its layers: who sends to whom, by which ports.
+ *
+ * The decoder allocates, prints and remembers nothing.  Malformed input is
+ * an event on the packet, to be counted by the caller; what the snap length
+ * cut is another thing than what the sender got wrong, and has events of its
+ * own.  Tunnels that mirror ports use are opened: the packet is the innermost
+ * one, the path tells what it came through.
+ */
+#ifndef LYNCAUDIT_DECODE_H
+#define LYNCAUDIT_DECODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lyncaudit/addr.h"
+#include "lyncaudit/cursor.h"
+#include "lyncaudit/frame.h"
+
+/* What is known of the packet in the end. */
+enum lya_packet_kind {
+	LYA_PKT_TCP,
+	LYA_PKT_UDP,
+	LYA_PKT_ICMP_ERROR, /* `quoted` holds the flow that it answers */
+	LYA_PKT_FRAGMENT,   /* TCP or UDP, but not the first fragment: no ports */
+	LYA_PKT_CUT,        /* TCP or UDP whose ports the snap length cut */
+	LYA_PKT_OTHER_IP,   /* IP, but neither TCP nor UDP */
+	LYA_PKT_NOT_IP,
+	LYA_PKT_BAD         /* malformed below the ports: see events */
+};
+
+/*
+ * Events: malformed or remarkable input.  The names of malformed ones are the
+ * keys of the report's capture.malformed.
+ */
+enum lya_event {
+	LYA_EV_LINK_TRUNCATED,  /* cut inside the link layer */
+	LYA_EV_LINK_UNKNOWN,    /* a link type that the decoder does not know */
+	LYA_EV_VLAN_DEPTH,      /* more tags than LYA_VLANS_MAX */
+	LYA_EV_MPLS_DEPTH,
+	LYA_EV_TUNNEL_DEPTH,    /* nesting beyond LYA_TUNNELS_MAX */
+	LYA_EV_TUNNEL_HEADER,   /* a tunnel's header that cannot be */
+	LYA_EV_IPV4_HEADER,     /* version, header length or total length cannot be */
+	LYA_EV_IPV4_TRUNCATED,
+	LYA_EV_IPV4_OPTIONS,
+	LYA_EV_IPV6_HEADER,
+	LYA_EV_IPV6_TRUNCATED,
+	LYA_EV_IPV6_EXT_DEPTH,  /* more extension headers than the bound */
+	LYA_EV_IPV6_JUMBOGRAM,
+	LYA_EV_FRAGMENT_BAD,    /* offset and length beyond 65535, or an empty middle fragment */
+	LYA_EV_TCP_HEADER,      /* data offset cannot be */
+	LYA_EV_TCP_TRUNCATED,
+	LYA_EV_UDP_LENGTH,
+	LYA_EV_UDP_TRUNCATED,
+	LYA_EV_ICMP_TRUNCATED,
+	LYA_EV_CHECKSUM_IP,     /* wrong IPv4 header checksum: counted, never a reason to drop */
+	LYA_EV_MACSEC,          /* encrypted: nothing to read */
+	LYA_EV_TEREDO,          /* IPv6 in UDP 3544: counted */
+	LYA_EV_COUNT
+};
+
+/* The report's name of an event: "ipv4-header"; never NULL. */
+const char *lya_event_name(enum lya_event ev);
+/* True for events that say "cut by the snap length", not "malformed". */
+bool lya_event_is_cut(enum lya_event ev);
+
+enum { LYA_VLANS_MAX = 4, LYA_TUNNELS_MAX = 4 };
+
+enum lya_tunnel_kind {
+	LYA_TUN_NONE,
+	LYA_TUN_GRE,
+	LYA_TUN_ERSPAN1,
+	LYA_TUN_ERSPAN2,
+	LYA_TUN_ERSPAN3,
+	LYA_TUN_VXLAN,
+	LYA_TUN_GENEVE,
+	LYA_TUN_TZSP,
+	LYA_TUN_IPIP, /* IPv4 or IPv6 in IPv4 or IPv6 (4in4, 6in4, 4in6, 6in6) */
+	LYA_TUN_MPLS,
+	LYA_TUN_PPPOE
+};
+
+const char *lya_tunnel_name(enum lya_tunnel_kind kind);
+
+/* What the packet came through, outermost first. */
+struct lya_path {
+	uint16_t vlan[LYA_VLANS_MAX]; /* VLAN ids of the innermost Ethernet frame, outer first */
+	uint8_t n_vlan;
+	uint8_t tunnel;     /* innermost tunnel, enum lya_tunnel_kind */
+	uint8_t n_tunnels;  /* how many were opened */
+	uint32_t tunnel_id; /* its VNI, session id, key or label; 0 where it has none */
+};
+
+/* TCP flags as in the header. */
+enum {
+	LYA_TCP_FIN = 0x01,
+	LYA_TCP_SYN = 0x02,
+	LYA_TCP_RST = 0x04,
+	LYA_TCP_PSH = 0x08,
+	LYA_TCP_ACK = 0x10
+};
+
+struct lya_packet {
+	int64_t time_ns;
+	uint64_t number;       /* packet number in its source */
+	uint32_t source;       /* index of the source */
+	uint8_t kind;          /* enum lya_packet_kind */
+	uint8_t transport;     /* IP protocol number of the last header */
+	uint8_t tcp_flags;
+	uint8_t ttl;
+	uint32_t events;       /* bits: 1 << enum lya_event */
+	struct lya_addr src, dst;
+	uint16_t sport, dport; /* 0 unless kind is TCP or UDP */
+	uint32_t ip_bytes;     /* IP header, extensions and payload as the IP header claims */
+	uint32_t payload_len;  /* transport payload as the headers claim; the capture may hold less */
+	struct lya_cursor payload; /* transport payload that was captured; borrowed from the frame */
+	uint32_t seq, ack;     /* TCP */
+	uint16_t window;
+	uint8_t options_len;   /* TCP options captured */
+	bool frame_broadcast;  /* the frame's destination is a group address */
+	const uint8_t *options; /* TCP options; borrowed; NULL when none */
+	/* IP identity, for fragments and duplicates */
+	uint32_t ip_id;
+	uint32_t frag_offset;  /* bytes; of any fragment */
+	bool frag_more;
+	bool is_fragment;      /* of any kind, head included */
+	const uint8_t *ip;     /* start of the innermost IP header; borrowed; NULL when none */
+	uint32_t ip_captured;  /* bytes captured from there on */
+	const uint8_t *eth_src, *eth_dst; /* 6 bytes each of the innermost frame; NULL when none */
+	struct lya_path path;
+	struct {               /* LYA_PKT_ICMP_ERROR: the quoted packet, as its sender sent it */
+		struct lya_addr src, dst;
+		uint16_t sport, dport;
+		uint8_t transport;
+		uint8_t type, code;
+		bool has_ports;
+	} quoted;
+};
+
+static inline void lya_packet_note(struct lya_packet *pkt, enum lya_event ev)
+{
+	pkt->events |= UINT32_C(1) << ev;
+}
+
+/*
+ * Decode one frame.  pkt need not be initialised; it borrows from the frame's
+ * bytes.  `quoted` is set for LYA_PKT_ICMP_ERROR alone.
+ */
+void lya_decode(const struct lya_frame *frame, struct lya_packet *pkt);
+
+/* True when the decoder knows the link type. */
+bool lya_link_known(uint16_t link);
+/* "EN10MB", ... as tcpdump and the report name it; "LINKTYPE_147" for others (in buf). */
+const char *lya_link_name(uint16_t link, char buf[static 24]);
+
+#endif

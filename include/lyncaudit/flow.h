@@ -1,0 +1,112 @@
+/*
+ * flow.h - follow TCP and UDP conversations.
+ *
+ * Packets go in, in batches; a struct lya_flow comes out when a conversation
+ * has ended (closed and forgotten, idle for its timeout by packet time,
+ * evicted at the limit, or flushed).  The table knows no roles and no rules:
+ * it records what was seen of who began, and leaves the judgement to others.
+ */
+#ifndef LYNCAUDIT_FLOW_H
+#define LYNCAUDIT_FLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lyncaudit/app.h"
+#include "lyncaudit/decode.h"
+#include "lyncaudit/status.h"
+
+/* TCP state at the end; UDP flows have LYA_STATE_NONE. */
+enum lya_flow_state {
+	LYA_STATE_NONE,
+	LYA_STATE_ATTEMPTED,   /* SYN only */
+	LYA_STATE_REFUSED,     /* RST to a SYN */
+	LYA_STATE_ESTABLISHED,
+	LYA_STATE_CLOSED,      /* FIN from both sides */
+	LYA_STATE_RESET,
+	LYA_STATE_MIDSTREAM    /* neither SYN nor SYN-ACK was seen */
+};
+
+const char *lya_flow_state_name(enum lya_flow_state state); /* "attempted"; "none" for UDP */
+
+/* Why a flow's ends or ports could not be known. */
+enum lya_flow_unknown {
+	LYA_UNKNOWN_NOT,      /* they are known */
+	LYA_UNKNOWN_FRAGMENT, /* fragments whose head was not seen */
+	LYA_UNKNOWN_CUT       /* header cut by the snap length */
+};
+
+/*
+ * One conversation.  Side 0 is the lower endpoint (address, then port);
+ * arrays of two are indexed by side, counters by the side that sent.
+ */
+struct lya_flow {
+	struct lya_addr addr[2];
+	uint16_t port[2];       /* 0 when unknown != LYA_UNKNOWN_NOT */
+	uint8_t transport;      /* 6 or 17 */
+	uint8_t state;          /* enum lya_flow_state */
+	uint8_t unknown;        /* enum lya_flow_unknown */
+	uint8_t tcp_flags[2];   /* all flags that each side sent */
+	uint8_t vlan_split;     /* another conversation with the same ends has other VLANs */
+	int8_t first_side;      /* side that sent the first packet seen */
+	int8_t syn_side;        /* side that sent a SYN without ACK; -1: none seen */
+	int8_t synack_side;     /* side that sent a SYN-ACK; -1: none seen */
+	bool synack_continued;  /* the other side went on after the SYN-ACK */
+	bool answered;          /* UDP: both sides sent; TCP: SYN-ACK or data or RST came back */
+	bool group_dst;         /* a frame went to a group (broadcast, multicast) MAC */
+	bool icmp_error;        /* an ICMP error answered it */
+	uint8_t icmp_type, icmp_code;
+	uint64_t packets[2], bytes[2];    /* bytes: IP bytes */
+	uint64_t payload_bytes[2];
+	int64_t first_ns, last_ns;
+	uint32_t source;        /* of the first packet */
+	uint64_t number;        /* packet number of the first packet in that source */
+	uint8_t digits;         /* decimals of that source's clock */
+	struct lya_path path;   /* of the first packet */
+	uint8_t mac[2][6];      /* source MAC of the first packet of each side; zero: none */
+	struct lya_app_result app;
+	uint64_t serial;        /* 1, 2, ... in order of the flows' first packets */
+};
+
+struct lya_flow_options {
+	size_t max_flows;        /* 0: from max_bytes */
+	size_t max_bytes;        /* cap for all state of the table */
+	bool vlan_in_key;
+	/* Called for every flow that ends, in order of end; a negative answer stops. */
+	int (*on_end)(void *ctx, const struct lya_flow *flow);
+	void *ctx;
+};
+
+struct lya_flow_stats {
+	uint64_t flows;          /* made */
+	uint64_t evicted;        /* ended because the table was full */
+	uint64_t open;           /* now */
+	uint64_t open_peak;
+	size_t bytes;            /* memory held */
+};
+
+/* Idle timeouts in packet time (policy: long enough that no live dialogue is cut in two). */
+enum {
+	LYA_FLOW_UDP_IDLE_S = 120,
+	LYA_FLOW_TCP_IDLE_S = 3600,
+	LYA_FLOW_TCP_OPENING_S = 60,  /* SYN seen, nothing established */
+	LYA_FLOW_TCP_CLOSED_S = 60    /* FIN from both or RST: linger, then end */
+};
+
+struct lya_flow_table;
+
+int lya_flow_table_new(struct lya_flow_table **t, const struct lya_flow_options *options,
+                       struct lya_error *err);
+void lya_flow_table_free(struct lya_flow_table *t); /* flows still open are dropped, not ended */
+/*
+ * Take n packets (kinds TCP, UDP, FRAGMENT, CUT and ICMP_ERROR; others are
+ * passed over), in order of time.  Their bytes are not kept.  Returns 0, or
+ * what on_end answered, or LYA_ENOMEM.
+ */
+int lya_flow_table_take(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n);
+/* End every flow, in order of its last packet, then serial. */
+int lya_flow_table_flush(struct lya_flow_table *t);
+void lya_flow_table_stats(const struct lya_flow_table *t, struct lya_flow_stats *out);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * output.h - files that appear whole or not at all.
+ *
+ * A regular file is written under a temporary name beside the final one,
+ * flushed to disk and renamed by lya_output_commit; until then the final name
+ * keeps what it had.  Devices, pipes and standard output ("-") are written to
+ * directly.  Write errors are sticky: write on, and ask commit.
+ */
+#ifndef LYNCAUDIT_OUTPUT_H
+#define LYNCAUDIT_OUTPUT_H
+
+#include <stddef.h>
+
+#include "lyncaudit/status.h"
+
+struct lya_output;
+
+/*
+ * Open `path` ("-" is standard output) with permissions 0600 or, when
+ * `readable` is set, 0644 less the umask.  *out is to be committed or aborted.
+ * Errors: LYA_EOUTPUT naming the path, LYA_ENOMEM.
+ */
+int lya_output_open(struct lya_output **out, const char *path, bool readable,
+                    struct lya_error *err);
+/* Add bytes; buffered. */
+void lya_output_write(struct lya_output *out, const void *data, size_t len);
+void lya_output_puts(struct lya_output *out, const char *s);
+void lya_output_printf(struct lya_output *out, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Push what is buffered to the kernel (line logs that others follow). 0 or LYA_EOUTPUT. */
+int lya_output_flush(struct lya_output *out);
+/* Nonzero once a write has failed. */
+int lya_output_failed(const struct lya_output *out);
+/*
+ * Finish: flush, fsync, rename.  Frees out in any case.  On failure returns
+ * LYA_EOUTPUT, and no file stands under the final name that was not there before.
+ */
+int lya_output_commit(struct lya_output *out, struct lya_error *err);
+/* Drop what was written; frees out; NULL is fine. */
+void lya_output_abort(struct lya_output *out);
+
+#endif

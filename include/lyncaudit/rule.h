@@ -1,0 +1,107 @@
+/*
+ * rule.h - the documented rows, as data; immutable once loaded.
+ */
+#ifndef LYNCAUDIT_RULE_H
+#define LYNCAUDIT_RULE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lyncaudit/digest.h"
+#include "lyncaudit/role.h"
+#include "lyncaudit/status.h"
+
+enum { LYA_T_TCP = 1, LYA_T_UDP = 2 }; /* transports, as bits */
+
+struct lya_port_range {
+	uint16_t first, last; /* inclusive */
+};
+
+enum lya_port_of { LYA_PORT_RESPONDER, LYA_PORT_INITIATOR, LYA_PORT_EITHER };
+
+/* What a row says is spoken (formats.md, Rule files). */
+enum lya_row_app {
+	LYA_ROW_SIP_TLS, LYA_ROW_SIP_MTLS, LYA_ROW_SIP, LYA_ROW_HTTPS, LYA_ROW_HTTP,
+	LYA_ROW_PSOM_TLS, LYA_ROW_PSOM_MTLS, LYA_ROW_STUN, LYA_ROW_RTP, LYA_ROW_DNS,
+	LYA_ROW_XMPP, LYA_ROW_XMPP_MTLS, LYA_ROW_MTLS, LYA_ROW_TLS, LYA_ROW_DCOM_RPC,
+	LYA_ROW_SMB, LYA_ROW_SSRP, LYA_ROW_DHCP, LYA_ROW_WCF_TLS, LYA_ROW_FILE_TRANSFER,
+	LYA_ROW_TCP, LYA_ROW_UDP, LYA_ROW_APPS
+};
+
+const char *lya_row_app_name(enum lya_row_app app);
+
+/* The ten features of policy-model "Features"; -1 stands for none. */
+enum lya_feature {
+	LYA_FEATURE_FEDERATION, LYA_FEATURE_FEDERATION_OCS2007, LYA_FEATURE_XMPP,
+	LYA_FEATURE_AUTODISCOVER_HTTP, LYA_FEATURE_OFFICE_WEB_APPS,
+	LYA_FEATURE_REMOTE_CALL_CONTROL, LYA_FEATURE_MOBILITY, LYA_FEATURE_E911,
+	LYA_FEATURE_CALL_ADMISSION_CONTROL, LYA_FEATURE_LEGACY_MEETING_CLIENTS, LYA_FEATURES
+};
+
+const char *lya_feature_name(enum lya_feature f);
+bool lya_feature_find(const char *name, enum lya_feature *f);
+
+/* One end of a row. */
+struct lya_row_end {
+	lya_roles roles;   /* everything accepted, groups resolved */
+	lya_roles named;   /* of those, the ones named: by role, by internal-server, FE, DIR, or in the
+	                      strict list; `any` and `any-internal` name nobody */
+	lya_roles strict;  /* the document's own narrower list; 0: none */
+	bool any;          /* the group `any` stands there */
+	bool any_internal; /* the group `any-internal` stands there */
+	char **words;      /* as written in the file, for output */
+	size_t n_words;
+	char **strict_words;
+	size_t n_strict_words;
+};
+
+struct lya_rule {
+	char *id;       /* "edge.3.4" */
+	char *title;
+	char *reason;   /* why the row exists; "" when the file says nothing */
+	char *note;     /* how it is read; "" likewise */
+	bool statement; /* a checkable statement of the prose, not a port rule */
+	struct lya_row_end from, to;
+	uint8_t transports; /* LYA_T_... bits */
+	bool any_port;
+	struct lya_port_range *ports; /* ascending, not overlapping; none when any_port */
+	size_t n_ports;
+	uint8_t port_of;    /* enum lya_port_of */
+	uint8_t app;        /* enum lya_row_app */
+	int8_t feature;     /* enum lya_feature or -1 */
+	bool required;
+	char *doc_key;      /* "edge" */
+	int doc_table, doc_row; /* 0, 0 for a statement of the prose */
+	char *doc_statement;    /* "av-no-snat", or NULL */
+	char *doc_title;        /* the document's title as the file gives it */
+};
+
+struct lya_rules {
+	char *name;             /* the folder's name: "lync-server-2013" */
+	char sha256[LYA_SHA256_HEX];
+	struct lya_rule *list;  /* in document order: director, internal, edge, rproxy files by name, then rows */
+	size_t n;
+	size_t n_flow;          /* of these, port rules */
+};
+
+/*
+ * Load a rule set: a folder of *.json files, or one file.  All faults go to
+ * diags (errors; rows that say the same as another are notes); with an error
+ * the result is LYA_EINPUT and *rules NULL.
+ */
+int lya_rules_load(struct lya_rules **rules, const char *path, struct lya_diags *diags,
+                   struct lya_error *err);
+/* From memory (tests, fuzzing): one file's text. */
+int lya_rules_load_text(struct lya_rules **rules, const char *name, const char *text, size_t len,
+                        struct lya_diags *diags, struct lya_error *err);
+void lya_rules_free(struct lya_rules *rules);
+/* The rule with that id; NULL: none. */
+const struct lya_rule *lya_rules_find(const struct lya_rules *rules, const char *id);
+
+/* Read "443", "50000-59999" or "any" parts: shared by rules, exceptions and overrides. */
+bool lya_ports_parse(const char *text, struct lya_port_range *out);
+/* "443" or "50000-59999" */
+void lya_port_range_format(const struct lya_port_range *r, char buf[static 12]);
+
+#endif
