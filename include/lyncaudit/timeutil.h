@@ -10,7 +10,7 @@
 #define LYA_SECOND_NS INT64_C(1000000000)
 #define LYA_TIME_NONE INT64_MIN
 
-enum { LYA_TIME_TEXT = 40 };
+enum { LYA_TIME_TEXT = 64 };
 
 /*
  * RFC 3339 in UTC with `digits` (0 to 9) decimals: "2026-11-21T00:00:00.000000Z".

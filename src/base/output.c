@@ -1,0 +1,235 @@
+/*
+ * output.c - files that appear whole or not at all.
+ *
+ * The temporary file stands in the same directory as the final one, so that
+ * the rename cannot cross a file system; its name ends in six random letters.
+ */
+#include "lyncaudit/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lyncaudit/alloc.h"
+
+enum { BUFFER_BYTES = 65536 };
+
+struct lya_output {
+	char *path;
+	char *temporary; /* NULL when written to directly */
+	int fd;
+	int failed; /* errno of the first failure; 0: none */
+	bool close_fd;
+	size_t used;
+	char buffer[BUFFER_BYTES];
+};
+
+static void release(struct lya_output *out)
+{
+	if (out->close_fd && out->fd != -1)
+		(void)close(out->fd);
+	lya_free(out->temporary);
+	lya_free(out->path);
+	lya_free(out);
+}
+
+/* True when path names something that exists and is no regular file. */
+static bool is_special(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+static int open_direct(struct lya_output *out)
+{
+	out->fd = open(out->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	return out->fd == -1 ? -1 : 0;
+}
+
+static int open_temporary(struct lya_output *out, bool readable)
+{
+	size_t len = strlen(out->path);
+	mode_t mask;
+
+	out->temporary = lya_malloc(len + sizeof(".XXXXXX"));
+	if (out->temporary == NULL) {
+		errno = ENOMEM;
+		return -1;
+	}
+	memcpy(out->temporary, out->path, len);
+	memcpy(out->temporary + len, ".XXXXXX", sizeof(".XXXXXX"));
+	out->fd = mkostemp(out->temporary, O_CLOEXEC);
+	if (out->fd == -1) {
+		lya_free(out->temporary);
+		out->temporary = NULL;
+		return -1;
+	}
+	if (readable) {
+		mask = umask(0);
+		(void)umask(mask);
+		(void)fchmod(out->fd, 0644 & ~mask);
+	}
+	return 0;
+}
+
+int lya_output_open(struct lya_output **result, const char *path, bool readable,
+                    struct lya_error *err)
+{
+	struct lya_output *out = lya_malloc(sizeof(*out));
+	int rc;
+
+	if (out == NULL)
+		return lya_error_nomem(err);
+	out->temporary = NULL;
+	out->fd = -1;
+	out->failed = 0;
+	out->close_fd = true;
+	out->used = 0;
+	out->path = lya_strdup(path);
+	if (out->path == NULL) {
+		release(out);
+		return lya_error_nomem(err);
+	}
+	if (strcmp(path, "-") == 0) {
+		out->fd = STDOUT_FILENO;
+		out->close_fd = false;
+		rc = 0;
+	} else if (is_special(path)) {
+		rc = open_direct(out);
+	} else {
+		rc = open_temporary(out, readable);
+	}
+	if (rc == -1) {
+		rc = lya_error_set(err, errno == ENOMEM ? LYA_ENOMEM : LYA_EOUTPUT, path, NULL,
+		                   "cannot be written: %s", strerror(errno));
+		release(out);
+		return rc;
+	}
+	*result = out;
+	return LYA_OK;
+}
+
+/* Write all of data, noting the first failure. */
+static void push(struct lya_output *out, const char *data, size_t len)
+{
+	while (len > 0 && out->failed == 0) {
+		ssize_t n = write(out->fd, data, len);
+
+		if (n == -1) {
+			if (errno == EINTR)
+				continue;
+			out->failed = errno;
+			return;
+		}
+		data += n;
+		len -= (size_t)n;
+	}
+}
+
+static void drain(struct lya_output *out)
+{
+	push(out, out->buffer, out->used);
+	out->used = 0;
+}
+
+void lya_output_write(struct lya_output *out, const void *data, size_t len)
+{
+	if (len > BUFFER_BYTES - out->used)
+		drain(out);
+	if (len > BUFFER_BYTES) {
+		push(out, data, len);
+		return;
+	}
+	memcpy(out->buffer + out->used, data, len);
+	out->used += len;
+}
+
+void lya_output_puts(struct lya_output *out, const char *s)
+{
+	lya_output_write(out, s, strlen(s));
+}
+
+void lya_output_printf(struct lya_output *out, const char *fmt, ...)
+{
+	char text[2048];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	if ((size_t)n < sizeof(text)) {
+		lya_output_write(out, text, (size_t)n);
+		return;
+	}
+	char *longer = lya_malloc((size_t)n + 1);
+	if (longer == NULL) {
+		if (out->failed == 0)
+			out->failed = ENOMEM;
+		return;
+	}
+	va_start(ap, fmt);
+	(void)vsnprintf(longer, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	lya_output_write(out, longer, (size_t)n);
+	lya_free(longer);
+}
+
+int lya_output_flush(struct lya_output *out)
+{
+	drain(out);
+	return out->failed != 0 ? LYA_EOUTPUT : LYA_OK;
+}
+
+int lya_output_failed(const struct lya_output *out)
+{
+	return out->failed;
+}
+
+/* Make the data durable and give it its name. */
+static int settle(struct lya_output *out)
+{
+	if (out->temporary == NULL)
+		return 0;
+	if (fsync(out->fd) == -1)
+		return -1;
+	return rename(out->temporary, out->path);
+}
+
+int lya_output_commit(struct lya_output *out, struct lya_error *err)
+{
+	int rc = LYA_OK;
+
+	drain(out);
+	if (out->failed == 0 && settle(out) == -1)
+		out->failed = errno;
+	if (out->close_fd && close(out->fd) == -1 && out->failed == 0)
+		out->failed = errno;
+	out->fd = -1;
+	if (out->failed != 0) {
+		if (out->temporary != NULL)
+			(void)unlink(out->temporary);
+		rc = lya_error_set(err, out->failed == ENOMEM ? LYA_ENOMEM : LYA_EOUTPUT,
+		                   strcmp(out->path, "-") == 0 ? "standard output" : out->path, NULL,
+		                   "cannot be written: %s", strerror(out->failed));
+	}
+	release(out);
+	return rc;
+}
+
+void lya_output_abort(struct lya_output *out)
+{
+	if (out == NULL)
+		return;
+	if (out->temporary != NULL)
+		(void)unlink(out->temporary);
+	release(out);
+}
