@@ -45,8 +45,8 @@ bool lya_feature_find(const char *name, enum lya_feature *f);
 /* One end of a row. */
 struct lya_row_end {
 	lya_roles roles;   /* everything accepted, groups resolved */
-	lya_roles named;   /* of those, the ones named: by role, by internal-server, FE, DIR, or in the
-	                      strict list; `any` and `any-internal` name nobody */
+	lya_roles named;   /* of those, the ones named: by role, by internal-server, FE, DIR, in the
+	                      strict list or in "named"; `any` and `any-internal` name nobody */
 	lya_roles strict;  /* the document's own narrower list; 0: none */
 	bool any;          /* the group `any` stands there */
 	bool any_internal; /* the group `any-internal` stands there */
@@ -70,6 +70,7 @@ struct lya_rule {
 	uint8_t port_of;    /* enum lya_port_of */
 	uint8_t app;        /* enum lya_row_app */
 	int8_t feature;     /* enum lya_feature or -1 */
+	int8_t mode;        /* enum lya_lb_mode (site.h) that the row is for, or -1: "load_balancing" */
 	bool required;
 	char *doc_key;      /* "edge" */
 	int doc_table, doc_row; /* 0, 0 for a statement of the prose */
