@@ -26,7 +26,15 @@ enum lya_packet_kind {
 	LYA_PKT_CUT,        /* TCP or UDP whose ports the snap length cut */
 	LYA_PKT_OTHER_IP,   /* IP, but neither TCP nor UDP */
 	LYA_PKT_NOT_IP,
-	LYA_PKT_BAD         /* malformed below the ports: see events */
+	LYA_PKT_BAD         /* malformed, or cut before the ends are known: see events */
+};
+
+/* Second sightings of one packet; the decoder says LYA_DUP_NONE, lya_reasm_take the rest. */
+enum lya_duplicate {
+	LYA_DUP_NONE,
+	LYA_DUP_EXACT,  /* the same in everything */
+	LYA_DUP_VLAN,   /* the same from the IP header on: other tags or MAC addresses */
+	LYA_DUP_ROUTED  /* the same but for TTL and header checksum: both sides of a router */
 };
 
 /*
@@ -42,7 +50,7 @@ enum lya_event {
 	LYA_EV_TUNNEL_HEADER,   /* a tunnel's header that cannot be */
 	LYA_EV_IPV4_HEADER,     /* version, header length or total length cannot be */
 	LYA_EV_IPV4_TRUNCATED,
-	LYA_EV_IPV4_OPTIONS,
+	LYA_EV_IPV4_OPTIONS,    /* an option list that cannot be */
 	LYA_EV_IPV6_HEADER,
 	LYA_EV_IPV6_TRUNCATED,
 	LYA_EV_IPV6_EXT_DEPTH,  /* more extension headers than the bound */
@@ -50,7 +58,7 @@ enum lya_event {
 	LYA_EV_FRAGMENT_BAD,    /* offset and length beyond 65535, or an empty middle fragment */
 	LYA_EV_TCP_HEADER,      /* data offset cannot be */
 	LYA_EV_TCP_TRUNCATED,
-	LYA_EV_UDP_LENGTH,
+	LYA_EV_UDP_LENGTH,      /* shorter than its header or longer than what IP carried */
 	LYA_EV_UDP_TRUNCATED,
 	LYA_EV_ICMP_TRUNCATED,
 	LYA_EV_CHECKSUM_IP,     /* wrong IPv4 header checksum: counted, never a reason to drop */
@@ -84,7 +92,8 @@ const char *lya_tunnel_name(enum lya_tunnel_kind kind);
 
 /* What the packet came through, outermost first. */
 struct lya_path {
-	uint16_t vlan[LYA_VLANS_MAX]; /* VLAN ids of the innermost Ethernet frame, outer first */
+	uint16_t vlan[LYA_VLANS_MAX]; /* VLAN ids of the innermost Ethernet frame, outer first;
+	                                 a priority tag (id 0) names no VLAN; unused ones are 0 */
 	uint8_t n_vlan;
 	uint8_t tunnel;     /* innermost tunnel, enum lya_tunnel_kind */
 	uint8_t n_tunnels;  /* how many were opened */
@@ -100,18 +109,38 @@ enum {
 	LYA_TCP_ACK = 0x10
 };
 
+/*
+ * What is always set: where the packet came from, kind, events, the
+ * duplicate mark, the path and what the frame says; and, 0 or NULL where there
+ * is none, transport, the ports, tcp_flags, ip, ip_bytes, payload, payload_len,
+ * options and the fragment fields but ip_id.  Further:
+ *
+ *	ip != NULL             src, dst, ttl, ip_id, ip_captured, ip_bytes, l4_at
+ *	LYA_PKT_TCP            seq, ack, window (0 where the snap length cut them)
+ *	LYA_PKT_TCP, _UDP      payload is what follows the transport header
+ *	LYA_PKT_FRAGMENT       payload is what follows the IP header, payload_len its claim
+ *	LYA_PKT_ICMP_ERROR     quoted
+ *
+ * Everything else is undefined, so that no time goes into clearing it.
+ * Of a first fragment, payload_len is what this packet carries, not the datagram.
+ */
 struct lya_packet {
 	int64_t time_ns;
 	uint64_t number;       /* packet number in its source */
 	uint32_t source;       /* index of the source */
 	uint8_t kind;          /* enum lya_packet_kind */
-	uint8_t transport;     /* IP protocol number of the last header */
-	uint8_t tcp_flags;
+	uint8_t transport;     /* IP protocol number of the last header; 0 when not IP */
+	uint8_t tcp_flags;     /* 0 unless kind is LYA_PKT_TCP */
+	uint8_t digits;        /* decimals of the source's clock */
+	uint8_t duplicate;     /* enum lya_duplicate */
 	uint8_t ttl;
+	uint16_t l4_at;        /* bytes from `ip` to the transport header */
 	uint32_t events;       /* bits: 1 << enum lya_event */
+
 	struct lya_addr src, dst;
 	uint16_t sport, dport; /* 0 unless kind is TCP or UDP */
-	uint32_t ip_bytes;     /* IP header, extensions and payload as the IP header claims */
+	uint32_t ip_bytes;     /* IP header, extensions and payload as the IP header claims;
+	                          never more than the frame had on the wire */
 	uint32_t payload_len;  /* transport payload as the headers claim; the capture may hold less */
 	struct lya_cursor payload; /* transport payload that was captured; borrowed from the frame */
 	uint32_t seq, ack;     /* TCP */
@@ -126,7 +155,8 @@ struct lya_packet {
 	bool is_fragment;      /* of any kind, head included */
 	const uint8_t *ip;     /* start of the innermost IP header; borrowed; NULL when none */
 	uint32_t ip_captured;  /* bytes captured from there on */
-	const uint8_t *eth_src, *eth_dst; /* 6 bytes each of the innermost frame; NULL when none */
+	const uint8_t *eth_src, *eth_dst; /* 6 bytes each of the innermost frame; NULL when none
+	                                     (a Linux cooked frame has a source alone) */
 	struct lya_path path;
 	struct {               /* LYA_PKT_ICMP_ERROR: the quoted packet, as its sender sent it */
 		struct lya_addr src, dst;
