@@ -30,6 +30,7 @@ enum lya_row_app {
 };
 
 const char *lya_row_app_name(enum lya_row_app app);
+bool lya_row_app_find(const char *name, enum lya_row_app *app);
 
 /* The ten features of policy-model "Features"; -1 stands for none. */
 enum lya_feature {
@@ -41,6 +42,9 @@ enum lya_feature {
 
 const char *lya_feature_name(enum lya_feature f);
 bool lya_feature_find(const char *name, enum lya_feature *f);
+
+/* How the members of a pool share the load; the site says which, a row which it is for. */
+enum lya_lb_mode { LYA_LB_NONE, LYA_LB_HLB, LYA_LB_DNS };
 
 /* One end of a row. */
 struct lya_row_end {
@@ -54,6 +58,8 @@ struct lya_row_end {
 	size_t n_words;
 	char **strict_words;
 	size_t n_strict_words;
+	char **named_words; /* the list in "named" */
+	size_t n_named_words;
 };
 
 struct lya_rule {
@@ -70,7 +76,7 @@ struct lya_rule {
 	uint8_t port_of;    /* enum lya_port_of */
 	uint8_t app;        /* enum lya_row_app */
 	int8_t feature;     /* enum lya_feature or -1 */
-	int8_t mode;        /* enum lya_lb_mode (site.h) that the row is for, or -1: "load_balancing" */
+	int8_t mode;        /* enum lya_lb_mode that the row is for, or -1: "load_balancing" */
 	bool required;
 	char *doc_key;      /* "edge" */
 	int doc_table, doc_row; /* 0, 0 for a statement of the prose */
@@ -84,12 +90,18 @@ struct lya_rules {
 	struct lya_rule *list;  /* in document order: director, internal, edge, rproxy files by name, then rows */
 	size_t n;
 	size_t n_flow;          /* of these, port rules */
+	size_t *by_id;          /* positions in list, ordered by id: for lya_rules_find */
 };
 
 /*
- * Load a rule set: a folder of *.json files, or one file.  All faults go to
- * diags (errors; rows that say the same as another are notes); with an error
- * the result is LYA_EINPUT and *rules NULL.
+ * Load a rule set: a folder of *.json files (those without a leading dot), or
+ * one file.  All faults go to diags (errors; rows that say the same as another
+ * are notes); with an error the result is LYA_EINPUT and *rules NULL.  A file
+ * or folder that cannot be read is told in err alone (LYA_EIO).
+ *
+ * Errors are: what the format does not allow, unknown roles, empty sets, ports
+ * out of range, an id that is not its document reference, an id given twice,
+ * and a row (or its strict list) that can never match.
  */
 int lya_rules_load(struct lya_rules **rules, const char *path, struct lya_diags *diags,
                    struct lya_error *err);
@@ -100,8 +112,13 @@ void lya_rules_free(struct lya_rules *rules);
 /* The rule with that id; NULL: none. */
 const struct lya_rule *lya_rules_find(const struct lya_rules *rules, const char *id);
 
-/* Read "443", "50000-59999" or "any" parts: shared by rules, exceptions and overrides. */
+/*
+ * Read "443", "50000-59999" or "any" (1-65535): shared by rules, exceptions and
+ * overrides.  False when it is none: port 0, a range that ends before it begins.
+ */
 bool lya_ports_parse(const char *text, struct lya_port_range *out);
+/* Put ranges in ascending order and join those that overlap; returns how many are left. */
+size_t lya_ports_sort(struct lya_port_range *list, size_t n);
 /* "443" or "50000-59999" */
 void lya_port_range_format(const struct lya_port_range *r, char buf[static 12]);
 

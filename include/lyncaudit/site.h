@@ -15,7 +15,6 @@
 #include "lyncaudit/rule.h"
 #include "lyncaudit/status.h"
 
-enum lya_lb_mode { LYA_LB_NONE, LYA_LB_HLB, LYA_LB_DNS };
 enum lya_lb_pool { LYA_LB_FRONT_END, LYA_LB_DIRECTOR, LYA_LB_MEDIATION, LYA_LB_EDGE, LYA_LB_POOLS };
 enum lya_place { LYA_PLACE_UNKNOWN, LYA_PLACE_OUTSIDE, LYA_PLACE_BETWEEN, LYA_PLACE_BEHIND };
 
