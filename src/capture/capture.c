@@ -1,0 +1,79 @@
+/*
+ * capture.c - the module's face.
+ */
+#include "lyncaudit/capture.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "capture/state.h"
+#include "lyncaudit/alloc.h"
+
+/* Two files compressed as hard as zstd can, or all the buffers that can be open, fit. */
+static const size_t default_max_bytes = (size_t)320 << 20;
+
+static bool is_blank(const char *text)
+{
+	return text == NULL || text[strspn(text, " \t\r\n")] == '\0';
+}
+
+static int capture_begin(struct lya_capture *c, const struct lya_capture_options *options,
+                         struct lya_error *err)
+{
+	int rc = LYA_OK;
+
+	c->budget.max = options->max_bytes == 0 ? default_max_bytes : options->max_bytes;
+	if (!is_blank(options->filter))
+		rc = capture_filter_new(&c->filter, options->filter, err);
+	if (rc == LYA_OK)
+		rc = capture_sources_find(c, options, err);
+	if (rc == LYA_OK)
+		rc = capture_sources_probe(c, err);
+	/* Captures without packets name no link type, and the expression may still be wrong. */
+	if (rc == LYA_OK && c->filter != NULL && !capture_filter_used(c->filter))
+		rc = capture_filter_prepare(c->filter, LYA_LINK_ETHERNET, err);
+	if (rc == LYA_OK)
+		rc = capture_merge_begin(c, err);
+	return rc;
+}
+
+int lya_capture_open(struct lya_capture **out, const struct lya_capture_options *options,
+                     struct lya_error *err)
+{
+	struct lya_capture *c = lya_calloc(1, sizeof(*c));
+	int rc;
+
+	*out = NULL;
+	if (c == NULL)
+		return lya_error_nomem(err);
+	rc = capture_begin(c, options, err);
+	if (rc != LYA_OK) {
+		lya_capture_close(c);
+		return rc;
+	}
+	*out = c;
+	return LYA_OK;
+}
+
+void lya_capture_close(struct lya_capture *c)
+{
+	if (c == NULL)
+		return;
+	capture_merge_end(c);
+	capture_sources_free(c);
+	capture_filter_free(c->filter);
+	assert(c->budget.used == 0 && "what was counted is given back");
+	lya_free(c);
+}
+
+int lya_capture_next(struct lya_capture *c, struct lya_frame *frames, size_t max, size_t *n,
+                     struct lya_error *err)
+{
+	return capture_merge_next(c, frames, max, n, err);
+}
+
+const struct lya_source *lya_capture_sources(const struct lya_capture *c, size_t *n)
+{
+	*n = c->n_sources;
+	return c->sources;
+}

@@ -1,0 +1,182 @@
+/*
+ * lane.c - one source while it is open.
+ */
+#include "capture/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lyncaudit/alloc.h"
+#include "lyncaudit/timeutil.h"
+
+/* A descriptor for source s.  Standard input is copied, so that closing it is no special case. */
+static int source_fd(struct lya_capture *c, uint32_t s, int *fd, struct lya_error *err)
+{
+	const struct lya_source *src = &c->sources[s];
+
+	*fd = strcmp(src->kind, "stdin") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+	                                      : open(src->name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (*fd != -1)
+		return LYA_OK;
+	if (errno == EINTR)
+		return lya_error_set(err, LYA_ESTOP, src->name, NULL, "interrupted while opening it");
+	if (errno == EMFILE || errno == ENFILE)
+		return lya_error_set(err, LYA_ELIMIT, src->name, NULL,
+		                     "cannot be opened beside %zu others: %s", c->n_open,
+		                     strerror(errno));
+	return lya_error_set(err, LYA_EINPUT, NULL, NULL,
+	                     "wanted a capture, found what cannot be opened: %s", strerror(errno));
+}
+
+int capture_lane_open(struct lya_capture *c, uint32_t s, size_t buffer, struct lya_error *err)
+{
+	struct capture_lane *lane;
+	struct capture_stream *stream;
+	int fd;
+	int rc;
+
+	if (c->n_open == CAPTURE_OPEN_MAX)
+		return lya_error_set(err, LYA_ELIMIT, c->sources[s].name, NULL,
+		                     "more than %d captures overlap in time here; merge some of "
+		                     "them first",
+		                     CAPTURE_OPEN_MAX);
+	rc = source_fd(c, s, &fd, err);
+	if (rc != LYA_OK)
+		return rc;
+	rc = capture_stream_open(&stream, fd, &c->budget, err);
+	if (rc != LYA_OK)
+		return rc;
+	lane = lya_malloc(sizeof(*lane));
+	if (lane == NULL) {
+		capture_stream_close(stream);
+		return lya_error_nomem(err);
+	}
+	lane->source = s;
+	lane->head = 0;
+	lane->n = 0;
+	rc = capture_reader_open(&lane->reader, stream, buffer, &c->budget, err);
+	if (rc != LYA_OK) {
+		lya_free(lane);
+		return rc;
+	}
+	lane->reader->offset_ns = c->sources[s].time_offset_ns;
+	c->inputs[s].lane = lane;
+	c->n_open++;
+	return LYA_OK;
+}
+
+void capture_lane_drop(struct lya_capture *c, struct capture_lane *lane)
+{
+	c->inputs[lane->source].lane = NULL;
+	c->n_open--;
+	capture_reader_close(lane->reader);
+	lya_free(lane);
+}
+
+int capture_lane_finish(struct lya_capture *c, struct capture_lane *lane, struct lya_error *err)
+{
+	struct lya_source *src = &c->sources[lane->source];
+	const struct capture_reader *r = lane->reader;
+	int rc = LYA_OK;
+
+	src->truncated = r->truncated;
+	src->dropped = r->dropped;
+	if (r->why[0] != '\0' && src->error == NULL) {
+		src->error = lya_strdup(r->why);
+		if (src->error == NULL)
+			rc = lya_error_nomem(err);
+	}
+	capture_lane_drop(c, lane);
+	return rc;
+}
+
+/* Keep the frames that pass, in place. */
+static int lane_filter(struct lya_capture *c, uint32_t s, struct lya_frame *frames, size_t *n,
+                       struct lya_error *err)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *n; i++) {
+		bool pass;
+		int rc = capture_filter_match(c->filter, &frames[i], &pass, err);
+
+		if (rc != LYA_OK)
+			return rc;
+		if (pass)
+			frames[kept++] = frames[i];
+	}
+	c->sources[s].filtered += *n - kept;
+	*n = kept;
+	return LYA_OK;
+}
+
+int capture_lane_read(struct lya_capture *c, struct capture_lane *lane, struct lya_frame *frames,
+                      size_t max, size_t *n, struct lya_error *err)
+{
+	do {
+		int rc = capture_reader_next(lane->reader, frames, max, n, err);
+
+		if (rc != LYA_OK || *n == 0)
+			return rc;
+		for (size_t i = 0; i < *n; i++)
+			frames[i].source = lane->source;
+		if (c->filter == NULL)
+			return LYA_OK;
+		rc = lane_filter(c, lane->source, frames, n, err);
+		if (rc != LYA_OK)
+			return rc;
+	} while (*n == 0);
+	return LYA_OK;
+}
+
+static void link_note(struct lya_source *src, uint16_t link)
+{
+	size_t i = src->n_links;
+
+	for (size_t k = 0; k < src->n_links; k++) {
+		if (src->links[k] == link)
+			return;
+	}
+	if (src->n_links == LYA_SOURCE_LINKS_MAX)
+		return;
+	for (; i > 0 && src->links[i - 1] > link; i--)
+		src->links[i] = src->links[i - 1];
+	src->links[i] = link;
+	src->n_links++;
+}
+
+void capture_lane_account(struct lya_capture *c, const struct lya_frame *frames, size_t n)
+{
+	struct lya_source *src = &c->sources[frames[0].source];
+	struct capture_input *in = &c->inputs[frames[0].source];
+	int64_t before = in->before_ns;
+	int64_t first = src->packets == 0 ? frames[0].time_ns : src->first_ns;
+	int64_t last = src->packets == 0 ? frames[0].time_ns : src->last_ns;
+	uint64_t bytes = 0;
+	uint64_t snapped = 0;
+	uint64_t back = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct lya_frame *f = &frames[i];
+
+		bytes += f->wirelen;
+		snapped += f->caplen < f->wirelen;
+		back += f->time_ns < before;
+		before = f->time_ns;
+		first = f->time_ns < first ? f->time_ns : first;
+		last = f->time_ns > last ? f->time_ns : last;
+		if (i == 0 || f->link != frames[i - 1].link)
+			link_note(src, f->link);
+		if (f->digits > src->digits)
+			src->digits = f->digits;
+	}
+	in->before_ns = before;
+	src->first_ns = first;
+	src->last_ns = last;
+	src->packets += n;
+	src->bytes += bytes;
+	src->snapped += snapped;
+	src->steps_back += back;
+}
