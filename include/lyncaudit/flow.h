@@ -65,15 +65,19 @@ struct lya_flow {
 	uint8_t digits;         /* decimals of that source's clock */
 	struct lya_path path;   /* of the first packet */
 	uint8_t mac[2][6];      /* source MAC of the first packet of each side; zero: none */
-	struct lya_app_result app;
+	struct lya_app_result app; /* prefix: kept where the payload is of no known protocol */
 	uint64_t serial;        /* 1, 2, ... in order of the flows' first packets */
 };
 
 struct lya_flow_options {
 	size_t max_flows;        /* 0: from max_bytes */
-	size_t max_bytes;        /* cap for all state of the table */
+	size_t max_bytes;        /* cap for all state of the table; 0: 1 GiB */
+	size_t inspect_bytes;    /* of these, for payload under inspection; 0: max_bytes / 128 */
 	bool vlan_in_key;
-	/* Called for every flow that ends, in order of end; a negative answer stops. */
+	/*
+	 * Called for every flow that ends, in order of end; a negative answer
+	 * stops, and is what every later call answers.  flow is borrowed.
+	 */
 	int (*on_end)(void *ctx, const struct lya_flow *flow);
 	void *ctx;
 };
@@ -83,6 +87,8 @@ struct lya_flow_stats {
 	uint64_t evicted;        /* ended because the table was full */
 	uint64_t open;           /* now */
 	uint64_t open_peak;
+	uint64_t given_up;       /* payload inspections cut short because too many were under way */
+	uint64_t details_lost;   /* flows without a MAC, path, ICMP code or prefix for want of room */
 	size_t bytes;            /* memory held */
 };
 

@@ -1,0 +1,172 @@
+/*
+ * end.c - a flow's end: told to the caller, and forgotten.
+ */
+#include "flow/table.h"
+
+#include <string.h>
+
+uint64_t flow_serial(const struct lya_flow_table *t, uint32_t n)
+{
+	return t->serial - (uint32_t)((uint32_t)t->serial - flow_cold_at(t, n)->serial);
+}
+
+static void fill_ends(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
+{
+	const struct flow_hot *h = flow_hot_at(t, n);
+
+	for (unsigned side = 0; side < 2; side++) {
+		f->port[side] = h->port[side];
+		f->tcp_flags[side] = h->tcp_flags[side];
+		if ((n & FLOW_WIDE) != 0) {
+			f->addr[side].family = 6;
+			memcpy(f->addr[side].bytes, t->wide[n & ~FLOW_WIDE].addr[side], 16);
+			continue;
+		}
+		f->addr[side].family = 4;
+		for (unsigned i = 0; i < 4; i++)
+			f->addr[side].bytes[i] = (uint8_t)(h->addr[side] >> (24 - 8 * i));
+	}
+}
+
+static void fill_counts(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
+{
+	const struct flow_hot *h = flow_hot_at(t, n);
+	const struct flow_extra *x = flow_extra_of(t, h);
+
+	for (unsigned side = 0; side < 2; side++) {
+		f->packets[side] = h->count[FLOW_PACKETS][side];
+		f->bytes[side] = h->count[FLOW_BYTES][side];
+		f->payload_bytes[side] = h->count[FLOW_PAYLOAD][side];
+		if (flow_extra_number(h) == 0)
+			continue;
+		f->packets[side] += (uint64_t)x->carry[FLOW_PACKETS][side] << 32;
+		f->bytes[side] += (uint64_t)x->carry[FLOW_BYTES][side] << 32;
+		f->payload_bytes[side] += (uint64_t)x->carry[FLOW_PAYLOAD][side] << 32;
+	}
+	if (flow_extra_number(h) != 0 && x->icmp) {
+		f->icmp_error = true;
+		f->icmp_type = x->icmp_type;
+		f->icmp_code = x->icmp_code;
+	}
+}
+
+static void fill_evidence(const struct flow_hot *h, struct lya_flow *f)
+{
+	f->transport = flow_is_tcp(h) ? 6 : 17;
+	f->unknown = (uint8_t)flow_unknown(h);
+	f->first_side = flow_is(h, FLOW_FIRST_1);
+	f->syn_side = (int8_t)flow_syn_side(h);
+	f->synack_side = (int8_t)flow_synack_side(h);
+	f->synack_continued = f->synack_side >= 0 && flow_went(h, !f->synack_side);
+	f->group_dst = flow_is(h, FLOW_GROUP);
+	f->vlan_split = flow_is(h, FLOW_SPLIT);
+	if (flow_is_tcp(h) && f->unknown == LYA_UNKNOWN_NOT) {
+		f->state = flow_tcp_state(h);
+		f->answered = flow_tcp_answered(h);
+	} else {
+		f->state = LYA_STATE_NONE;
+		f->answered = f->packets[0] != 0 && f->packets[1] != 0;
+	}
+}
+
+static void fill_origin(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
+{
+	const struct flow_cold *c = flow_cold_at(t, n);
+
+	f->first_ns = c->first_ns;
+	f->last_ns = flow_hot_at(t, n)->last_ns;
+	f->number = (uint64_t)c->number_hi << 32 | c->number;
+	f->serial = flow_serial(t, n);
+	for (unsigned side = 0; side < 2; side++)
+		if (c->mac[side] != 0)
+			memcpy(f->mac[side], flow_intern_at(&t->macs, c->mac[side]), 6);
+	if (c->origin != 0) {
+		const struct flow_origin *o = flow_intern_at(&t->origins, c->origin);
+
+		f->source = o->source;
+		f->digits = o->digits;
+		memcpy(f->path.vlan, o->vlan, sizeof(f->path.vlan));
+		f->path.n_vlan = o->n_vlan;
+		f->path.tunnel = o->tunnel;
+		f->path.n_tunnels = o->n_tunnels;
+		f->path.tunnel_id = o->tunnel_id;
+	}
+}
+
+bool flow_is_beside(const struct lya_flow_table *t, const struct flow_hot *h)
+{
+	const struct flow_ctx *ctx;
+
+	if (h->ctx == 0)
+		return false;
+	ctx = flow_intern_at(&t->ctxs, h->ctx);
+	return ctx->split != 0;
+}
+
+static void forget(struct lya_flow_table *t, uint32_t n, uint32_t hash)
+{
+	struct flow_arena *a = &t->arena[flow_family(n)];
+	struct flow_hot *h = flow_hot_at(t, n);
+
+	if (t->index.count != 0) /* a flush empties the index at once */
+		flow_index_remove(&t->index, hash, n);
+	if (flow_is_beside(t, h))
+		t->split_flows--;
+	flow_extra_drop(t, n);
+	memset(h, 0, sizeof(*h));
+	h->next = a->free;
+	a->free = n;
+	a->live--;
+	t->stats.open--;
+}
+
+static int end_hashed(struct lya_flow_table *t, uint32_t n, uint32_t hash)
+{
+	struct lya_flow f = { 0 };
+
+	flow_inspect_settle(t, n);
+	fill_ends(t, n, &f);
+	fill_counts(t, n, &f);
+	fill_evidence(flow_hot_at(t, n), &f);
+	fill_origin(t, n, &f);
+	flow_inspect_result(t, n, &f.app);
+	forget(t, n, hash);
+	if (t->status == LYA_OK && t->options.on_end != NULL)
+		t->status = t->options.on_end(t->options.ctx, &f);
+	if (t->status > 0)
+		t->status = LYA_OK;
+	return t->status;
+}
+
+int flow_end(struct lya_flow_table *t, uint32_t n)
+{
+	struct flow_key key;
+
+	flow_key_again(t, n, &key);
+	return end_hashed(t, n, key.hash);
+}
+
+/* In handfuls, so that the caches are asked for several records at once. */
+int flow_end_list(struct lya_flow_table *t, uint32_t list)
+{
+	uint32_t numbers[FLOW_BATCH];
+	uint32_t hashes[FLOW_BATCH];
+
+	while (list != 0 && t->status == LYA_OK) {
+		unsigned n = 0;
+
+		for (; n < FLOW_BATCH && list != 0; n++) {
+			struct flow_key key;
+
+			numbers[n] = list;
+			flow_key_again(t, list, &key);
+			hashes[n] = key.hash;
+			__builtin_prefetch(&t->index.slots[flow_index_home(&t->index, key.hash)], 1);
+			__builtin_prefetch(flow_cold_at(t, list));
+			list = flow_hot_at(t, list)->next;
+		}
+		for (unsigned i = 0; i < n && t->status == LYA_OK; i++)
+			(void)end_hashed(t, numbers[i], hashes[i]);
+	}
+	return t->status;
+}

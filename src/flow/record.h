@@ -1,0 +1,175 @@
+/*
+ * record.h - what the table keeps of one flow.
+ *
+ * Memory decides how fast a table of a million flows is, so a flow has a hot
+ * part of one cache line, which every packet touches, and a cold part that is
+ * written once.  IPv6 flows carry both parts and their addresses in a wide
+ * record of two lines.
+ *
+ *     number          0          no record
+ *                     1 ..       IPv4: hot[n], cold[n]
+ *                     WIDE | 1.. IPv6: wide[n & ~WIDE]
+ *                     BUCKET | i the bucket of a wheel, where a list ends
+ *
+ * Counters are 32 bits wide and carry into the flow's extra, which only flows
+ * that need one have.
+ */
+#ifndef LYNCAUDIT_FLOW_RECORD_H
+#define LYNCAUDIT_FLOW_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lyncaudit/app.h"
+#include "lyncaudit/decode.h"
+
+#define FLOW_WIDE UINT32_C(0x80000000)
+#define FLOW_BUCKET UINT32_C(0xc0000000)
+
+/* A key's kind: never zero for a record in use. */
+enum {
+	FLOW_KIND_USED = 0x01,
+	FLOW_KIND_TCP = 0x02, /* else UDP */
+	FLOW_KIND_WIDE = 0x04,
+	FLOW_KIND_UNKNOWN_SHIFT = 3 /* enum lya_flow_unknown */
+};
+
+enum flow_flag {
+	FLOW_FIRST_1 = 1 << 0,    /* side 1 sent the first packet */
+	FLOW_SYN = 1 << 1,        /* a SYN was seen, */
+	FLOW_SYN_1 = 1 << 2,      /* from side 1 */
+	FLOW_SYNACK = 1 << 3,     /* a SYN-ACK was seen, */
+	FLOW_SYNACK_1 = 1 << 4,   /* from side 1 */
+	FLOW_WENT_0 = 1 << 5,     /* side 0 sent an ACK that is neither SYN nor RST */
+	FLOW_WENT_1 = 1 << 6,
+	FLOW_REFUSED = 1 << 7,    /* RST to a SYN */
+	FLOW_RESET = 1 << 8,
+	FLOW_GROUP = 1 << 9,
+	FLOW_SPLIT = 1 << 10,     /* another conversation with these ends has other VLANs */
+	FLOW_INSPECTED = 1 << 11, /* nothing more to learn from the payload */
+	FLOW_CLASS_SHIFT = 13     /* enum flow_class, three bits */
+};
+
+enum { FLOW_PACKETS, FLOW_BYTES, FLOW_PAYLOAD, FLOW_COUNTS };
+
+struct flow_hot {
+	uint32_t addr[2]; /* IPv4, host order; zero when wide */
+	uint16_t port[2];
+	uint16_t ctx;     /* tunnel (and VLANs) that are part of the key; see intern.h */
+	uint16_t seen_s;  /* the table's clock at the last packet, seconds */
+	uint32_t count[FLOW_COUNTS][2];
+	int64_t last_ns;
+	uint32_t next, prev; /* in the bucket, or next free record */
+	uint32_t extra_kind; /* extra << 8 | kind */
+	uint8_t tcp_flags[2];
+	uint16_t flags;
+};
+
+struct flow_cold {
+	int64_t first_ns;
+	uint32_t number;    /* of the first packet, low bits */
+	uint32_t origin;    /* source and path, interned */
+	uint32_t isn;       /* of the SYN, or what the SYN-ACK says of it */
+	uint32_t serial;    /* low bits */
+	uint16_t mac[2];    /* interned */
+	uint16_t number_hi;
+	uint16_t result;    /* struct lya_app_result but for its prefix, interned */
+};
+
+struct flow_wide {
+	struct flow_hot hot;
+	uint8_t addr[2][16];
+	struct flow_cold cold;
+};
+
+_Static_assert(sizeof(struct flow_hot) == 64, "a hot record is a cache line");
+_Static_assert(sizeof(struct flow_cold) == 32, "cold records must stay small");
+_Static_assert(sizeof(struct flow_wide) == 128, "a wide record is two cache lines");
+
+/* What only some flows need. */
+struct flow_extra {
+	uint32_t carry[FLOW_COUNTS][2]; /* high halves of the counters */
+	uint32_t slot;                  /* inspection under way; 0: none.  Free: next free extra */
+	bool icmp;
+	uint8_t icmp_type, icmp_code;
+	uint8_t prefix_len[2];
+	uint8_t prefix[2][LYA_APP_PREFIX];
+};
+
+/* The ends of a packet, lower one first, and what else tells flows apart. */
+struct flow_key {
+	uint32_t hash;
+	uint16_t port[2];
+	uint16_t ctx;
+	uint8_t kind;
+	uint8_t side;     /* the packet's sender */
+	uint32_t addr[2]; /* IPv4 */
+	uint8_t wide[2][16];
+};
+
+static inline uint8_t flow_kind(const struct flow_hot *h)
+{
+	return (uint8_t)(h->extra_kind & 0xff);
+}
+
+static inline uint32_t flow_extra_number(const struct flow_hot *h)
+{
+	return h->extra_kind >> 8;
+}
+
+static inline void flow_set_extra(struct flow_hot *h, uint32_t extra)
+{
+	h->extra_kind = extra << 8 | (h->extra_kind & 0xff);
+}
+
+static inline bool flow_is(const struct flow_hot *h, unsigned flag)
+{
+	return (h->flags & flag) != 0;
+}
+
+static inline void flow_set(struct flow_hot *h, unsigned flag)
+{
+	h->flags = (uint16_t)(h->flags | flag);
+}
+
+static inline unsigned flow_class_of(const struct flow_hot *h)
+{
+	return h->flags >> FLOW_CLASS_SHIFT;
+}
+
+static inline bool flow_is_tcp(const struct flow_hot *h)
+{
+	return (h->extra_kind & FLOW_KIND_TCP) != 0;
+}
+
+static inline unsigned flow_unknown(const struct flow_hot *h)
+{
+	return (unsigned)flow_kind(h) >> FLOW_KIND_UNKNOWN_SHIFT;
+}
+
+/* -1: no such packet was seen. */
+static inline int flow_syn_side(const struct flow_hot *h)
+{
+	if (!flow_is(h, FLOW_SYN))
+		return -1;
+	return flow_is(h, FLOW_SYN_1);
+}
+
+static inline int flow_synack_side(const struct flow_hot *h)
+{
+	if (!flow_is(h, FLOW_SYNACK))
+		return -1;
+	return flow_is(h, FLOW_SYNACK_1);
+}
+
+static inline bool flow_went(const struct flow_hot *h, int side)
+{
+	return flow_is(h, side == 0 ? FLOW_WENT_0 : FLOW_WENT_1);
+}
+
+static inline bool flow_both_fin(const struct flow_hot *h)
+{
+	return (h->tcp_flags[0] & h->tcp_flags[1] & LYA_TCP_FIN) != 0;
+}
+
+#endif

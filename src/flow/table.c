@@ -1,0 +1,583 @@
+/*
+ * table.c - packets into flows.
+ *
+ * A table that is larger than the caches costs a miss or two per packet,
+ * unless several misses are under way at once.  So packets are taken in
+ * handfuls, in three passes: hash and ask for the slot; look for the slot and
+ * ask for the record; update.  The first two only guess: what they find may
+ * end, or be joined by others, before its packet's turn.  The third decides,
+ * packet by packet, so that the size of a handful changes nothing.
+ */
+#include "flow/table.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "lyncaudit/alloc.h"
+
+enum {
+	RECORD_BYTES = 64 + 32, /* hot and cold */
+	/* index slots per record at its emptiest, and the one that it grew from meanwhile */
+	INDEX_BYTES = 40,
+	FAMILY_COST_4 = RECORD_BYTES + INDEX_BYTES,
+	FAMILY_COST_6 = 128 + INDEX_BYTES,
+	ORIGINS_MIN = 1024,
+	ORIGIN_BYTES = 64, /* with all that is needed to find it */
+	NUMBERS_16 = 65535
+};
+
+#define DEFAULT_BYTES ((size_t)1 << 30)
+#define MIN_BUDGET ((size_t)64 << 10)
+#define RECORDS_MAX (UINT32_C(0x3fffffff))
+
+static const size_t FAMILY_COST[FLOW_FAMILIES] = { FAMILY_COST_4, FAMILY_COST_6 };
+
+const char *lya_flow_state_name(enum lya_flow_state state)
+{
+	static const char *const NAMES[] = {
+		[LYA_STATE_NONE] = "none",
+		[LYA_STATE_ATTEMPTED] = "attempted",
+		[LYA_STATE_REFUSED] = "refused",
+		[LYA_STATE_ESTABLISHED] = "established",
+		[LYA_STATE_CLOSED] = "closed",
+		[LYA_STATE_RESET] = "reset",
+		[LYA_STATE_MIDSTREAM] = "midstream",
+	};
+
+	return NAMES[state];
+}
+
+/* Memory ------------------------------------------------------------------- */
+
+/*
+ * Each family may use seven eighths of the budget, both together all of it:
+ * so neither can shut the other out.
+ */
+static void set_limits(struct lya_flow_table *t)
+{
+	struct lya_flow_options *o = &t->options;
+
+	if (o->max_bytes == 0)
+		o->max_bytes = DEFAULT_BYTES;
+	if (o->inspect_bytes == 0)
+		o->inspect_bytes = o->max_bytes / 128;
+	t->budget = o->max_bytes - o->max_bytes / 16; /* the rest: pools and interned things */
+	if (t->budget < MIN_BUDGET)
+		t->budget = MIN_BUDGET;
+	for (unsigned f = 0; f < FLOW_FAMILIES; f++) {
+		size_t cap = t->budget / 8 * 7 / FAMILY_COST[f];
+
+		if (o->max_flows != 0 && cap > o->max_flows)
+			cap = o->max_flows;
+		if (cap > RECORDS_MAX)
+			cap = RECORDS_MAX;
+		t->arena[f].cap = (uint32_t)cap;
+	}
+	if (o->max_flows == 0)
+		o->max_flows = SIZE_MAX;
+}
+
+static size_t records_size(const struct lya_flow_table *t, unsigned family, size_t size)
+{
+	return (t->arena[family].cap + (size_t)1) * size;
+}
+
+static int records_init(struct lya_flow_table *t)
+{
+	t->hot = lya_map_pages(records_size(t, 0, sizeof(*t->hot)));
+	t->cold = lya_map_pages(records_size(t, 0, sizeof(*t->cold)));
+	t->wide = lya_map_pages(records_size(t, 1, sizeof(*t->wide)));
+	return t->hot == NULL || t->cold == NULL || t->wide == NULL ? LYA_ENOMEM : LYA_OK;
+}
+
+static size_t origins_max(const struct lya_flow_table *t)
+{
+	size_t n = t->options.max_bytes / 64 / ORIGIN_BYTES;
+
+	return n > ORIGINS_MIN ? n : ORIGINS_MIN;
+}
+
+static int table_init(struct lya_flow_table *t)
+{
+	int rc = records_init(t);
+
+	if (rc == LYA_OK)
+		rc = flow_index_init(&t->index);
+	if (rc == LYA_OK)
+		rc = flow_wheels_init(t);
+	if (rc == LYA_OK)
+		rc = flow_inspect_init(t, t->options.inspect_bytes);
+	if (rc == LYA_OK)
+		rc = flow_extras_init(t, t->options.max_bytes / 128);
+	if (rc == LYA_OK)
+		rc = flow_intern_init(&t->origins, sizeof(struct flow_origin), origins_max(t));
+	if (rc == LYA_OK)
+		rc = flow_intern_init(&t->macs, 6, NUMBERS_16);
+	if (rc == LYA_OK)
+		rc = flow_intern_init(&t->ctxs, sizeof(struct flow_ctx), NUMBERS_16);
+	return rc;
+}
+
+int lya_flow_table_new(struct lya_flow_table **out, const struct lya_flow_options *options,
+                       struct lya_error *err)
+{
+	struct lya_flow_table *t = lya_calloc(1, sizeof(*t));
+
+	*out = NULL;
+	if (t == NULL)
+		return lya_error_nomem(err);
+	t->options = *options;
+	t->key = lya_hash_key_random();
+	set_limits(t);
+	if (table_init(t) != LYA_OK) {
+		lya_flow_table_free(t);
+		return lya_error_nomem(err);
+	}
+	*out = t;
+	return LYA_OK;
+}
+
+void lya_flow_table_free(struct lya_flow_table *t)
+{
+	if (t == NULL)
+		return;
+	lya_unmap_pages(t->hot, records_size(t, 0, sizeof(*t->hot)));
+	lya_unmap_pages(t->cold, records_size(t, 0, sizeof(*t->cold)));
+	lya_unmap_pages(t->wide, records_size(t, 1, sizeof(*t->wide)));
+	flow_index_fini(&t->index);
+	flow_wheels_fini(t);
+	flow_inspect_fini(t);
+	flow_extras_fini(t);
+	flow_intern_fini(&t->origins);
+	flow_intern_fini(&t->macs);
+	flow_intern_fini(&t->ctxs);
+	lya_free(t);
+}
+
+void lya_flow_table_stats(const struct lya_flow_table *t, struct lya_flow_stats *out)
+{
+	*out = t->stats;
+	out->bytes = sizeof(*t) + t->arena[0].high * (size_t)RECORD_BYTES +
+	             t->arena[1].high * sizeof(*t->wide) +
+	             flow_index_size(&t->index) * sizeof(struct flow_slot) +
+	             t->n_buckets * sizeof(*t->buckets) +
+	             t->inspect.high * (t->inspect.stride + sizeof(*t->inspect.slots)) +
+	             t->extras.high * sizeof(*t->extras.list) + flow_intern_bytes(&t->origins) +
+	             flow_intern_bytes(&t->macs) + flow_intern_bytes(&t->ctxs) +
+	             flow_intern_bytes(&t->results);
+}
+
+/* Room --------------------------------------------------------------------- */
+
+static bool is_at_count(const struct lya_flow_table *t)
+{
+	return (size_t)t->arena[0].live + t->arena[1].live >= t->options.max_flows;
+}
+
+static bool arena_has_room(const struct lya_flow_table *t, unsigned family)
+{
+	const struct flow_arena *a = &t->arena[family];
+	size_t used = t->arena[0].high * FAMILY_COST[0] + t->arena[1].high * FAMILY_COST[1];
+
+	return a->free != 0 || (a->high < a->cap && used + FAMILY_COST[family] <= t->budget);
+}
+
+static int evict(struct lya_flow_table *t, uint32_t n)
+{
+	t->stats.evicted++;
+	flow_unlink(t, n);
+	return flow_end(t, n);
+}
+
+/*
+ * Make room for a flow: half-open ones go first, those that have been quiet
+ * for longest before others.
+ */
+static int make_room(struct lya_flow_table *t, unsigned family)
+{
+	while (is_at_count(t) || !arena_has_room(t, family)) {
+		unsigned where = is_at_count(t) ? FLOW_FAMILIES : family;
+		uint32_t n = flow_quietest(t, where, 0, FLOW_CLASS_HALF_OPEN);
+		int rc;
+
+		if (n == 0)
+			n = flow_quietest(t, where, FLOW_CLASS_HALF_OPEN, FLOW_CLASSES);
+		assert(n != 0); /* each family has a share of its own */
+		rc = evict(t, n);
+		if (rc != LYA_OK)
+			return rc;
+	}
+	return LYA_OK;
+}
+
+/*
+ * A flow n was let in.  When the table is full, some of it must stay with
+ * flows that are opening: otherwise the next of them would push out one that
+ * is established.
+ */
+static int keep_share(struct lya_flow_table *t, uint32_t n)
+{
+	unsigned family = flow_family(n);
+	size_t half_open = t->arena[family].half_open;
+	size_t limit = t->arena[family].high;
+	uint32_t quietest;
+
+	if (is_at_count(t)) {
+		half_open = (size_t)t->arena[0].half_open + t->arena[1].half_open;
+		limit = t->options.max_flows;
+		family = FLOW_FAMILIES;
+	} else if (arena_has_room(t, family)) {
+		return LYA_OK;
+	}
+	if (half_open >= limit / FLOW_HALF_OPEN_SHARE)
+		return LYA_OK;
+	quietest = flow_quietest(t, family, FLOW_CLASS_HALF_OPEN, FLOW_CLASSES);
+	return quietest == n ? LYA_OK : evict(t, quietest);
+}
+
+/* Packets ------------------------------------------------------------------ */
+
+static unsigned classify_tcp(const struct flow_hot *h)
+{
+	uint32_t one = h->count[FLOW_PACKETS][0];
+	uint32_t other = h->count[FLOW_PACKETS][1];
+	bool midstream = !flow_is(h, FLOW_SYN | FLOW_SYNACK);
+
+	if (!midstream && !flow_tcp_established(h))
+		return FLOW_CLASS_OPENING;
+	if (one != 0 && other != 0)
+		return flow_is(h, FLOW_RESET) || flow_both_fin(h) ? FLOW_CLASS_CLOSED
+		                                                  : FLOW_CLASS_TCP;
+	if (flow_is(h, FLOW_RESET))
+		return FLOW_CLASS_OPENING; /* nothing more will come of it */
+	return one + other < FLOW_ONE_SIDED_MAX ? FLOW_CLASS_STRAY : FLOW_CLASS_TCP;
+}
+
+static unsigned classify(const struct flow_hot *h)
+{
+	uint32_t one = h->count[FLOW_PACKETS][0];
+	uint32_t other = h->count[FLOW_PACKETS][1];
+
+	if (flow_unknown(h) != LYA_UNKNOWN_NOT)
+		return FLOW_CLASS_ONE_WAY;
+	if (flow_is_tcp(h))
+		return classify_tcp(h);
+	if ((one != 0 && other != 0) || one + other >= FLOW_ONE_SIDED_MAX)
+		return FLOW_CLASS_UDP;
+	return FLOW_CLASS_ONE_WAY;
+}
+
+static int reclassify(struct lya_flow_table *t, uint32_t n)
+{
+	struct flow_hot *h = flow_hot_at(t, n);
+	unsigned was = flow_class_of(h);
+	unsigned class = classify(h);
+
+	if (class == was)
+		return LYA_OK;
+	flow_unlink(t, n);
+	flow_link(t, n, class);
+	if (was < FLOW_CLASS_HALF_OPEN && class >= FLOW_CLASS_HALF_OPEN)
+		return keep_share(t, n);
+	return LYA_OK;
+}
+
+static inline void count(struct lya_flow_table *t, uint32_t n, struct flow_hot *h, unsigned what,
+                         unsigned side, uint32_t add)
+{
+	uint32_t was = h->count[what][side];
+
+	h->count[what][side] = was + add;
+	if (h->count[what][side] < was)
+		flow_extra_carry(t, n, what, side);
+}
+
+static void note_mac(struct lya_flow_table *t, uint32_t n, unsigned side,
+                     const struct lya_packet *pkt)
+{
+	uint32_t mac;
+
+	if (pkt->eth_src == NULL)
+		return;
+	mac = flow_intern_put(&t->macs, pkt->eth_src);
+	if (mac == 0)
+		t->stats.details_lost++;
+	flow_cold_at(t, n)->mac[side] = (uint16_t)mac;
+}
+
+/* Add a packet to its flow. */
+static inline void update(struct lya_flow_table *t, uint32_t n, unsigned side,
+                          const struct lya_packet *pkt)
+{
+	struct flow_hot *h = flow_hot_at(t, n);
+
+	if (h->count[FLOW_PACKETS][side] == 0)
+		note_mac(t, n, side, pkt);
+	if (pkt->kind == LYA_PKT_TCP)
+		flow_tcp_note(t, n, side, pkt);
+	count(t, n, h, FLOW_PACKETS, side, 1);
+	count(t, n, h, FLOW_BYTES, side, pkt->ip_bytes);
+	count(t, n, h, FLOW_PAYLOAD, side, pkt->payload_len);
+	h->seen_s = (uint16_t)t->now_s;
+	if (pkt->time_ns > h->last_ns)
+		h->last_ns = pkt->time_ns;
+	if (pkt->frame_broadcast)
+		flow_set(h, FLOW_GROUP);
+	if (!flow_is(h, FLOW_INSPECTED) &&
+	    ((pkt->kind == LYA_PKT_TCP && pkt->payload_len != 0) || pkt->kind == LYA_PKT_UDP))
+		flow_inspect_packet(t, n, side, pkt);
+}
+
+static uint32_t take_number(struct lya_flow_table *t, unsigned family)
+{
+	struct flow_arena *a = &t->arena[family];
+	uint32_t n = a->free;
+
+	if (n != 0)
+		a->free = flow_hot_at(t, n)->next;
+	else
+		n = ++a->high | (family != 0 ? FLOW_WIDE : 0);
+	return n;
+}
+
+static void give_number_back(struct lya_flow_table *t, uint32_t n)
+{
+	struct flow_arena *a = &t->arena[flow_family(n)];
+
+	flow_hot_at(t, n)->next = a->free;
+	a->free = n;
+}
+
+static uint32_t origin_of(struct lya_flow_table *t, const struct lya_packet *pkt)
+{
+	struct flow_origin o = {
+		.source = pkt->source,
+		.tunnel_id = pkt->path.n_tunnels != 0 ? pkt->path.tunnel_id : 0,
+		.n_vlan = pkt->path.n_vlan,
+		.tunnel = pkt->path.n_tunnels != 0 ? pkt->path.tunnel : (uint8_t)LYA_TUN_NONE,
+		.n_tunnels = pkt->path.n_tunnels,
+	};
+	uint32_t n;
+
+	memcpy(o.vlan, pkt->path.vlan, o.n_vlan * sizeof(o.vlan[0]));
+	n = flow_intern_put(&t->origins, &o);
+	if (n == 0)
+		t->stats.details_lost++;
+	return n;
+}
+
+static void fill_record(struct lya_flow_table *t, uint32_t n, const struct flow_key *key,
+                        const struct lya_packet *pkt)
+{
+	struct flow_hot *h = flow_hot_at(t, n);
+	struct flow_cold *c = flow_cold_at(t, n);
+
+	memset(h, 0, sizeof(*h));
+	memcpy(h->port, key->port, sizeof(h->port));
+	h->ctx = key->ctx;
+	h->extra_kind = key->kind;
+	if ((n & FLOW_WIDE) != 0)
+		memcpy(t->wide[n & ~FLOW_WIDE].addr, key->wide, sizeof(key->wide));
+	else
+		memcpy(h->addr, key->addr, sizeof(h->addr));
+	if (key->side == 1)
+		flow_set(h, FLOW_FIRST_1);
+	h->last_ns = pkt->time_ns;
+	*c = (struct flow_cold){
+		.first_ns = pkt->time_ns,
+		.number = (uint32_t)pkt->number,
+		.number_hi = (uint16_t)(pkt->number >> 32),
+		.origin = origin_of(t, pkt),
+		.serial = (uint32_t)++t->serial,
+	};
+}
+
+/* Make the flow that a packet begins. */
+static int create(struct lya_flow_table *t, const struct flow_key *key,
+                  const struct lya_packet *pkt)
+{
+	unsigned family = (key->kind & FLOW_KIND_WIDE) != 0;
+	int rc = make_room(t, family);
+	uint32_t n;
+
+	if (rc != LYA_OK)
+		return rc;
+	n = take_number(t, family);
+	rc = flow_index_add(&t->index, key->hash, n);
+	if (rc != LYA_OK) {
+		give_number_back(t, n);
+		return rc;
+	}
+	fill_record(t, n, key, pkt);
+	t->arena[family].live++;
+	t->stats.flows++;
+	if (++t->stats.open > t->stats.open_peak)
+		t->stats.open_peak = t->stats.open;
+	if (flow_is_beside(t, flow_hot_at(t, n))) {
+		flow_set(flow_hot_at(t, n), FLOW_SPLIT);
+		t->split_flows++;
+	}
+	update(t, n, key->side, pkt);
+	flow_link(t, n, classify(flow_hot_at(t, n)));
+	return LYA_OK;
+}
+
+/* The flow of a key; one that stands beside it for the packet's VLANs goes first. */
+static uint32_t find(struct lya_flow_table *t, struct flow_key *key, uint32_t hint,
+                     const struct lya_packet *pkt)
+{
+	if (t->split_flows != 0) {
+		struct flow_key beside = *key;
+		uint32_t n;
+
+		beside.ctx = flow_ctx_split(t, &pkt->path);
+		flow_key_hash(t, &beside);
+		n = beside.ctx != 0 ? flow_find(t, &beside) : 0;
+		if (n != 0) {
+			*key = beside;
+			return n;
+		}
+	}
+	if (hint != 0 && flow_key_matches(t, hint, key))
+		return hint;
+	return flow_find(t, key);
+}
+
+/* Not when the VLANs are in the key already, nor when there is no number left for them. */
+static bool can_split(struct lya_flow_table *t, uint32_t n, const struct lya_packet *pkt)
+{
+	return !t->options.vlan_in_key && !flow_is_beside(t, flow_hot_at(t, n)) &&
+	       flow_ctx_split(t, &pkt->path) != 0;
+}
+
+/* A conversation in other VLANs than flow n, with the same ends at the same time. */
+static int create_beside(struct lya_flow_table *t, uint32_t n, struct flow_key *key,
+                         const struct lya_packet *pkt)
+{
+	flow_set(flow_hot_at(t, n), FLOW_SPLIT);
+	key->ctx = flow_ctx_split(t, &pkt->path);
+	flow_key_hash(t, key);
+	return create(t, key, pkt);
+}
+
+/* Flow n is over, and another one takes its ports. */
+static int succeed(struct lya_flow_table *t, uint32_t n, const struct flow_key *key,
+                   const struct lya_packet *pkt)
+{
+	int rc;
+
+	flow_unlink(t, n);
+	rc = flow_end(t, n);
+	return rc != LYA_OK ? rc : create(t, key, pkt);
+}
+
+static int take_flow_packet(struct lya_flow_table *t, struct flow_key *key, uint32_t hint,
+                            const struct lya_packet *pkt)
+{
+	uint32_t n = find(t, key, hint, pkt);
+
+	if (n == 0)
+		return create(t, key, pkt);
+	if (pkt->kind == LYA_PKT_TCP && (pkt->tcp_flags & LYA_TCP_SYN) != 0) {
+		enum flow_fit fit = flow_tcp_fit(t, n, key->side, pkt);
+
+		if (fit == FLOW_FIT_FRESH)
+			return succeed(t, n, key, pkt);
+		if (fit == FLOW_FIT_SPLIT && can_split(t, n, pkt))
+			return create_beside(t, n, key, pkt);
+	}
+	update(t, n, key->side, pkt);
+	if (flow_class_of(flow_hot_at(t, n)) < FLOW_CLASS_HALF_OPEN ||
+	    (pkt->kind == LYA_PKT_TCP &&
+	     (pkt->tcp_flags & (LYA_TCP_SYN | LYA_TCP_FIN | LYA_TCP_RST)) != 0))
+		return reclassify(t, n);
+	return LYA_OK;
+}
+
+/* An ICMP error answers a flow; it is none, and keeps none alive. */
+static void take_icmp(struct lya_flow_table *t, const struct lya_packet *pkt)
+{
+	struct flow_key key;
+	struct flow_extra *x;
+	uint32_t n;
+
+	if (!flow_key_quoted(t, pkt, &key))
+		return;
+	n = find(t, &key, 0, pkt);
+	if (n == 0)
+		return;
+	x = flow_extra_need(t, n);
+	if (x == NULL) {
+		t->stats.details_lost++;
+		return;
+	}
+	if (!x->icmp) { /* the first one tells the reason */
+		x->icmp = true;
+		x->icmp_type = pkt->quoted.type;
+		x->icmp_code = pkt->quoted.code;
+	}
+}
+
+/* The record that a key may mean, judging by hash alone. */
+static uint32_t guess(const struct lya_flow_table *t, uint32_t hash)
+{
+	const struct flow_slot *slots = t->index.slots;
+
+	for (size_t i = flow_index_home(&t->index, hash); slots[i].record != 0;
+	     i = flow_index_next(&t->index, i))
+		if (slots[i].hash == hash)
+			return slots[i].record;
+	return 0;
+}
+
+static void look_ahead(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct flow_key *key = &t->keys[i];
+
+		if (flow_key_of(t, &pkts[i], key))
+			__builtin_prefetch(&t->index.slots[flow_index_home(&t->index, key->hash)]);
+		else
+			key->kind = 0;
+	}
+	for (size_t i = 0; i < n; i++) {
+		uint32_t record = t->keys[i].kind != 0 ? guess(t, t->keys[i].hash) : 0;
+
+		t->hints[i] = record;
+		if (record == 0)
+			continue;
+		__builtin_prefetch(flow_hot_at(t, record), 1);
+		if ((record & FLOW_WIDE) != 0)
+			__builtin_prefetch(t->wide[record & ~FLOW_WIDE].addr);
+	}
+}
+
+static int take_handful(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n)
+{
+	look_ahead(t, pkts, n);
+	for (size_t i = 0; i < n; i++) {
+		int rc = flow_clock(t, pkts[i].time_ns);
+
+		if (rc == LYA_OK && t->keys[i].kind != 0)
+			rc = take_flow_packet(t, &t->keys[i], t->hints[i], &pkts[i]);
+		else if (rc == LYA_OK && pkts[i].kind == LYA_PKT_ICMP_ERROR)
+			take_icmp(t, &pkts[i]);
+		if (rc != LYA_OK)
+			return rc;
+	}
+	if (t->origins.nomem || t->macs.nomem || t->ctxs.nomem || t->results.nomem)
+		return LYA_ENOMEM;
+	return LYA_OK;
+}
+
+int lya_flow_table_take(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n)
+{
+	while (n != 0 && t->status == LYA_OK) {
+		size_t some = n < FLOW_BATCH ? n : FLOW_BATCH;
+
+		t->status = take_handful(t, pkts, some);
+		pkts += some;
+		n -= some;
+	}
+	return t->status;
+}

@@ -1,0 +1,216 @@
+/*
+ * table.h - the flow table, as its own files see it.
+ *
+ *     take ---> key, hash ---> index ---> record ---> tcp.c: state
+ *                                           |   \---> inspect.c: payload, extras
+ *                                           v
+ *     clock (packet time) ---> wheels: one per family and class, a bucket a second
+ *                                           |
+ *                                           v
+ *                                        end.c: struct lya_flow to on_end
+ *
+ * Every live flow stands in one bucket of its class's wheel: that of the
+ * second in which it was linked.  A packet does not move it; when the bucket
+ * comes up for expiry or eviction, a flow that has been seen since is moved to
+ * the bucket of that second instead.  So packets cost nothing here, and the
+ * end of a flow depends on packets alone: not on hashes, nor on batches.
+ */
+#ifndef LYNCAUDIT_FLOW_TABLE_H
+#define LYNCAUDIT_FLOW_TABLE_H
+
+#include "flow/index.h"
+#include "flow/intern.h"
+#include "flow/record.h"
+#include "lyncaudit/flow.h"
+#include "lyncaudit/hash.h"
+
+/*
+ * What a flow is, for its timeout and for eviction.  The half-open ones are
+ * those that nobody answered: they make room first.
+ */
+enum flow_class {
+	FLOW_CLASS_OPENING,  /* TCP: attempted or refused */
+	FLOW_CLASS_ONE_WAY,  /* UDP from one side alone, or unknown */
+	FLOW_CLASS_STRAY,    /* TCP midstream from one side alone */
+	FLOW_CLASS_HALF_OPEN, /* number of the classes above */
+	FLOW_CLASS_UDP = FLOW_CLASS_HALF_OPEN,
+	FLOW_CLASS_TCP,
+	FLOW_CLASS_CLOSED,
+	FLOW_CLASSES
+};
+
+enum {
+	FLOW_FAMILIES = 2,      /* 0: IPv4, 1: IPv6 (wide) */
+	FLOW_ONE_SIDED_MAX = 8, /* packets after which a flow is no longer taken for a knock */
+	FLOW_HALF_OPEN_SHARE = 8, /* an eighth of a full table is left to flows that open */
+	FLOW_BATCH = 32         /* packets on their way through the caches at once */
+};
+
+struct flow_bucket {
+	uint32_t head, tail; /* 0: empty */
+};
+
+struct flow_wheel {
+	struct flow_bucket *buckets; /* of second s: buckets[s & mask] */
+	uint32_t mask;
+	uint32_t code;      /* FLOW_BUCKET | number of buckets[0] among all */
+	uint32_t count;     /* flows linked */
+	uint32_t timeout_s;
+	int64_t oldest_s;   /* no flow stands in the bucket of an earlier second */
+};
+
+/* The records of one family: taken in order, given back in any. */
+struct flow_arena {
+	uint32_t high; /* records ever used; the memory beyond is untouched */
+	uint32_t cap;
+	uint32_t free; /* first of the list of free ones */
+	uint32_t live, half_open;
+};
+
+struct flow_slot_state {
+	uint32_t owner;      /* flow under inspection */
+	uint32_t next, prev; /* in order of their beginning; next: free list */
+};
+
+struct flow_inspect {
+	uint8_t *states; /* n_slots of stride bytes; slot 1 first */
+	size_t stride;
+	struct flow_slot_state *slots; /* [0]: head of the ring */
+	uint32_t n_slots, high, free;
+};
+
+struct flow_extras {
+	struct flow_extra *list; /* [0] unused */
+	uint32_t cap, high, free, used;
+};
+
+struct lya_flow_table {
+	struct lya_flow_options options;
+	struct lya_hash_key key;
+	struct flow_index index;
+	struct flow_hot *hot;
+	struct flow_cold *cold;
+	struct flow_wide *wide;
+	struct flow_arena arena[FLOW_FAMILIES];
+	struct flow_wheel wheels[FLOW_FAMILIES][FLOW_CLASSES];
+	struct flow_bucket *buckets; /* of all wheels */
+	uint32_t n_buckets;
+	struct flow_inspect inspect;
+	struct flow_extras extras;
+	struct flow_intern origins, macs, results, ctxs;
+	uint32_t split_flows; /* live flows that stand beside another one with the same ends */
+	size_t budget;        /* bytes for records and index */
+	int64_t skew_ns;      /* packet time + skew = the table's clock */
+	int64_t now_ns;       /* the table's clock: never steps back */
+	int64_t now_s;
+	bool started;
+	int status;           /* sticky failure */
+	uint64_t serial;
+	struct lya_flow_stats stats;
+	struct flow_key keys[FLOW_BATCH];
+	uint32_t hints[FLOW_BATCH];
+};
+
+static inline unsigned flow_family(uint32_t n)
+{
+	return (n & FLOW_WIDE) != 0;
+}
+
+static inline struct flow_hot *flow_hot_at(const struct lya_flow_table *t, uint32_t n)
+{
+	return (n & FLOW_WIDE) != 0 ? &t->wide[n & ~FLOW_WIDE].hot : &t->hot[n];
+}
+
+static inline struct flow_cold *flow_cold_at(const struct lya_flow_table *t, uint32_t n)
+{
+	return (n & FLOW_WIDE) != 0 ? &t->wide[n & ~FLOW_WIDE].cold : &t->cold[n];
+}
+
+static inline struct flow_extra *flow_extra_of(const struct lya_flow_table *t,
+                                               const struct flow_hot *h)
+{
+	return &t->extras.list[flow_extra_number(h)];
+}
+
+/* key.c ------------------------------------------------------------------- */
+
+/* The key of a packet that stands for a flow; false when it stands for none. */
+bool flow_key_of(struct lya_flow_table *t, const struct lya_packet *pkt, struct flow_key *key);
+/* The key of the flow that an ICMP error quotes, as its sender sent it. */
+bool flow_key_quoted(struct lya_flow_table *t, const struct lya_packet *pkt,
+                     struct flow_key *key);
+/* The key of a record: for its place in the index. */
+void flow_key_again(const struct lya_flow_table *t, uint32_t n, struct flow_key *key);
+bool flow_key_matches(const struct lya_flow_table *t, uint32_t n, const struct flow_key *key);
+void flow_key_hash(const struct lya_flow_table *t, struct flow_key *key);
+/* The ctx that a flow beside another one with the same ends has, for its VLANs; 0: no room. */
+uint16_t flow_ctx_split(struct lya_flow_table *t, const struct lya_path *path);
+/* The record with that key; 0: none. */
+uint32_t flow_find(const struct lya_flow_table *t, const struct flow_key *key);
+
+/* wheel.c ----------------------------------------------------------------- */
+
+int flow_wheels_init(struct lya_flow_table *t);
+void flow_wheels_fini(struct lya_flow_table *t);
+/* Stand a flow in its class's wheel, at the second in which it was last seen. */
+void flow_link(struct lya_flow_table *t, uint32_t n, unsigned class);
+void flow_unlink(struct lya_flow_table *t, uint32_t n);
+/* Bring the clock to a packet's time and end what has been idle too long. */
+int flow_clock(struct lya_flow_table *t, int64_t time_ns);
+/*
+ * The flow that has been quiet for longest among the classes from..to-1 of a
+ * family (FLOW_FAMILIES: of both); 0: none.
+ */
+uint32_t flow_quietest(struct lya_flow_table *t, unsigned family, unsigned from, unsigned to);
+/* Sort a list (linked by next, ended by 0) by last packet, then serial. */
+uint32_t flow_sort(struct lya_flow_table *t, uint32_t list);
+
+/* tcp.c ------------------------------------------------------------------- */
+
+/* What a packet is to the flow that has its key. */
+enum flow_fit {
+	FLOW_FIT_SAME,  /* it belongs to it */
+	FLOW_FIT_FRESH, /* it begins another one in its place */
+	FLOW_FIT_SPLIT  /* it begins another one beside it, in other VLANs */
+};
+
+enum flow_fit flow_tcp_fit(const struct lya_flow_table *t, uint32_t n, unsigned side,
+                           const struct lya_packet *pkt);
+void flow_tcp_note(struct lya_flow_table *t, uint32_t n, unsigned side,
+                   const struct lya_packet *pkt);
+/* True once the other side, or the opener by going on, showed that it was let in. */
+bool flow_tcp_established(const struct flow_hot *h);
+uint8_t flow_tcp_state(const struct flow_hot *h);
+/* True when the other side than the one that began has answered. */
+bool flow_tcp_answered(const struct flow_hot *h);
+
+/* inspect.c --------------------------------------------------------------- */
+
+int flow_inspect_init(struct lya_flow_table *t, size_t bytes);
+void flow_inspect_fini(struct lya_flow_table *t);
+void flow_inspect_packet(struct lya_flow_table *t, uint32_t n, unsigned side,
+                         const struct lya_packet *pkt);
+/* End an inspection that is under way and keep its small result. */
+void flow_inspect_settle(struct lya_flow_table *t, uint32_t n);
+void flow_inspect_result(const struct lya_flow_table *t, uint32_t n, struct lya_app_result *out);
+
+int flow_extras_init(struct lya_flow_table *t, size_t bytes);
+void flow_extras_fini(struct lya_flow_table *t);
+/* The extra of a flow, made when it has none; NULL when there is no room. */
+struct flow_extra *flow_extra_need(struct lya_flow_table *t, uint32_t n);
+void flow_extra_drop(struct lya_flow_table *t, uint32_t n);
+/* A counter went over: carry. */
+void flow_extra_carry(struct lya_flow_table *t, uint32_t n, unsigned count, unsigned side);
+
+/* end.c ------------------------------------------------------------------- */
+
+/* Report a flow that was unlinked, and forget it. */
+int flow_end(struct lya_flow_table *t, uint32_t n);
+/* The same for a sorted list. */
+int flow_end_list(struct lya_flow_table *t, uint32_t list);
+/* True when the flow stands beside another one, told apart by its VLANs. */
+bool flow_is_beside(const struct lya_flow_table *t, const struct flow_hot *h);
+/* The flow's serial number in full. */
+uint64_t flow_serial(const struct lya_flow_table *t, uint32_t n);
+
+#endif
