@@ -20,10 +20,14 @@ struct lya_capture_offset {
 struct lya_capture_options {
 	const char *const *paths; /* files, directories, "-"; borrowed during open */
 	size_t n_paths;
-	const char *filter;       /* pcap filter expression or NULL */
+	/*
+	 * A pcap filter expression or NULL.  On Ethernet it is asked inside the VLAN
+	 * tags of a tagged frame, unless it names `vlan` itself.
+	 */
+	const char *filter;
 	const struct lya_capture_offset *offsets;
 	size_t n_offsets;
-	size_t max_bytes;         /* cap for buffers; 0: a sensible one */
+	size_t max_bytes;         /* cap for buffers and unpacking; 0: a sensible one */
 };
 
 enum { LYA_SOURCE_LINKS_MAX = 16 };
@@ -34,17 +38,21 @@ struct lya_source {
 	const char *kind;       /* "file" or "stdin" (or "interface") */
 	uint16_t links[LYA_SOURCE_LINKS_MAX]; /* link types met, ascending */
 	size_t n_links;
-	uint64_t packets, bytes; /* bytes: captured frame bytes as on the wire */
+	uint64_t packets, bytes; /* given out; bytes: of the frames as they were on the wire */
 	int64_t first_ns, last_ns; /* least and greatest packet time; LYA_TIME_NONE without packets */
 	int64_t time_offset_ns;
 	bool truncated;         /* the file ends inside a record */
 	uint64_t dropped;       /* told by the file's own statistics */
 	uint64_t snapped;       /* packets of which less was captured than sent */
-	uint64_t steps_back;    /* packets older than one before them */
+	uint64_t steps_back;    /* packets older than the one before them */
 	uint64_t filtered;      /* packets that the filter left out */
 	uint8_t digits;         /* decimals of its clock: 6 or 9 */
 	bool skipped;           /* a file in a directory that is no capture: `error` says why */
-	char *error;            /* what went wrong with it, or NULL */
+	/*
+	 * What went wrong with it, or NULL.  When it is not `skipped`, packets that it
+	 * holds may be missing from what was given.
+	 */
+	char *error;
 };
 
 struct lya_capture;
@@ -55,6 +63,8 @@ struct lya_capture;
  * them all open.  A named file that is missing, unreadable, empty or no
  * capture is LYA_EINPUT/LYA_EIO; one inside a directory is skipped and listed.
  * A directory without any capture is LYA_EINPUT.  "-" is read as it comes.
+ * LYA_EUSAGE: a filter that is wrong, an offset for no input, "-" twice.
+ * LYA_ESTOP: a signal came while waiting for standard input or a pipe.
  */
 int lya_capture_open(struct lya_capture **c, const struct lya_capture_options *options,
                      struct lya_error *err);
@@ -64,12 +74,19 @@ void lya_capture_close(struct lya_capture *c);
  * The next frames in packet time (equal times: by source, then by place in
  * it), at most `max`.  *n is 0 at the end of all.  The frames' bytes are
  * borrowed until the next call.  A file that breaks off in the middle is no
- * failure: its source says `truncated` or `error`.
+ * failure: its source says `truncated` or `error`.  LYA_ESTOP: a signal came
+ * while waiting for standard input or a pipe; nothing is lost, and the next
+ * call goes on.  LYA_ELIMIT: too many captures overlap in time to be held
+ * open at once.  LYA_EUSAGE: a link type was met that the filter cannot be
+ * asked of.
  */
 int lya_capture_next(struct lya_capture *c, struct lya_frame *frames, size_t max, size_t *n,
                      struct lya_error *err);
 
-/* All sources, in order of name as given; valid until close, final once next gave 0. */
+/* Bytes read of the bytes that the files have on the disk, for a progress display. */
+void lya_capture_progress(const struct lya_capture *c, uint64_t *done, uint64_t *total);
+
+/* All sources, as named, those of a directory by name; valid until close, final once next gave 0. */
 const struct lya_source *lya_capture_sources(const struct lya_capture *c, size_t *n);
 
 #endif

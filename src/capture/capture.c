@@ -72,6 +72,16 @@ int lya_capture_next(struct lya_capture *c, struct lya_frame *frames, size_t max
 	return capture_merge_next(c, frames, max, n, err);
 }
 
+void lya_capture_progress(const struct lya_capture *c, uint64_t *done, uint64_t *total)
+{
+	*done = c->bytes_done;
+	*total = c->bytes_total;
+	for (size_t i = 0; i < c->n_heap; i++)
+		*done += capture_stream_raw(c->heap[i]->reader->stream);
+	if (*done > *total) /* what came through a pipe has no size */
+		*done = *total;
+}
+
 const struct lya_source *lya_capture_sources(const struct lya_capture *c, size_t *n)
 {
 	*n = c->n_sources;

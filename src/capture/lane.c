@@ -26,8 +26,8 @@ static int source_fd(struct lya_capture *c, uint32_t s, int *fd, struct lya_erro
 		return lya_error_set(err, LYA_ELIMIT, src->name, NULL,
 		                     "cannot be opened beside %zu others: %s", c->n_open,
 		                     strerror(errno));
-	return lya_error_set(err, LYA_EINPUT, NULL, NULL,
-	                     "wanted a capture, found what cannot be opened: %s", strerror(errno));
+	return lya_error_set(err, LYA_EIO, NULL, NULL, "wanted a capture, cannot open it: %s",
+	                     strerror(errno));
 }
 
 int capture_lane_open(struct lya_capture *c, uint32_t s, size_t buffer, struct lya_error *err)
@@ -61,6 +61,7 @@ int capture_lane_open(struct lya_capture *c, uint32_t s, size_t buffer, struct l
 		lya_free(lane);
 		return rc;
 	}
+	c->inputs[s].was_open = true;
 	lane->reader->offset_ns = c->sources[s].time_offset_ns;
 	c->inputs[s].lane = lane;
 	c->n_open++;
@@ -71,6 +72,7 @@ void capture_lane_drop(struct lya_capture *c, struct capture_lane *lane)
 {
 	c->inputs[lane->source].lane = NULL;
 	c->n_open--;
+	c->bytes_done += capture_stream_raw(lane->reader->stream);
 	capture_reader_close(lane->reader);
 	lya_free(lane);
 }

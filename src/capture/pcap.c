@@ -65,7 +65,7 @@ int capture_pcap_begin(struct capture_reader *r, struct lya_error *err)
 	if (rc != LYA_OK)
 		return rc;
 	if (r->end < FILE_HEADER)
-		return lya_error_set(err, LYA_EINPUT, NULL, NULL,
+		return lya_error_set(err, LYA_EIO, NULL, NULL,
 		                     "wanted the %d bytes of a pcap file header, found %zu",
 		                     FILE_HEADER, r->end);
 	major = capture_u16(r->buf + 4, r->big);

@@ -593,7 +593,7 @@ int capture_pcapng_begin(struct capture_reader *r, struct lya_error *err)
 	r->format = CAPTURE_PCAPNG;
 	rc = block_next(r, &none, &n, err);
 	if (rc == LYA_OK && r->done)
-		return lya_error_set(err, LYA_EINPUT, NULL, NULL,
+		return lya_error_set(err, r->truncated ? LYA_EIO : LYA_EINPUT, NULL, NULL,
 		                     "wanted a pcapng section header, found: %s", r->why);
 	return rc;
 }

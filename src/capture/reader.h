@@ -91,8 +91,8 @@ struct capture_reader {
 
 /*
  * Read the file header.  The stream is taken, and closed on failure too.
- * LYA_EINPUT: no capture, or a header that is not whole; the text in err
- * names no file.
+ * LYA_EINPUT: no capture; LYA_EIO: it may be one, but breaks off inside its
+ * header or cannot be read.  The text in err names no file.
  */
 int capture_reader_open(struct capture_reader **r, struct capture_stream *stream,
                         size_t buffer, struct capture_budget *budget, struct lya_error *err);

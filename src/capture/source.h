@@ -20,6 +20,7 @@ struct capture_bytes {
 	uint8_t head[CAPTURE_HEAD_LEN]; /* looked at before the reading began */
 	const uint8_t *head_pos;        /* of these, not read yet */
 	size_t head_left;
+	uint64_t raw;                   /* bytes read from fd */
 };
 
 /* As capture_stream_read, without unpacking. */

@@ -137,6 +137,7 @@ static int entry_add(struct lya_capture *c, const char *dir, const char *name,
 		return source_skip(c, s, "a directory inside a directory: name it to read it", err);
 	if (!S_ISREG(st.st_mode)) /* opening a pipe or a device could wait for ever */
 		return source_skip(c, s, "not a regular file", err);
+	c->bytes_total += (uint64_t)st.st_size;
 	return LYA_OK;
 }
 
@@ -184,9 +185,12 @@ static int path_add(struct lya_capture *c, const char *path, struct lya_error *e
 	if (S_ISDIR(st.st_mode))
 		return directory_add(c, path, err);
 	rc = source_add(c, path, path, "file", &s, err);
-	if (rc == LYA_OK)
-		c->inputs[s].stays = !S_ISREG(st.st_mode);
-	return rc;
+	if (rc != LYA_OK)
+		return rc;
+	c->inputs[s].stays = !S_ISREG(st.st_mode);
+	if (S_ISREG(st.st_mode))
+		c->bytes_total += (uint64_t)st.st_size;
+	return LYA_OK;
 }
 
 /* Time offsets ------------------------------------------------------------ */
@@ -247,7 +251,11 @@ static bool is_own_fault(int rc)
 	return rc == LYA_EINPUT || rc == LYA_EIO;
 }
 
-/* The file could not be opened as a capture. */
+/*
+ * The file could not be opened as a capture.  In a directory it is passed
+ * over when it is none; one that might be, and cannot be read, is evidence
+ * that is missing.
+ */
 static int probe_failed(struct lya_capture *c, uint32_t s, int rc, struct lya_error *err)
 {
 	char why[LYA_ERROR_LEN];
@@ -255,8 +263,11 @@ static int probe_failed(struct lya_capture *c, uint32_t s, int rc, struct lya_er
 	if (!is_own_fault(rc))
 		return rc;
 	memcpy(why, err->text, sizeof(why));
-	if (c->inputs[s].in_directory)
-		return source_skip(c, s, why, err);
+	if (c->inputs[s].in_directory) {
+		rc = source_skip(c, s, why, err);
+		c->sources[s].skipped = err->status == LYA_EINPUT;
+		return rc;
+	}
 	return lya_error_set(err, LYA_EINPUT, c->sources[s].name, NULL, "%s", why);
 }
 
@@ -278,8 +289,10 @@ static int probe_first(struct lya_capture *c, struct capture_lane *lane, struct 
 		if (rc != LYA_OK)
 			return rc;
 	}
-	if (!in->stays)
+	if (!in->stays) {
 		capture_lane_drop(c, lane);
+		c->bytes_done = 0; /* it is read again */
+	}
 	return LYA_OK;
 }
 
@@ -307,7 +320,7 @@ static int directories_check(const struct lya_capture *c, struct lya_error *err)
 		size_t first = s;
 
 		for (; s < c->n_sources && c->inputs[s].given == given; s++)
-			found = found || !c->sources[s].skipped;
+			found = found || c->inputs[s].was_open;
 		if (!found)
 			return lya_error_set(err, LYA_EINPUT, given, NULL,
 			                     "wanted a directory with captures, found %zu other "

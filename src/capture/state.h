@@ -38,6 +38,7 @@ struct capture_input {
 	int64_t first_ns;   /* time of its first packet */
 	int64_t before_ns;  /* time of the packet given last */
 	bool in_directory;
+	bool was_open;      /* it is a capture */
 	bool stays;         /* cannot be opened a second time: stays open */
 	bool pending;       /* has packets, and the merge has not reached them */
 };
@@ -53,6 +54,8 @@ struct lya_capture {
 	struct capture_lane **heap;   /* the one to give next is first */
 	size_t n_heap;
 	size_t n_open;
+	uint64_t bytes_total; /* in all regular files, as they lie on the disk */
+	uint64_t bytes_done;  /* read from sources that are closed */
 };
 
 /* sources.c: what there is to read. */

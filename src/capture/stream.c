@@ -28,6 +28,7 @@ static int bytes_from_fd(struct capture_bytes *b, uint8_t *buf, size_t size, siz
 	if (n == -1)
 		return lya_error_set(err, LYA_EIO, NULL, NULL, "cannot be read: %s", strerror(errno));
 	*got = (size_t)n;
+	b->raw += *got;
 	return LYA_OK;
 }
 
@@ -139,6 +140,11 @@ int capture_stream_read(struct capture_stream *s, uint8_t *buf, size_t size, siz
 	if (s->unpack != NULL)
 		return capture_unpack_read(s->unpack, buf, size, got, err);
 	return capture_bytes_read(&s->bytes, buf, size, got, err);
+}
+
+uint64_t capture_stream_raw(const struct capture_stream *s)
+{
+	return s->bytes.raw;
 }
 
 const char *capture_stream_packing(const struct capture_stream *s)

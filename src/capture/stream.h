@@ -37,6 +37,8 @@ void capture_stream_close(struct capture_stream *s);
 int capture_stream_read(struct capture_stream *s, uint8_t *buf, size_t size, size_t *got,
                         struct lya_error *err);
 
+/* Bytes read from the descriptor so far. */
+uint64_t capture_stream_raw(const struct capture_stream *s);
 /* "gzip", "zstd", "lz4", "xz"; NULL when the bytes are as they stand. */
 const char *capture_stream_packing(const struct capture_stream *s);
 
