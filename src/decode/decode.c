@@ -26,8 +26,8 @@ static bool not_ip(struct lya_packet *pkt, enum lya_event ev)
 
 /* What both cooked headers hold, wherever it stands; addr has addr_len bytes. */
 static bool decode_cooked(struct lya_packet *pkt, uint16_t proto, uint16_t hardware,
-                          unsigned packet_type, const uint8_t *addr, unsigned addr_len,
-                          struct bytes rest)
+			  unsigned packet_type, const uint8_t *addr, unsigned addr_len,
+			  struct bytes rest)
 {
 	pkt->frame_broadcast = packet_type == SLL_BROADCAST || packet_type == SLL_MULTICAST;
 	if (addr_len == 6)
@@ -46,7 +46,7 @@ static bool decode_sll(struct lya_packet *pkt, struct bytes b)
 	if (b.left < SLL_LEN)
 		return not_ip(pkt, LYA_EV_LINK_TRUNCATED);
 	return decode_cooked(pkt, be16(b.p + 14), be16(b.p + 2), be16(b.p), b.p + 6, be16(b.p + 4),
-	                     bytes_after(b, SLL_LEN));
+			     bytes_after(b, SLL_LEN));
 }
 
 static bool decode_sll2(struct lya_packet *pkt, struct bytes b)
@@ -54,7 +54,7 @@ static bool decode_sll2(struct lya_packet *pkt, struct bytes b)
 	if (b.left < SLL2_LEN)
 		return not_ip(pkt, LYA_EV_LINK_TRUNCATED);
 	return decode_cooked(pkt, be16(b.p), be16(b.p + 8), b.p[10], b.p + 12, b.p[11],
-	                     bytes_after(b, SLL2_LEN));
+			     bytes_after(b, SLL2_LEN));
 }
 
 /*

@@ -8,7 +8,8 @@ enum { IPV4_LEN = 20, AH_MIN = 12, DATAGRAM_MAX = 65535 };
 
 bool decode_fragment(struct lya_packet *pkt, uint8_t proto, struct bytes b)
 {
-	/* All but the last carry a multiple of 8 bytes, and none reaches past the largest datagram. */
+	/* All but the last carry a multiple of 8 bytes, and none reaches past the largest datagram.
+	 */
 	if (b.wire == 0 || (pkt->frag_more && b.wire % 8 != 0) ||
 	    pkt->frag_offset + b.wire > DATAGRAM_MAX) {
 		lya_packet_note(pkt, LYA_EV_FRAGMENT_BAD);
@@ -23,7 +24,7 @@ bool decode_fragment(struct lya_packet *pkt, uint8_t proto, struct bytes b)
 }
 
 bool decode_ah(struct lya_packet *pkt, uint8_t *proto, struct bytes *b, enum lya_event ev_cut,
-               enum lya_event ev)
+	       enum lya_event ev)
 {
 	uint32_t len;
 
@@ -137,6 +138,19 @@ static void decode_ipv4_payload(struct lya_packet *pkt, const uint8_t *p, struct
 	    !decode_ah(pkt, &proto, &b, LYA_EV_IPV4_TRUNCATED, LYA_EV_IPV4_HEADER))
 		return;
 	decode_transport(pkt, proto, b);
+}
+
+bool decode_ipv4_checked(struct lya_packet *pkt, struct bytes b)
+{
+	uint32_t header;
+
+	if (b.left < IPV4_LEN)
+		return decode_ipv4(pkt, b);
+	header = (b.p[0] & 0x0fU) * 4;
+	if (header < IPV4_LEN || b.left < header || be16(b.p + 10) == 0 ||
+	    !checksum_holds(b.p, header))
+		return false;
+	return decode_ipv4(pkt, b);
 }
 
 bool decode_ipv4(struct lya_packet *pkt, struct bytes b)

@@ -123,7 +123,8 @@ bool decode_ipv6(struct lya_packet *pkt, struct bytes b)
 		return false;
 	}
 	len = be16(p + 4);
-	if (len == 0 && p[6] != NO_NEXT_HEADER) /* segmentation offload, or a jumbogram: see there */
+	if (len == 0 &&
+	    p[6] != NO_NEXT_HEADER) /* segmentation offload, or a jumbogram: see there */
 		len = b.wire - IPV6_LEN;
 	fits = IPV6_LEN + len <= b.wire;
 	if (!fits)

@@ -65,7 +65,7 @@ static inline void set_payload(struct lya_packet *pkt, struct bytes b, uint32_t 
 
 /* Mark pkt as malformed by ev, or as cut by ev_cut when the wire had `need` bytes. */
 static inline void note_short(struct lya_packet *pkt, struct bytes b, uint32_t need,
-                              enum lya_event ev_cut, enum lya_event ev)
+			      enum lya_event ev_cut, enum lya_event ev)
 {
 	lya_packet_note(pkt, b.wire >= need ? ev_cut : ev);
 	pkt->kind = LYA_PKT_BAD;
@@ -104,6 +104,7 @@ typedef bool decode_layer(struct lya_packet *pkt, struct bytes b);
 
 decode_layer decode_ethernet;
 decode_layer decode_ipv4;
+decode_layer decode_ipv4_checked; /* sound only with a right header checksum */
 decode_layer decode_ipv6;
 decode_layer decode_ip;    /* by the version in its first nibble */
 decode_layer decode_mpls;  /* at the first label */
@@ -129,7 +130,7 @@ bool decode_fragment(struct lya_packet *pkt, uint8_t proto, struct bytes b);
 
 /* Pass over an authentication header; false (kind set) when it is not whole. */
 bool decode_ah(struct lya_packet *pkt, uint8_t *proto, struct bytes *b, enum lya_event ev_cut,
-               enum lya_event ev);
+	       enum lya_event ev);
 
 /*
  * Read what a tunnel carries, at b, as `layer`.  When that answers true pkt
@@ -137,7 +138,7 @@ bool decode_ah(struct lya_packet *pkt, uint8_t *proto, struct bytes *b, enum lya
  * TUNNEL_DEPTH and, with *events given, what was noted inside.
  */
 bool decode_inner(struct lya_packet *pkt, enum lya_tunnel_kind kind, uint32_t id,
-                  decode_layer *layer, struct bytes b, uint32_t *events);
+		  decode_layer *layer, struct bytes b, uint32_t *events);
 
 /* IP protocols 4, 41 and 47: kind is set in any case. */
 void decode_ip_in_ip(struct lya_packet *pkt, uint8_t proto, struct bytes b);

@@ -5,7 +5,7 @@
 
 enum {
 	ETHERNET_LEN = 14,
-	ETHERTYPE_MIN = 0x0600,   /* below it, the field is an 802.3 length */
+	ETHERTYPE_MIN = 0x0600, /* below it, the field is an 802.3 length */
 	LENGTH_MAX = 1500,
 	ETHERTYPE_VLAN = 0x8100,
 	ETHERTYPE_QINQ = 0x88a8,
@@ -145,17 +145,49 @@ static bool decode_control_word(struct lya_packet *pkt, struct bytes b)
 	return decode_ethernet(pkt, bytes_after(b, 4));
 }
 
+/* IPv4 with a wrong checksum, or none: a total length at least must speak for it. */
+static bool decode_doubtful_ipv4(struct lya_packet *pkt, struct bytes b)
+{
+	if (b.left >= 4 && be16(b.p + 2) == 0)
+		return false;
+	return decode_ipv4(pkt, b);
+}
+
 /*
- * MPLS does not say what it carries.  The first nibble speaks for IPv4 or
- * IPv6, or for a pseudowire's control word; an Ethernet pseudowire without
- * one may begin with any of them.  So each reading is tried and the first
- * that is sound all through wins (RFC 4928 asks senders to keep them apart).
+ * What the bottom label carries is not said.  The first nibble speaks for
+ * IPv4 or IPv6, or for a pseudowire's control word; an Ethernet pseudowire
+ * without one may begin with any of them.  So the readings are tried, the one
+ * that proves most first (RFC 4928 asks senders to keep them apart).
  */
+static bool decode_mpls_payload(struct lya_packet *pkt, uint32_t label, struct bytes b)
+{
+	static decode_layer *const readings[3][3] = {
+		{ decode_ipv4_checked, decode_ethernet, decode_doubtful_ipv4 },
+		{ decode_ipv6, decode_ethernet, NULL },
+		{ decode_control_word, decode_ethernet, NULL },
+	};
+	unsigned nibble = b.p[0] >> 4;
+	uint32_t events = 0;
+
+	if (nibble == 1)
+		return true; /* the control channel of a pseudowire (RFC 4385) */
+	if (nibble != 4 && nibble != 6 && nibble != 0)
+		return decode_inner(pkt, LYA_TUN_MPLS, label, decode_ethernet, b, &pkt->events);
+	for (unsigned i = 0; i < 3; i++) {
+		decode_layer *reading = readings[nibble == 4 ? 0 : nibble == 6 ? 1 : 2][i];
+
+		if (reading != NULL && decode_inner(pkt, LYA_TUN_MPLS, label, reading, b,
+						    reading == decode_ethernet ? NULL : &events))
+			return true;
+	}
+	pkt->events |= events; /* what speaks against IP; a frame was only the other guess */
+	return false;
+}
+
 bool decode_mpls(struct lya_packet *pkt, struct bytes b)
 {
 	uint32_t label = 0;
 	bool bottom = false;
-	uint32_t events = 0;
 
 	for (unsigned depth = 0; !bottom; depth++) {
 		if (b.left < 4)
@@ -170,28 +202,7 @@ bool decode_mpls(struct lya_packet *pkt, struct bytes b)
 	}
 	if (b.left == 0)
 		return link_cut(pkt);
-	switch (b.p[0] >> 4) {
-	case 4:
-		if (decode_inner(pkt, LYA_TUN_MPLS, label, decode_ipv4, b, &events))
-			return true;
-		break;
-	case 6:
-		if (decode_inner(pkt, LYA_TUN_MPLS, label, decode_ipv6, b, &events))
-			return true;
-		break;
-	case 0:
-		if (decode_inner(pkt, LYA_TUN_MPLS, label, decode_control_word, b, &events))
-			return true;
-		break;
-	case 1:
-		return true; /* the control channel of a pseudowire (RFC 4385) */
-	default:
-		break;
-	}
-	if (decode_inner(pkt, LYA_TUN_MPLS, label, decode_ethernet, b, NULL))
-		return true;
-	pkt->events |= events;
-	return false;
+	return decode_mpls_payload(pkt, label, b);
 }
 
 bool decode_ppp(struct lya_packet *pkt, struct bytes b)
@@ -227,5 +238,5 @@ bool decode_pppoe(struct lya_packet *pkt, struct bytes b)
 	if (b.p[0] != 0x11 || b.p[1] != 0) /* version 1, type 1; codes other than 0: discovery */
 		return b.p[0] == 0x11;
 	return decode_inner(pkt, LYA_TUN_PPPOE, be16(b.p + 2), decode_ppp,
-	                    bytes_limit(bytes_after(b, 6), be16(b.p + 4)), &pkt->events);
+			    bytes_limit(bytes_after(b, 6), be16(b.p + 4)), &pkt->events);
 }

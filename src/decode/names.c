@@ -34,10 +34,12 @@ static const struct {
 };
 
 static const char *const tunnels[] = {
-	[LYA_TUN_NONE] = "none",       [LYA_TUN_GRE] = "gre",         [LYA_TUN_ERSPAN1] = "erspan-1",
-	[LYA_TUN_ERSPAN2] = "erspan-2", [LYA_TUN_ERSPAN3] = "erspan-3", [LYA_TUN_VXLAN] = "vxlan",
-	[LYA_TUN_GENEVE] = "geneve",   [LYA_TUN_TZSP] = "tzsp",       [LYA_TUN_IPIP] = "ip-in-ip",
-	[LYA_TUN_MPLS] = "mpls",       [LYA_TUN_PPPOE] = "pppoe",
+	[LYA_TUN_NONE] = "none",        [LYA_TUN_GRE] = "gre",
+	[LYA_TUN_ERSPAN1] = "erspan-1", [LYA_TUN_ERSPAN2] = "erspan-2",
+	[LYA_TUN_ERSPAN3] = "erspan-3", [LYA_TUN_VXLAN] = "vxlan",
+	[LYA_TUN_GENEVE] = "geneve",    [LYA_TUN_TZSP] = "tzsp",
+	[LYA_TUN_IPIP] = "ip-in-ip",    [LYA_TUN_MPLS] = "mpls",
+	[LYA_TUN_PPPOE] = "pppoe",
 };
 
 /* Names of DLTs as libpcap gives them, for those that turn up in practice. */

@@ -20,7 +20,7 @@ enum {
 
 /* Ports that were not captured: cut, or not there at all. */
 static void no_ports(struct lya_packet *pkt, struct bytes b, enum lya_event ev_cut,
-                     enum lya_event ev)
+		     enum lya_event ev)
 {
 	if (b.wire < PORTS_LEN) {
 		lya_packet_note(pkt, ev);
@@ -115,7 +115,8 @@ static void decode_udp_part(struct lya_packet *pkt, struct bytes b)
 static bool is_teredo(struct bytes b)
 {
 	if (b.left >= 4 && b.p[0] == 0 && b.p[1] == 1) {
-		uint32_t len = 13U + b.p[2] + b.p[3]; /* nonce, confirmation, client id, its proof */
+		uint32_t len =
+		    13U + b.p[2] + b.p[3]; /* nonce, confirmation, client id, its proof */
 
 		if (b.left < len)
 			return false;
@@ -131,9 +132,9 @@ static bool is_teredo(struct bytes b)
 static inline void look_into_udp(struct lya_packet *pkt, struct bytes b)
 {
 	switch (pkt->dport) {
-	case 4789: /* VXLAN */
-	case 8472: /* VXLAN, as Linux first had it */
-	case 6081: /* GENEVE */
+	case 4789:  /* VXLAN */
+	case 8472:  /* VXLAN, as Linux first had it */
+	case 6081:  /* GENEVE */
 	case 37008: /* TZSP */
 		decode_udp_tunnel(pkt);
 		return;
@@ -155,7 +156,8 @@ void decode_udp(struct lya_packet *pkt, struct bytes b)
 	len = be16(b.p + 4);
 	if (len == 0) /* left to the network card, or too long for the field */
 		len = b.wire;
-	/* The length is the datagram's: of a first fragment it may say more than this packet has. */
+	/* The length is the datagram's: of a first fragment it may say more than this packet has.
+	 */
 	if (len < UDP_LEN || (len > b.wire && !pkt->frag_more)) {
 		lya_packet_note(pkt, LYA_EV_UDP_LENGTH);
 		pkt->kind = LYA_PKT_BAD;
@@ -271,7 +273,7 @@ static bool quote_ipv6(struct lya_packet *pkt, struct bytes b)
 
 /* An ICMP header at b, whose types of errors are the bits of `errors`. */
 static void decode_icmp_error(struct lya_packet *pkt, struct bytes b, uint32_t errors,
-                              decode_layer *quote)
+			      decode_layer *quote)
 {
 	pkt->kind = LYA_PKT_OTHER_IP;
 	if (b.left < ICMP_LEN) {

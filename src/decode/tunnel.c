@@ -34,7 +34,7 @@ static bool any_cut(uint32_t events)
 }
 
 bool decode_inner(struct lya_packet *pkt, enum lya_tunnel_kind kind, uint32_t id,
-                  decode_layer *layer, struct bytes b, uint32_t *events)
+		  decode_layer *layer, struct bytes b, uint32_t *events)
 {
 	struct lya_packet inner;
 	bool sound;
@@ -74,7 +74,7 @@ bool decode_inner(struct lya_packet *pkt, enum lya_tunnel_kind kind, uint32_t id
  * stays the outer one, with the reason: cut, or a header that cannot be.
  */
 static void open_tunnel(struct lya_packet *pkt, enum lya_tunnel_kind kind, uint32_t id,
-                        decode_layer *layer, struct bytes b)
+			decode_layer *layer, struct bytes b)
 {
 	uint32_t events = 0;
 
@@ -122,7 +122,7 @@ static void decode_erspan2(struct lya_packet *pkt, struct bytes b)
 		return;
 	}
 	open_tunnel(pkt, LYA_TUN_ERSPAN2, be16(b.p + 2) & 0x03ff, decode_ethernet,
-	            bytes_after(b, ERSPAN2_LEN));
+		    bytes_after(b, ERSPAN2_LEN));
 	set_mirrored_vlan(pkt, tunnels, be16(b.p) & 0x0fff);
 }
 
@@ -148,8 +148,8 @@ static void decode_erspan3(struct lya_packet *pkt, struct bytes b)
 		return;
 	}
 	is_ip = (b.p[10] >> 2 & 0x1f) == 2; /* frame type: 0 Ethernet, 2 IP */
-	open_tunnel(pkt, LYA_TUN_ERSPAN3, be16(b.p + 2) & 0x03ff, is_ip ? decode_ip : decode_ethernet,
-	            bytes_after(b, header));
+	open_tunnel(pkt, LYA_TUN_ERSPAN3, be16(b.p + 2) & 0x03ff,
+		    is_ip ? decode_ip : decode_ethernet, bytes_after(b, header));
 	set_mirrored_vlan(pkt, tunnels, be16(b.p) & 0x0fff);
 }
 
@@ -174,7 +174,7 @@ static bool pass_routes(struct bytes *b)
 }
 
 static void decode_gre_payload(struct lya_packet *pkt, uint16_t flags, uint16_t proto, uint32_t key,
-                               struct bytes b)
+			       struct bytes b)
 {
 	switch (proto) {
 	case ETHERTYPE_IPV4:
@@ -247,7 +247,7 @@ static void open_vxlan(struct lya_packet *pkt, struct bytes b)
 	if (b.left < VXLAN_LEN || (b.p[0] & 0x7f) != 0x08 || b.p[7] != 0)
 		return;
 	(void)decode_inner(pkt, LYA_TUN_VXLAN, be32(b.p + 4) >> 8, decode_ethernet,
-	                   bytes_after(b, VXLAN_LEN), NULL);
+			   bytes_after(b, VXLAN_LEN), NULL);
 }
 
 /* GENEVE (RFC 8926). */
@@ -275,7 +275,7 @@ static void open_geneve(struct lya_packet *pkt, struct bytes b)
 		return;
 	}
 	(void)decode_inner(pkt, LYA_TUN_GENEVE, be32(b.p + 4) >> 8, layer, bytes_after(b, header),
-	                   NULL);
+			   NULL);
 }
 
 /* TZSP: version 1, a received or a sent packet, Ethernet inside; then tagged fields. */
@@ -300,8 +300,8 @@ static void open_tzsp(struct lya_packet *pkt, struct bytes b)
 void decode_udp_tunnel(struct lya_packet *pkt)
 {
 	struct bytes b = { .p = pkt->payload.pos,
-		           .left = (uint32_t)lya_cursor_left(&pkt->payload),
-		           .wire = pkt->frag_more ? UINT16_MAX : pkt->payload_len };
+			   .left = (uint32_t)lya_cursor_left(&pkt->payload),
+			   .wire = pkt->frag_more ? UINT16_MAX : pkt->payload_len };
 
 	switch (pkt->dport) {
 	case 4789:
