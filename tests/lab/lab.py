@@ -71,8 +71,9 @@ def play(day, servers, net, work, out, first_port):
         wire.write_pcapng(path, packets, day.purpose)
     else:
         wire.write_pcap(path, packets)
-    for p in check(path, truth):
-        print("lab: %s: %s" % (day.name, p), file=sys.stderr)
+    problems = check(path, truth)
+    if problems:
+        raise RuntimeError("%s: capture and truth differ:\n%s" % (day.name, "\n".join(problems)))
     print("lab: %s: %d packets, %d bytes" % (day.file, len(packets), os.path.getsize(path)))
     return op.port
 

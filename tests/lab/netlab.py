@@ -361,7 +361,7 @@ class Sensor:
         self.log = open(path + ".log", "w+")
         self.proc = subprocess.Popen(
             ["ip", "netns", "exec", PREFIX + "net", "tcpdump", "-n", "-i", "sensor", "-s", "0",
-             "-U", "-B", "16384", "--time-stamp-precision=nano", "-Z", "root", "-w", path,
+             "-U", "--immediate-mode", "-B", "16384", "--time-stamp-precision=nano", "-Z", "root", "-w", path,
              self.FILTER], stdout=subprocess.DEVNULL, stderr=self.log)
         for _ in range(100):
             time.sleep(0.05)

@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+"""Audit a capture of the lab and compare with what its script wrote down.
+
+usage: compare.py PROGRAM CASE [--rules DIR] [--keep DIR]
+
+CASE is a folder with a case.json:
+
+  site       site description, relative to the folder
+  captures   captures, likewise; beside each NAME.pcap[ng] lies NAME.truth.jsonl
+  options    further options of the audit
+  exit       exit status that the audit must end with
+  report     finding types that no flow carries: "must" be there, "may" be there
+
+Every line of the truth (its keys are explained in tests/lab/traffic.py) must be
+met by its flows in the flow log, and no flow may be left that no line explains.
+Counts, verdict, severities and Community IDs of report and flow log are checked
+from the truth alone.  Prints each difference; exit status 1 when there is one.
+"""
+
+import argparse
+import base64
+import hashlib
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+
+VERDICTS = ["documented", "waived", "wrong-direction", "unexpected-port", "undocumented-path",
+            "undetermined", "out-of-scope"]
+LEVELS = ["critical", "high", "medium", "low", "info"]
+SEVERITY = {"wrong-direction": "high", "undocumented-path": "high", "unexpected-port": "medium",
+            "wrong-load-balancing": "medium", "feature-not-deployed": "low"}
+OUTER_SIDE = {"edge-access", "edge-webconf", "edge-av", "edge-access-vip", "edge-webconf-vip",
+              "edge-av-vip", "reverse-proxy-external"}
+
+
+class Differences:
+    def __init__(self):
+        self.count = 0
+
+    def add(self, what, *more):
+        self.count += 1
+        print("DIFFERENCE: " + what)
+        for m in more:
+            print("    " + m)
+
+
+def show(flow):
+    return "%s %s:%s -> %s:%s %s" % (flow["transport"], flow["src"], flow["sport"], flow["dst"],
+                                     flow["dport"], flow.get("verdict", ""))
+
+
+def end(flow, side):
+    return flow[side], flow["sport" if side == "src" else "dport"] or 0
+
+
+def same_ends(flow, truth, swapped):
+    a, b = end(flow, "src"), end(flow, "dst")
+    if swapped:
+        a, b = b, a
+    if flow["transport"] != truth["transport"] or a[0] != truth["src"] or b[0] != truth["dst"]:
+        return False
+    if truth["dport"] is None:
+        return a[1] == 0 and b[1] == 0
+    return b[1] == truth["dport"] and truth["sport"] in (None, a[1])
+
+
+def assign(truths, flows, diff):
+    """Pairs of truth line and flow; every line exactly, every flow once."""
+    left = list(flows)
+    pairs = []
+    # Lines that know their source port choose first.
+    for t in sorted(truths, key=lambda t: (t["sport"] is None, t["dport"] is None)):
+        hits = [f for f in left if same_ends(f, t, False)]
+        if t["count"] and t["sport"] is None:
+            hits = hits[:t["count"]]
+        turned = [f for f in left if same_ends(f, t, True) and f not in hits]
+        if t["either"]:
+            hits += turned
+        if len(hits) != t["count"] and (t["count"] or not hits):
+            diff.add("%d flows instead of %d" % (len(hits), t["count"]), show(t),
+                     *(["opened from the other end: " + show(f) for f in turned]
+                       if not hits else []))
+        for f in hits:
+            left.remove(f)
+            pairs.append((t, f))
+        if not hits and turned:
+            left.remove(turned[0])
+    for f in left:
+        diff.add("a flow that nobody opened", show(f), json.dumps(f))
+    return pairs
+
+
+def community_id(flow):
+    """Version 1, seed 0."""
+    proto = 6 if flow["transport"] == "tcp" else 17
+    ends = []
+    for side in ("src", "dst"):
+        addr, port = end(flow, side)
+        fam = socket.AF_INET6 if ":" in addr else socket.AF_INET
+        ends.append((socket.inet_pton(fam, addr), port))
+    (a, ap), (b, bp) = sorted(ends)
+    raw = struct.pack("!H", 0) + a + b + struct.pack("!BBHH", proto, 0, ap, bp)
+    return "1:" + base64.b64encode(hashlib.sha1(raw).digest()).decode()
+
+
+def judge(t, f, findings, diff):
+    """One flow against its line."""
+    wrong = []
+
+    def want(name, ok, wanted):
+        if not ok:
+            wrong.append("%s: wanted %s, got %s" % (name, wanted, json.dumps(f.get(name))))
+
+    want("verdict", f["verdict"] == t["verdict"], t["verdict"])
+    want("rules", set(t["rules"]) <= set(f["rules"]), "at least " + json.dumps(t["rules"]))
+    if t["cited"]:
+        want("rules", f["rules"], "some row")
+    if t["verdict"] != "documented":
+        want("rules", f["rules"] == [], "no row")
+    if t["leg"] != "*":
+        want("leg", f["leg"] == t["leg"], json.dumps(t["leg"]))
+    want("waiver", f["waiver"] == t["waiver"], json.dumps(t["waiver"]))
+    if t["states"]:
+        want("state", f["state"] in t["states"], " or ".join(t["states"]))
+    if t["basis"]:
+        want("basis", f["basis"] == t["basis"], t["basis"])
+    if t["dport"] is not None:
+        want("community_id", f["community_id"] == community_id(f), community_id(f))
+    unknown = [i for i in f["findings"] if i not in findings]
+    if unknown:
+        wrong.append("findings that the report does not have: " + ", ".join(unknown))
+    types = {findings[i]["type"] for i in f["findings"] if i in findings}
+    missing = set(t["findings"]) - types
+    surplus = types - set(t["findings"]) - set(t["later"])
+    if missing:
+        wrong.append("findings missing: " + ", ".join(sorted(missing)))
+    if surplus:
+        wrong.append("findings too many: " + ", ".join(sorted(surplus)))
+    if t["nearest"]:
+        named = [findings[i]["nearest"]["rule"] for i in f["findings"]
+                 if i in findings and findings[i].get("nearest")]
+        if not set(named) & set(t["nearest"]):
+            wrong.append("nearest row: wanted one of %s, got %s" % (t["nearest"], named))
+    if wrong:
+        diff.add("connection %d of %s" % (t["conn"], t["capture"]), show(t), show(f),
+                 *wrong + (["reading: " + t["why"]] if t["why"] else []))
+
+
+def lower(level):
+    return LEVELS[min(LEVELS.index(level) + 1, len(LEVELS) - 1)]
+
+
+def wanted_severity(kind, flows):
+    """What policy-model gives a finding of these flows, or None where that is open."""
+    through = [f for f in flows if f["state"] not in ("attempted", "refused")]
+    if kind == "av-edge-snat":
+        inside = all("edge-internal" in f["dst_roles"] for f in flows)
+        return "medium" if inside else "critical"
+    if kind not in SEVERITY or any(f["transport"] == "udp" and not f["packets"][1]
+                                   for f in flows):
+        return None
+    level = SEVERITY[kind]
+    f = flows[0]
+    if kind in ("wrong-direction", "undocumented-path", "unexpected-port") \
+            and "external" in f["src_roles"] and not OUTER_SIDE & set(f["dst_roles"]):
+        level = "critical"
+    return level if through or kind == "feature-not-deployed" else lower(level)
+
+
+def check_findings(report, flows, case, diff):
+    by_id = {}
+    for f in flows:
+        for i in f["findings"]:
+            by_id.setdefault(i, []).append(f)
+    extra = case.get("report", {})
+    seen = set()
+    for g in report["findings"]:
+        seen.add(g["type"])
+        for key in ("what", "why", "fix"):
+            if not g.get(key):
+                diff.add("finding %s (%s) has no \"%s\"" % (g["id"], g["type"], key))
+        mine = by_id.get(g["id"])
+        if mine is None:
+            if g["type"] not in extra.get("must", []) + extra.get("may", []):
+                diff.add("a finding that no flow carries: %s %s" % (g["type"], g["id"]),
+                         str(g.get("what")))
+            continue
+        level = wanted_severity(g["type"], mine)
+        if level and g["severity"] != level:
+            diff.add("finding %s (%s): severity %s instead of %s"
+                     % (g["id"], g["type"], g["severity"], level), show(mine[0]))
+        if g["flows"] != len(mine):
+            diff.add("finding %s (%s) counts %d flows, the flow log %d"
+                     % (g["id"], g["type"], g["flows"], len(mine)))
+    for kind in extra.get("must", []):
+        if kind not in seen:
+            diff.add("no finding of type " + kind)
+
+
+def check_summary(report, truths, flows, status, diff):
+    got = report["summary"]["flows"]
+    if all(t["count"] for t in truths):
+        for v in VERDICTS:
+            n = sum(t["count"] for t in truths if t["verdict"] == v)
+            if got[v] != n:
+                diff.add("summary: %d flows %s instead of %d" % (got[v], v, n))
+    if got["total"] != len(flows):
+        diff.add("summary: %d flows, the flow log has %d" % (got["total"], len(flows)))
+    word = {0: "compliant", 1: "non-compliant", 3: "incomplete"}[status]
+    if report["summary"]["verdict"] != word:
+        diff.add("summary: verdict %s instead of %s" % (report["summary"]["verdict"], word))
+    for level in LEVELS:
+        n = sum(1 for g in report["findings"] if g["severity"] == level)
+        if report["summary"]["findings"][level] != n:
+            diff.add("summary: %d %s findings, the report lists %d"
+                     % (report["summary"]["findings"][level], level, n))
+
+
+def read_truth(case_dir, case):
+    truths = []
+    strict = "--strict" in case["options"]
+    for name in case["captures"]:
+        path = os.path.join(case_dir, os.path.splitext(name)[0] + ".truth.jsonl")
+        with open(path) as f:
+            for line in f:
+                t = json.loads(line)
+                if strict and t["strict"]:
+                    t.update(t["strict"])
+                truths.append(t)
+    return truths
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("program")
+    ap.add_argument("case")
+    ap.add_argument("--rules")
+    ap.add_argument("--keep", help="leave report and flow log there")
+    args = ap.parse_args()
+
+    with open(os.path.join(args.case, "case.json")) as f:
+        case = json.load(f)
+    truths = read_truth(args.case, case)
+    out = args.keep or tempfile.mkdtemp(prefix="lyncaudit-golden-")
+    os.makedirs(out, exist_ok=True)
+    report_path, flows_path = os.path.join(out, "report.json"), os.path.join(out, "flows.jsonl")
+    argv = [args.program, "audit", "-s", os.path.join(args.case, case["site"])]
+    for c in case["captures"]:
+        argv += ["-r", os.path.join(args.case, c)]
+    if args.rules:
+        argv += ["--rules", args.rules]
+    argv += ["--flows", flows_path, "-o", report_path] + case["options"]
+
+    diff = Differences()
+    try:
+        p = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                           timeout=300)
+        if p.returncode != case["exit"]:
+            diff.add("exit status %d instead of %d" % (p.returncode, case["exit"]),
+                     *p.stdout.strip().splitlines()[-5:])
+        if not (os.path.exists(report_path) and os.path.exists(flows_path)):
+            diff.add("no report or no flow log was written")
+            return 1
+        with open(report_path) as f:
+            report = json.load(f)
+        with open(flows_path) as f:
+            flows = [json.loads(line) for line in f]
+        findings = {g["id"]: g for g in report["findings"]}
+        pairs = assign(truths, flows, diff)
+        for t, f in pairs:
+            judge(t, f, findings, diff)
+        check_summary(report, truths, flows, case["exit"], diff)
+        check_findings(report, flows, case, diff)
+    finally:
+        if not args.keep:
+            shutil.rmtree(out, ignore_errors=True)
+    print("%s: %d connections and legs, %d flows, %d differences"
+          % (os.path.basename(os.path.abspath(args.case)), len(truths), len(flows), diff.count))
+    return 1 if diff.count else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
