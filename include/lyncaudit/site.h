@@ -14,6 +14,7 @@
 #include "lyncaudit/role.h"
 #include "lyncaudit/rule.h"
 #include "lyncaudit/status.h"
+#include "lyncaudit/text.h"
 
 enum lya_lb_pool { LYA_LB_FRONT_END, LYA_LB_DIRECTOR, LYA_LB_MEDIATION, LYA_LB_EDGE, LYA_LB_POOLS };
 enum lya_place { LYA_PLACE_UNKNOWN, LYA_PLACE_OUTSIDE, LYA_PLACE_BETWEEN, LYA_PLACE_BEHIND };
@@ -109,7 +110,11 @@ struct lya_endpoint {
 /*
  * Load and validate.  All faults go to diags, each with its path
  * ("hosts[3].roles.edge-av[0]"); with an error the answer is LYA_EINPUT and
- * *site NULL.  Times in the past make no fault: expiry is a matter of packets.
+ * *site NULL.  A file that cannot be read is told in err alone (LYA_EIO).
+ * Times in the past make no fault: expiry is a matter of packets.
+ *
+ * Dates are turned into instants in the site's time zone by setting TZ for a
+ * moment (restored before the return): no other thread may run meanwhile.
  */
 int lya_site_load(struct lya_site **site, const char *path, struct lya_diags *diags,
                   struct lya_error *err);
@@ -117,15 +122,46 @@ int lya_site_load_text(struct lya_site **site, const char *name, const char *tex
                        struct lya_diags *diags, struct lya_error *err);
 void lya_site_free(struct lya_site *site);
 
+/*
+ * What only shows beside the rules: a port override must name a rule of the
+ * set that has ports.  Faults go to diags as above; 0 or LYA_EINPUT.
+ */
+int lya_site_check_rules(const struct lya_site *site, const struct lya_rules *rules,
+                         struct lya_diags *diags, struct lya_error *err);
+
 /* The roles of an address (policy-model "Roles"), by longest prefix.  Never fails. */
 void lya_site_classify(const struct lya_site *site, const struct lya_addr *addr,
                        struct lya_endpoint *out);
+
+/*
+ * Why the address is what lya_site_classify says, as one plain sentence:
+ * "declared under host "fe01" as 10.2.0.11, inside the internal network 10.0.0.0/8".
+ */
+void lya_site_explain(const struct lya_site *site, const struct lya_addr *addr,
+                      struct lya_text *text);
 
 /* True when the endpoint lies within the end of an exception. */
 bool lya_site_match(const struct lya_site_match *m, const struct lya_addr *addr,
                     const struct lya_endpoint *ep);
 
-/* A documented constraint that the site description itself breaks: "site-..." findings. */
+/*
+ * A documented constraint that the site description itself breaks: "site-..."
+ * findings.  The types, their statements, and about what there is one each:
+ *
+ *   site-public-address-count   edge.p.public-addresses   Edge pool and address family
+ *   site-private-address        edge.p.public-addresses   host
+ *   site-av-snat                edge.p.av-no-snat         host
+ *   site-missing-vip            edge.p.public-addresses (outside), edge.4.1 (inside),
+ *                               internal.p.hlb-ports      pool and VIP role
+ *   site-vip-without-load-balancing
+ *                               internal.p.hlb-ports, edge.p.public-addresses
+ *                                                         host and VIP role
+ *   site-dns-without-vip        internal.p.dns-needs-hlb  pool and VIP role
+ *
+ * The constraints of the Edge are those of the hardware load balanced one;
+ * with another load balancing mode the documents demand none of them, but the
+ * A/V VIP must not rewrite sources in any.
+ */
 struct lya_site_fault {
 	const char *type;   /* "site-public-address-count", ... */
 	const char *rule;   /* "edge.p.public-addresses": the statement it breaks */
