@@ -130,6 +130,8 @@ bool decode_ethernet(struct lya_packet *pkt, struct bytes b)
 	pkt->eth_dst = p;
 	pkt->eth_src = p + 6;
 	pkt->frame_broadcast = p[0] & 1;
+	memset(pkt->path.vlan, 0, sizeof(pkt->path.vlan)); /* in a tunnel: the outer frame's */
+	pkt->path.n_vlan = 0;
 	type = be16(p + 12);
 	b = bytes_after(b, ETHERNET_LEN);
 	if (type == ETHERTYPE_IPV4)

@@ -221,7 +221,8 @@ static bool quote_ipv4(struct lya_packet *pkt, struct bytes b)
 }
 
 /* Pass the extension headers of a quoted packet.  True when TCP or UDP follows at *b. */
-static bool quoted_chain(uint8_t *proto, struct bytes *b, bool *later_fragment)
+static bool quoted_chain(struct lya_packet *pkt, uint8_t *proto, struct bytes *b,
+			 bool *later_fragment)
 {
 	for (unsigned i = 0; i < QUOTED_EXTENSIONS_MAX && !is_tcp_or_udp(*proto); i++) {
 		uint32_t len = 8;
@@ -229,14 +230,14 @@ static bool quoted_chain(uint8_t *proto, struct bytes *b, bool *later_fragment)
 		if (*proto != PROTO_HOP_BY_HOP && *proto != PROTO_ROUTING &&
 		    *proto != PROTO_DEST_OPTIONS && *proto != PROTO_FRAGMENT)
 			return false;
-		if (b->left < len)
-			return false;
-		if (*proto == PROTO_FRAGMENT)
+		if (b->left >= len && *proto == PROTO_FRAGMENT)
 			*later_fragment = be16(b->p + 2) & 0xfff8;
-		else
+		else if (b->left >= len)
 			len = ((uint32_t)b->p[1] + 1) * 8;
-		if (b->left < len)
+		if (b->left < len) {
+			lya_packet_note(pkt, LYA_EV_ICMP_TRUNCATED);
 			return false;
+		}
 		*proto = b->p[0];
 		*b = bytes_after(*b, len);
 	}
@@ -257,7 +258,7 @@ static bool quote_ipv6(struct lya_packet *pkt, struct bytes b)
 		return false;
 	proto = p[6];
 	b = bytes_after(b, IPV6_LEN);
-	if (!quoted_chain(&proto, &b, &later_fragment))
+	if (!quoted_chain(pkt, &proto, &b, &later_fragment))
 		return false;
 	memcpy(pkt->quoted.src.bytes, p + 8, 16);
 	pkt->quoted.src.family = 6;
