@@ -77,6 +77,8 @@ bool policy_serves(const struct lya_policy *p, enum lya_role vip,
 /* rows.c */
 int policy_rows_init(struct lya_policy *p, struct lya_diags *diags, struct lya_error *err);
 bool policy_row_has_port(const struct policy_row *row, uint16_t port);
+/* One of these VIP roles belongs to a pool whose load balancing mode is not hlb. */
+bool policy_vips_balanced_otherwise(const struct lya_policy *p, lya_roles vips);
 
 /* relate.c */
 void policy_relate(const struct lya_policy *p, const struct lya_policy_end *i,

@@ -117,7 +117,9 @@ static void find_mode_row(const struct lya_policy *p, const struct lya_policy_en
 		every.to = row->to_any_mode;
 		if (!policy_row_joins(&every, i, r))
 			continue;
-		out->mode_reach = true;
+		/* With hlb every port is given that a table gives: the plain finding says it. */
+		if (policy_vips_balanced_otherwise(p, r->roles & row->to_any_mode & ~row->to))
+			out->mode_reach = true;
 		if (row_fits(row, t_bit, iport, rport) && out->mode_row < 0)
 			out->mode_row = (int16_t)k;
 	}

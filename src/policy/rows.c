@@ -95,6 +95,16 @@ static lya_roles forbidden_vips(const struct lya_policy *p, const struct lya_rul
 	return forbidden;
 }
 
+bool policy_vips_balanced_otherwise(const struct lya_policy *p, lya_roles vips)
+{
+	for (unsigned role = 0; role < LYA_ROLES_DECLARED; role++) {
+		if ((vips & LYA_ROLE_BIT(role)) &&
+		    p->site->lb[pool_of_vip((enum lya_role)role)] != LYA_LB_HLB)
+			return true;
+	}
+	return false;
+}
+
 static uint16_t count_roles(lya_roles roles)
 {
 	return (uint16_t)__builtin_popcount(roles);
