@@ -511,6 +511,8 @@ def documented_after_all(op):
     op.knock(FE2, E2I, 50001, doc("edge.2.6", states=["attempted"], **blocked))
     op.tcp(FE1, E1I, 5062, doc("edge.4.3", leg="balanced",
                                why="from its own address: the leg without SNAT"), server="tls")
+    op.again(FE2, FE1, 5064, doc("internal.1.20", states=["reset"],
+                                 why="a port used again is a new flow"), times=3)
     op.connect_only(HLB_INT2, FE2, 5061, probe("internal.2.1"), server="tls")
     op.knock(HLB_INT2, FE2, 8404, probe("internal.1.34", states=["refused", "reset"],
                                         why="a probe stays one when the member is down"))

@@ -23,7 +23,7 @@ def check(capture, truth):
         hits = [k for k in seen if matches(k, t)]
         if t["dport"] is None and not hits:
             hits = [k for k in seen if matches(k, dict(t, src=t["dst"], dst=t["src"]))]
-        if len(hits) < t["count"]:
+        if not hits or t["sport"] is None and len(hits) < t["count"]:
             problems.append("not in the capture: " + json.dumps(t))
         for k in hits[:t["count"] or None] if t["sport"] is None else hits:
             seen.pop(k)

@@ -179,6 +179,20 @@ class Opener:
             s.close()
         raise RuntimeError("%s port %d was to be closed, and answers" % (dst, dport))
 
+    def again(self, src, dst, dport, want, times, server="sip"):
+        """The same two ends and ports several times over: reset, and opened anew."""
+        sport = self.sport()
+        self.listener(dst, dport, "tcp", server)
+        self.declare("tcp", src, sport, dst, dport, dict(want, count=times), None)
+        for _ in range(times):
+            s = self._socket(src, sport, socket.SOCK_STREAM)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            s.connect((dst, dport))
+            s.sendall(REQUESTS[server])
+            s.recv(4096)
+            s.close()
+            time.sleep(0.05)
+
     def connect_only(self, src, dst, dport, want, server="sip", leg=None):
         """What a balancer's monitor does: open, say nothing, close."""
         sport = self.sport()

@@ -1,0 +1,21 @@
+# Golden cases: the captures of the lab against what its script wrote down.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+set(GOLDEN ${CMAKE_CURRENT_SOURCE_DIR}/golden)
+
+add_test(NAME golden.selftest COMMAND Python3::Interpreter ${GOLDEN}/selftest.py)
+add_test(NAME golden.manifest COMMAND Python3::Interpreter ${GOLDEN}/manifest.py
+  ${PROJECT_SOURCE_DIR})
+set_tests_properties(golden.selftest golden.manifest PROPERTIES LABELS golden TIMEOUT 120)
+
+if(TARGET lyncaudit)
+  file(GLOB GOLDEN_CASES CONFIGURE_DEPENDS ${GOLDEN}/*/case.json)
+  foreach(case ${GOLDEN_CASES})
+    get_filename_component(folder ${case} DIRECTORY)
+    get_filename_component(name ${folder} NAME)
+    add_test(NAME golden.${name} COMMAND Python3::Interpreter ${GOLDEN}/compare.py
+      $<TARGET_FILE:lyncaudit> ${folder}
+      --rules ${PROJECT_SOURCE_DIR}/rules/lync-server-2013)
+    set_tests_properties(golden.${name} PROPERTIES LABELS golden TIMEOUT 120)
+  endforeach()
+endif()
