@@ -82,7 +82,10 @@ bool lya_json_array(const struct lya_json *at, size_t *count);
 bool lya_json_string(const struct lya_json *at, const char **s);
 bool lya_json_bool(const struct lya_json *at, bool *b);
 bool lya_json_int(const struct lya_json *at, int64_t min, int64_t max, int64_t *n);
-/* A string that is not empty, and a copy of one (lya_free; *copy must hold NULL or a copy to drop). */
+/*
+ * A string that is not empty, borrowed; and a copy of one, for lya_free (*copy
+ * is NULL before, or a copy to be dropped).
+ */
 bool lya_json_text(const struct lya_json *at, const char **s);
 bool lya_json_text_dup(const struct lya_json *at, char **copy);
 /* Memory ran out while reading: kept in the list, whose lya_diags_error tells. Always false. */

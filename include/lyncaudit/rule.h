@@ -87,7 +87,7 @@ struct lya_rule {
 struct lya_rules {
 	char *name;             /* the folder's name: "lync-server-2013" */
 	char sha256[LYA_SHA256_HEX];
-	struct lya_rule *list;  /* in document order: director, internal, edge, rproxy files by name, then rows */
+	struct lya_rule *list;  /* files by name, in each the rows as they stand */
 	size_t n;
 	size_t n_flow;          /* of these, port rules */
 	size_t *by_id;          /* positions in list, ordered by id: for lya_rules_find */

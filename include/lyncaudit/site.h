@@ -104,7 +104,7 @@ struct lya_endpoint {
 	int32_t host;     /* index of the declaring host; -1: undeclared */
 	bool no_role;     /* multicast, broadcast, loopback, link-local, unspecified */
 	bool declared;
-	struct lya_net by; /* the declared network or the site network that decided (family 0: none) */
+	struct lya_net by; /* the declared or site network that decided (family 0: none) */
 };
 
 /*
@@ -151,16 +151,20 @@ bool lya_site_match(const struct lya_site_match *m, const struct lya_addr *addr,
  *   site-public-address-count   edge.p.public-addresses   Edge pool and address family
  *   site-private-address        edge.p.public-addresses   host
  *   site-av-snat                edge.p.av-no-snat         host
- *   site-missing-vip            edge.p.public-addresses (outside), edge.4.1 (inside),
- *                               internal.p.hlb-ports      pool and VIP role
+ *   site-missing-vip            as below                  pool and VIP role
  *   site-vip-without-load-balancing
- *                               internal.p.hlb-ports, edge.p.public-addresses
- *                                                         host and VIP role
+ *                               as below                  host and VIP role
  *   site-dns-without-vip        internal.p.dns-needs-hlb  pool and VIP role
  *
- * The constraints of the Edge are those of the hardware load balanced one;
- * with another load balancing mode the documents demand none of them, but the
- * A/V VIP must not rewrite sources in any.
+ * What speaks of a VIP is edge.p.public-addresses outside the Edge, edge.4.1
+ * inside it, and internal.p.hlb-ports for the internal pools.
+ *
+ * The constraints of the Edge are those of the hardware load balanced one (mode
+ * hlb, and a pool of several nodes or with a VIP); in other modes the documents
+ * demand none of them, but the A/V VIP must not rewrite sources in any.  An
+ * internal pool needs a VIP when it has several members; a branch appliance is
+ * no member, nor is a Mediation Server that shares a front-end's host, whose
+ * balancer is the front-end's (internal.2.16).
  */
 struct lya_site_fault {
 	const char *type;   /* "site-public-address-count", ... */

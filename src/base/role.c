@@ -9,15 +9,16 @@
 #define BIT(name) LYA_ROLE_BIT(LYA_ROLE_##name)
 
 #define VIPS                                                                                       \
-	(BIT(EDGE_ACCESS_VIP) | BIT(EDGE_WEBCONF_VIP) | BIT(EDGE_AV_VIP) | BIT(EDGE_INTERNAL_VIP) |    \
-	 BIT(DIRECTOR_VIP) | BIT(FRONT_END_VIP) | BIT(MEDIATION_VIP))
+	(BIT(EDGE_ACCESS_VIP) | BIT(EDGE_WEBCONF_VIP) | BIT(EDGE_AV_VIP) |                         \
+	 BIT(EDGE_INTERNAL_VIP) | BIT(DIRECTOR_VIP) | BIT(FRONT_END_VIP) | BIT(MEDIATION_VIP))
 #define FE (BIT(FRONT_END) | BIT(FRONT_END_VIP))
 #define DIR (BIT(DIRECTOR) | BIT(DIRECTOR_VIP))
 #define INTERNAL_SERVER                                                                            \
-	(DIR | FE | BIT(MEDIATION) | BIT(MEDIATION_VIP) | BIT(PERSISTENT_CHAT) |                       \
+	(DIR | FE | BIT(MEDIATION) | BIT(MEDIATION_VIP) | BIT(PERSISTENT_CHAT) |                   \
 	 BIT(OFFICE_WEB_APPS) | BIT(CENTRAL_MANAGEMENT) | BIT(SURVIVABLE_BRANCH))
 #define ANY_INTERNAL                                                                               \
-	(INTERNAL_SERVER | BIT(CLIENT) | BIT(PSTN_GATEWAY) | BIT(TRUSTED_APPLICATION) | BIT(INTERNAL))
+	(INTERNAL_SERVER | BIT(CLIENT) | BIT(PSTN_GATEWAY) | BIT(TRUSTED_APPLICATION) |            \
+	 BIT(INTERNAL))
 #define ANY (LYA_ROLE_BIT(LYA_ROLES) - 1)
 
 const lya_roles LYA_ROLES_VIPS = VIPS;

@@ -62,7 +62,7 @@ static int build_tree(struct lya_json_doc *doc, const char *text, struct lya_err
 	if (why == json_tokener_success)
 		return LYA_OK;
 	lya_diags_add(doc->diags, LYA_DIAG_ERROR, doc->name, NULL, "is not JSON: %s",
-	              json_tokener_error_desc(why));
+		      json_tokener_error_desc(why));
 	return LYA_EINPUT;
 }
 
@@ -86,14 +86,14 @@ static int check_and_build(struct lya_json_doc *doc, char *text, struct lya_erro
 static int too_big(const char *name, struct lya_diags *diags, struct lya_error *err)
 {
 	lya_diags_add(diags, LYA_DIAG_ERROR, name, NULL, "wanted at most %d bytes, found more",
-	              (int)LYA_JSON_BYTES_MAX);
+		      (int)LYA_JSON_BYTES_MAX);
 	return lya_error_set(err, LYA_EINPUT, name, NULL, "wanted at most %d bytes, found more",
-	                     (int)LYA_JSON_BYTES_MAX);
+			     (int)LYA_JSON_BYTES_MAX);
 }
 
 /* Make the document; `bytes` is taken, whatever comes of it. */
 static int make_doc(struct lya_json_doc **result, const char *name, char *bytes, size_t len,
-                    struct lya_diags *diags, struct lya_error *err)
+		    struct lya_diags *diags, struct lya_error *err)
 {
 	struct lya_json_doc *doc = lya_calloc(1, sizeof(*doc));
 	char *text = lya_malloc(len + 1);
@@ -124,7 +124,7 @@ static int make_doc(struct lya_json_doc **result, const char *name, char *bytes,
 }
 
 int lya_json_parse(struct lya_json_doc **doc, const char *name, const char *text, size_t len,
-                   struct lya_diags *diags, struct lya_error *err)
+		   struct lya_diags *diags, struct lya_error *err)
 {
 	char *bytes;
 
@@ -153,7 +153,7 @@ static int read_all(int fd, const char *path, char **bytes, size_t *len, struct 
 			continue;
 		if (got == -1)
 			return lya_error_set(err, LYA_EIO, path, NULL, "cannot be read: %s",
-			                     strerror(errno));
+					     strerror(errno));
 		*len += (size_t)got;
 	} while (got != 0 && *len <= LYA_JSON_BYTES_MAX);
 	(*bytes)[*len] = '\0';
@@ -161,7 +161,7 @@ static int read_all(int fd, const char *path, char **bytes, size_t *len, struct 
 }
 
 int lya_json_load(struct lya_json_doc **doc, const char *path, struct lya_diags *diags,
-                  struct lya_error *err)
+		  struct lya_error *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	char *bytes = NULL;
@@ -171,7 +171,7 @@ int lya_json_load(struct lya_json_doc **doc, const char *path, struct lya_diags 
 	*doc = NULL;
 	if (fd == -1)
 		return lya_error_set(err, LYA_EIO, path, NULL, "cannot be opened: %s",
-		                     strerror(errno));
+				     strerror(errno));
 	rc = read_all(fd, path, &bytes, &len, err);
 	(void)close(fd);
 	if (rc == LYA_OK && len > LYA_JSON_BYTES_MAX)
@@ -200,10 +200,10 @@ static void add_path(const struct lya_json *at, struct lya_text *path)
 }
 
 static void report(const struct lya_json *at, enum lya_diag_level level, const char *fmt,
-                   va_list ap) __attribute__((format(printf, 3, 0)));
+		   va_list ap) __attribute__((format(printf, 3, 0)));
 
 static void report(const struct lya_json *at, enum lya_diag_level level, const char *fmt,
-                   va_list ap)
+		   va_list ap)
 {
 	struct lya_text path = { 0 };
 	struct lya_text text = { 0 };
@@ -211,7 +211,7 @@ static void report(const struct lya_json *at, enum lya_diag_level level, const c
 	add_path(at, &path);
 	lya_text_vaddf(&text, fmt, ap);
 	lya_diags_add(at->doc->diags, level, at->doc->name, lya_text_str(&path), "%s",
-	              lya_text_str(&text));
+		      lya_text_str(&text));
 	if (path.failed || text.failed)
 		at->doc->diags->nomem = true;
 	lya_text_fini(&text);
@@ -269,7 +269,8 @@ static void describe(const struct lya_json *at, char *buf, size_t size)
 		(void)snprintf(buf, size, "null");
 		break;
 	case json_type_boolean:
-		(void)snprintf(buf, size, "%s", json_object_get_boolean(at->value) ? "true" : "false");
+		(void)snprintf(buf, size, "%s",
+			       json_object_get_boolean(at->value) ? "true" : "false");
 		break;
 	case json_type_int:
 		(void)snprintf(buf, size, "the number %" PRId64, json_object_get_int64(at->value));
@@ -278,7 +279,8 @@ static void describe(const struct lya_json *at, char *buf, size_t size)
 		(void)snprintf(buf, size, "the number %g", json_object_get_double(at->value));
 		break;
 	case json_type_string:
-		(void)snprintf(buf, size, "the string \"%.60s\"", json_object_get_string(at->value));
+		(void)snprintf(buf, size, "the string \"%.60s\"",
+			       json_object_get_string(at->value));
 		break;
 	case json_type_array:
 		(void)snprintf(buf, size, "an array");
@@ -369,7 +371,7 @@ bool lya_json_int(const struct lya_json *at, int64_t min, int64_t max, int64_t *
 	if (*n >= min && *n <= max)
 		return true;
 	lya_json_fault(at, "wanted a number from %" PRId64 " to %" PRId64 ", found %" PRId64, min,
-	               max, *n);
+		       max, *n);
 	return false;
 }
 
@@ -380,8 +382,8 @@ bool lya_json_find(const struct lya_json *object, const char *name, struct lya_j
 	assert(lya_json_is_object(object) && "members are looked for in objects");
 	if (!json_object_object_get_ex(object->value, name, &value))
 		return false;
-	*member = (struct lya_json){ .doc = object->doc, .parent = object, .name = name,
-		                     .value = value };
+	*member =
+	    (struct lya_json){ .doc = object->doc, .parent = object, .name = name, .value = value };
 	return true;
 }
 
@@ -395,8 +397,10 @@ bool lya_json_need(const struct lya_json *object, const char *name, struct lya_j
 
 struct lya_json lya_json_at(const struct lya_json *array, size_t i)
 {
-	return (struct lya_json){ .doc = array->doc, .parent = array, .index = i,
-		                  .value = json_object_array_get_idx(array->value, i) };
+	return (struct lya_json){ .doc = array->doc,
+				  .parent = array,
+				  .index = i,
+				  .value = json_object_array_get_idx(array->value, i) };
 }
 
 bool lya_json_next(const struct lya_json *object, void **iter, struct lya_json *member)
@@ -407,8 +411,10 @@ bool lya_json_next(const struct lya_json *object, void **iter, struct lya_json *
 	if (entry == NULL)
 		return false;
 	*iter = entry;
-	*member = (struct lya_json){ .doc = object->doc, .parent = object,
-		                     .name = lh_entry_k(entry), .value = (void *)lh_entry_v(entry) };
+	*member = (struct lya_json){ .doc = object->doc,
+				     .parent = object,
+				     .name = lh_entry_k(entry),
+				     .value = (void *)lh_entry_v(entry) };
 	return true;
 }
 

@@ -51,8 +51,8 @@ struct scan {
 static bool scan_value(struct scan *s);
 
 /* Note a fault at an offset of the current line; always false. */
-__attribute__((format(printf, 3, 4))) static bool fault(struct scan *s, size_t pos,
-                                                        const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static bool fault(struct scan *s, size_t pos, const char *fmt,
+							...)
 {
 	char where[512];
 	char text[256];
@@ -62,7 +62,7 @@ __attribute__((format(printf, 3, 4))) static bool fault(struct scan *s, size_t p
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	(void)snprintf(where, sizeof(where), "%s:%zu:%zu", s->name, s->line,
-	               pos - s->line_start + 1);
+		       pos - s->line_start + 1);
 	lya_diags_add(s->diags, LYA_DIAG_ERROR, where, NULL, "%s", text);
 	return false;
 }
@@ -88,7 +88,7 @@ static bool step(struct scan *s)
 
 	if (n == 0)
 		return fault(s, s->pos, "wanted UTF-8, found byte 0x%02x",
-		             (unsigned char)s->text[s->pos]);
+			     (unsigned char)s->text[s->pos]);
 	s->pos += n;
 	return true;
 }
@@ -264,8 +264,9 @@ static bool scan_escape(struct scan *s, bool keep)
 	}
 	which = c != '\0' ? strchr(plain, c) : NULL;
 	if (which == NULL)
-		return fault(s, s->pos, "wanted an escape of JSON (\\\" \\\\ \\/ \\b \\f \\n \\r "
-		                        "\\t \\uXXXX) after the backslash");
+		return fault(s, s->pos,
+			     "wanted an escape of JSON (\\\" \\\\ \\/ \\b \\f \\n \\r "
+			     "\\t \\uXXXX) after the backslash");
 	s->pos += 2;
 	return !keep || put(s, means + (which - plain), 1);
 }
@@ -286,8 +287,8 @@ static bool scan_string(struct scan *s, bool keep)
 		if (c == '\n' || c == '\r')
 			break;
 		if (c < 0x20)
-			return fault(s, s->pos, "control character 0x%02x in a string: write \\u%04x",
-			             c, c);
+			return fault(s, s->pos,
+				     "control character 0x%02x in a string: write \\u%04x", c, c);
 		if (c == '\\') {
 			if (!scan_escape(s, keep))
 				return false;
@@ -353,7 +354,7 @@ static bool scan_word(struct scan *s)
 	if (n == 0)
 		return wanted(s, "a value");
 	return fault(s, s->pos, "wanted a value, found \"%.*s\"", n > 40 ? 40 : (int)n,
-	             s->text + s->pos);
+		     s->text + s->pos);
 }
 
 static int compare_keys(const void *a, const void *b, void *arena)
@@ -398,10 +399,10 @@ static void report_twice(struct scan *s, const struct key *first, const struct k
 
 	add_path(s, s->depth - 1, &path);
 	lya_text_addf(&path, "%s%.*s", s->depth > 1 ? "." : "", (int)again->len,
-	              s->arena + again->at);
+		      s->arena + again->at);
 	(void)snprintf(where, sizeof(where), "%s:%zu", s->name, again->line);
 	lya_diags_add(s->diags, LYA_DIAG_ERROR, where, lya_text_str(&path),
-	              "is given twice, first in line %zu", first->line);
+		      "is given twice, first in line %zu", first->line);
 	s->nomem = s->nomem || path.failed;
 	lya_text_fini(&path);
 }
@@ -481,10 +482,10 @@ static bool scan_container(struct scan *s)
 
 	if (s->depth == LYA_JSON_DEPTH_MAX)
 		return fault(s, s->pos, "more than %d arrays and objects within one another",
-		             (int)LYA_JSON_DEPTH_MAX);
+			     (int)LYA_JSON_DEPTH_MAX);
 	s->frames[s->depth++] = (struct frame){ .is_object = is_object,
-		                                .first_key = s->n_keys,
-		                                .arena_len = s->arena_len };
+						.first_key = s->n_keys,
+						.arena_len = s->arena_len };
 	s->pos++;
 	if (!scan_items(s, is_object ? '}' : ']'))
 		return false;

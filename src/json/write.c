@@ -43,8 +43,8 @@ static bool is_flat(const struct lya_json_writer *w)
 static void indent(struct lya_json_writer *w)
 {
 	static const char spaces[] = "\n                                                        "
-	                             "                                                        "
-	                             "                  ";
+				     "                                                        "
+				     "                  ";
 
 	put(w, spaces, 1 + 2 * (size_t)w->depth);
 }

@@ -38,8 +38,8 @@ void rule_check_row(const struct lya_json *at, const struct lya_rule *rule)
 	if (rule->statement || rule->transports == 0 || (rule->transports & can) != 0)
 		return;
 	lya_json_fault(at, "can never match: %s does not run over %s",
-	               lya_row_app_name((enum lya_row_app)rule->app),
-	               rule->transports == LYA_T_TCP ? "tcp" : "udp");
+		       lya_row_app_name((enum lya_row_app)rule->app),
+		       rule->transports == LYA_T_TCP ? "tcp" : "udp");
 }
 
 static const char *id_of(const struct lya_rule *rule)
@@ -104,16 +104,15 @@ static int compare_rows(const void *a, const void *b, void *list)
 	return order != 0 ? order : (x > y) - (x < y);
 }
 
-
 static void note_at(struct rule_load *load, size_t i, enum lya_diag_level level, const char *what,
-                    const char *other)
+		    const char *other)
 {
 	const struct rule_origin *o = &load->origins[i];
 	char place[64];
 
 	(void)snprintf(place, sizeof(place), "rules[%zu]", o->index);
 	lya_diags_add(load->diags, level, load->files[o->file], place, "%s %s %s",
-	              id_of(&load->rules->list[i]), what, other);
+		      id_of(&load->rules->list[i]), what, other);
 }
 
 static void check_ids(struct rule_load *load)
@@ -131,7 +130,7 @@ static void check_ids(struct rule_load *load)
 			continue;
 		}
 		(void)snprintf(other, sizeof(other), "%s: rules[%zu]", load->files[o->file],
-		               o->index);
+			       o->index);
 		note_at(load, rules->by_id[i], LYA_DIAG_ERROR, "is an id given before, in", other);
 	}
 }
@@ -165,7 +164,7 @@ static int check_twins(struct rule_load *load, struct lya_error *err)
 		for (size_t i = 0; i < rules->n; i++) {
 			if (twin[i] != i && !rules->list[i].statement)
 				note_at(load, i, LYA_DIAG_NOTE, "says the same as",
-				        id_of(&rules->list[twin[i]]));
+					id_of(&rules->list[twin[i]]));
 		}
 	}
 	lya_free(order);

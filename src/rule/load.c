@@ -89,7 +89,7 @@ static char *name_of(const char *path)
 }
 
 static int load_begin(struct rule_load *load, const char *path, struct lya_diags *diags,
-                      struct lya_error *err)
+		      struct lya_error *err)
 {
 	memset(load, 0, sizeof(*load));
 	load->diags = diags;
@@ -123,7 +123,7 @@ static int add_file(struct rule_load *load, const char *name, struct lya_error *
 	char *copy = lya_strdup(name);
 
 	if (copy == NULL || lya_grow((void **)&load->files, &load->cap_files, load->n_files + 1,
-	                             sizeof(*load->files)) < 0) {
+				     sizeof(*load->files)) < 0) {
 		lya_free(copy);
 		return lya_error_nomem(err);
 	}
@@ -132,8 +132,8 @@ static int add_file(struct rule_load *load, const char *name, struct lya_error *
 }
 
 /* The rules of a document; doc may be NULL with rc < 0, and is released. */
-static int take_doc(struct rule_load *load, struct lya_json_doc *doc, int rc,
-                    const char *name, struct lya_error *err)
+static int take_doc(struct rule_load *load, struct lya_json_doc *doc, int rc, const char *name,
+		    struct lya_error *err)
 {
 	const char *bytes;
 	size_t len;
@@ -174,7 +174,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 }
 
 static int load_entry(struct rule_load *load, const char *folder, const char *name,
-                      struct lya_error *err)
+		      struct lya_error *err)
 {
 	size_t len = strlen(folder) + strlen(name) + 2;
 	char *path = lya_malloc(len);
@@ -183,7 +183,7 @@ static int load_entry(struct rule_load *load, const char *folder, const char *na
 	if (path == NULL)
 		return lya_error_nomem(err);
 	(void)snprintf(path, len, "%s%s%s", folder,
-	               folder[0] != '\0' && folder[strlen(folder) - 1] == '/' ? "" : "/", name);
+		       folder[0] != '\0' && folder[strlen(folder) - 1] == '/' ? "" : "/", name);
 	rc = load_file(load, path, err);
 	lya_free(path);
 	return rc;
@@ -196,10 +196,11 @@ static int load_folder(struct rule_load *load, const char *path, struct lya_erro
 	int rc = LYA_OK;
 
 	if (n == -1)
-		return lya_error_set(err, LYA_EIO, path, NULL, "cannot be read: %s", strerror(errno));
+		return lya_error_set(err, LYA_EIO, path, NULL, "cannot be read: %s",
+				     strerror(errno));
 	if (n == 0)
 		lya_diags_add(load->diags, LYA_DIAG_ERROR, path, NULL,
-		              "wanted rule files (*.json) in this folder, found none");
+			      "wanted rule files (*.json) in this folder, found none");
 	for (int i = 0; i < n; i++) {
 		if (rc == LYA_OK)
 			rc = load_entry(load, path, entries[i]->d_name, err);
@@ -216,7 +217,7 @@ static int finish(struct rule_load *load, size_t errors_before, struct lya_error
 
 	if (load->rules->n == 0 && load->diags->errors == errors_before)
 		lya_diags_add(load->diags, LYA_DIAG_ERROR, load->rules->name, NULL,
-		              "the rule set holds no rule");
+			      "the rule set holds no rule");
 	rc = rule_check_set(load, err);
 	if (rc < 0)
 		return rc;
@@ -226,7 +227,7 @@ static int finish(struct rule_load *load, size_t errors_before, struct lya_error
 }
 
 int lya_rules_load(struct lya_rules **rules, const char *path, struct lya_diags *diags,
-                   struct lya_error *err)
+		   struct lya_error *err)
 {
 	struct rule_load load;
 	size_t before = diags->errors;
@@ -234,17 +235,18 @@ int lya_rules_load(struct lya_rules **rules, const char *path, struct lya_diags 
 	int rc = load_begin(&load, path, diags, err);
 
 	if (rc == LYA_OK && stat(path, &st) == -1)
-		rc = lya_error_set(err, LYA_EIO, path, NULL, "cannot be opened: %s", strerror(errno));
+		rc = lya_error_set(err, LYA_EIO, path, NULL, "cannot be opened: %s",
+				   strerror(errno));
 	else if (rc == LYA_OK)
-		rc = S_ISDIR(st.st_mode) ? load_folder(&load, path, err) :
-		                           load_file(&load, path, err);
+		rc = S_ISDIR(st.st_mode) ? load_folder(&load, path, err)
+					 : load_file(&load, path, err);
 	if (rc == LYA_OK)
 		rc = finish(&load, before, err);
 	return load_end(&load, rc, rules);
 }
 
 int lya_rules_load_text(struct lya_rules **rules, const char *name, const char *text, size_t len,
-                        struct lya_diags *diags, struct lya_error *err)
+			struct lya_diags *diags, struct lya_error *err)
 {
 	struct lya_json_doc *doc = NULL;
 	struct rule_load load;

@@ -10,11 +10,11 @@
 
 static const char *const file_members[] = { "schema", "document", "rules", NULL };
 static const char *const title_members[] = { "key", "title", "source", NULL };
-static const char *const row_members[] = {
-	"id",     "kind",  "title",          "from",        "to",      "transport", "ports",  "port_of",
-	"strict", "named", "load_balancing", "application", "feature", "required",  "reason", "note",
-	"document", NULL
-};
+static const char *const row_members[] = { "id",       "kind",      "title",          "from",
+					   "to",       "transport", "ports",          "port_of",
+					   "strict",   "named",     "load_balancing", "application",
+					   "feature",  "required",  "reason",         "note",
+					   "document", NULL };
 static const char *const narrow_members[] = { "from", "to", NULL };
 static const char *const place_members[] = { "key", "table", "row", "statement", NULL };
 
@@ -67,7 +67,7 @@ static bool parse_role(const struct lya_json *at, lya_roles *roles, const char *
 
 /* A list of roles: what it holds and its words. */
 static void parse_roles(const struct lya_json *list, lya_roles *roles, lya_roles *named,
-                        char ***words, size_t *n_words)
+			char ***words, size_t *n_words)
 {
 	size_t n;
 
@@ -93,7 +93,7 @@ static void parse_roles(const struct lya_json *list, lya_roles *roles, lya_roles
 }
 
 static void parse_end(const struct lya_json *row, const char *member, struct lya_row_end *end,
-                      bool statement)
+		      bool statement)
 {
 	struct lya_json list;
 	size_t n;
@@ -129,8 +129,8 @@ static lya_roles with_special_cases(lya_roles roles)
 
 /* A list in "strict" or "named": which roles, and its words. */
 static void parse_narrow_end(const struct lya_json *object, const char *member,
-                             const struct lya_row_end *end, lya_roles *roles, char ***words,
-                             size_t *n_words)
+			     const struct lya_row_end *end, lya_roles *roles, char ***words,
+			     size_t *n_words)
 {
 	struct lya_json list;
 	lya_roles named = 0;
@@ -144,8 +144,10 @@ static void parse_narrow_end(const struct lya_json *object, const char *member,
 	if (n == 0)
 		lya_json_fault(&list, "names no role: the row could match nothing");
 	else if ((*roles & ~with_special_cases(end->roles)) != 0)
-		lya_json_fault(&list, "holds roles that the row's \"%s\" does not: they can never "
-		                      "match", member);
+		lya_json_fault(&list,
+			       "holds roles that the row's \"%s\" does not: they can never "
+			       "match",
+			       member);
 }
 
 /* Is the member there, with one list at least, and may it be? */
@@ -165,15 +167,13 @@ static bool find_narrow(const struct lya_json *at, const struct lya_rule *rule)
 	return true;
 }
 
-static void parse_strict_end(const struct lya_json *at, const char *member,
-                             struct lya_row_end *end)
+static void parse_strict_end(const struct lya_json *at, const char *member, struct lya_row_end *end)
 {
 	parse_narrow_end(at, member, end, &end->strict, &end->strict_words, &end->n_strict_words);
 	end->named |= end->strict;
 }
 
-static void parse_named_end(const struct lya_json *at, const char *member,
-                            struct lya_row_end *end)
+static void parse_named_end(const struct lya_json *at, const char *member, struct lya_row_end *end)
 {
 	lya_roles roles = 0;
 
@@ -247,8 +247,10 @@ static void parse_port_items(const struct lya_json *list, size_t n, struct lya_r
 		} else if (strcmp(s, "any") == 0) {
 			rule->any_port = true;
 		} else if (!lya_ports_parse(s, &range)) {
-			lya_json_fault(&item, "\"%s\" is neither a port (1 to 65535) nor a range of "
-			                      "ports, lower one first", s);
+			lya_json_fault(&item,
+				       "\"%s\" is neither a port (1 to 65535) nor a range of "
+				       "ports, lower one first",
+				       s);
 		} else {
 			rule->ports[rule->n_ports++] = range;
 		}
@@ -273,7 +275,7 @@ static void parse_ports(const struct lya_json *row, struct lya_rule *rule)
 
 /* A string member that must be null in a statement; NULL when there is nothing to read. */
 static const char *need_word(const struct lya_json *row, const char *member, bool statement,
-                             struct lya_json *at)
+			     struct lya_json *at)
 {
 	const char *s;
 
@@ -300,8 +302,9 @@ static void parse_port_of(const struct lya_json *row, struct lya_rule *rule)
 	else if (strcmp(s, "either") == 0)
 		rule->port_of = LYA_PORT_EITHER;
 	else
-		lya_json_fault(&at, "wanted \"responder\", \"initiator\" or \"either\", found \"%s\"",
-		               s);
+		lya_json_fault(&at,
+			       "wanted \"responder\", \"initiator\" or \"either\", found \"%s\"",
+			       s);
 }
 
 static void parse_application(const struct lya_json *row, struct lya_rule *rule)
@@ -399,23 +402,25 @@ static void parse_place(const struct lya_json *row, struct lya_rule *rule, const
 	lya_json_known(&place, place_members);
 	if (lya_json_need(&place, "key", &at) && lya_json_text_dup(&at, &rule->doc_key) &&
 	    head->key != NULL && strcmp(rule->doc_key, head->key) != 0)
-		lya_json_fault(&at, "\"%s\" is not the document of this file, \"%s\"", rule->doc_key,
-		               head->key);
+		lya_json_fault(&at, "\"%s\" is not the document of this file, \"%s\"",
+			       rule->doc_key, head->key);
 	parse_row_number(&place, rule);
 	if (rule->id == NULL || rule->doc_key == NULL)
 		return;
 	if (rule->doc_statement != NULL)
-		(void)snprintf(wanted, sizeof(wanted), "%s.p.%s", rule->doc_key, rule->doc_statement);
+		(void)snprintf(wanted, sizeof(wanted), "%s.p.%s", rule->doc_key,
+			       rule->doc_statement);
 	else if (rule->doc_table > 0 && rule->doc_row > 0)
 		(void)snprintf(wanted, sizeof(wanted), "%s.%d.%d", rule->doc_key, rule->doc_table,
-		               rule->doc_row);
+			       rule->doc_row);
 	else
 		return;
 	if (strcmp(wanted, rule->id) != 0)
 		lya_json_fault(row, "id \"%s\" is not its document reference, \"%s\"", rule->id,
-		               wanted);
+			       wanted);
 	if (rule->statement && rule->doc_statement == NULL)
-		lya_json_fault(&place, "a statement is named by \"statement\", not by table and row");
+		lya_json_fault(&place,
+			       "a statement is named by \"statement\", not by table and row");
 }
 
 static void parse_kind(const struct lya_json *row, struct lya_rule *rule)
@@ -490,7 +495,7 @@ static struct lya_rule *add_rule(struct rule_load *load, size_t index)
 
 	if (lya_grow((void **)&rules->list, &load->cap, rules->n + 1, sizeof(*rules->list)) < 0 ||
 	    lya_grow((void **)&load->origins, &load->cap_origins, rules->n + 1,
-	             sizeof(*load->origins)) < 0)
+		     sizeof(*load->origins)) < 0)
 		return NULL;
 	memset(&rules->list[rules->n], 0, sizeof(*rules->list));
 	load->origins[rules->n] = (struct rule_origin){ load->n_files - 1, index };

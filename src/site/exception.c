@@ -10,11 +10,11 @@
 #include "site/load.h"
 
 static const char *const exception_members[] = { "id",     "from",  "to",      "transport", "ports",
-	                                         "reason", "owner", "expires", NULL };
+						 "reason", "owner", "expires", NULL };
 
 /* A role or a group, a host, an address or a network. */
 static void parse_match(struct site_load *load, const struct lya_json *e, const char *member,
-                        struct lya_site_match *m)
+			struct lya_site_match *m)
 {
 	struct lya_json at;
 	enum lya_role role;
@@ -27,7 +27,8 @@ static void parse_match(struct site_load *load, const struct lya_json *e, const 
 		if (m->roles == 0)
 			m->roles = LYA_ROLE_BIT(role);
 		if (site_find_host(load, m->text, &m->host))
-			lya_json_warn(&at, "\"%s\" is a role and a host: the role is meant", m->text);
+			lya_json_warn(&at, "\"%s\" is a role and a host: the role is meant",
+				      m->text);
 	} else if (site_find_host(load, m->text, &m->host)) {
 		m->kind = LYA_MATCH_HOST;
 	} else if (lya_net_parse(m->text, &m->net, &host_bits)) {
@@ -35,7 +36,8 @@ static void parse_match(struct site_load *load, const struct lya_json *e, const 
 	} else if (host_bits) {
 		lya_json_fault(&at, "\"%s\" has bits set behind its prefix length", m->text);
 	} else {
-		lya_json_fault(&at, "\"%s\" is no role, no host, no address and no network", m->text);
+		lya_json_fault(&at, "\"%s\" is no role, no host, no address and no network",
+			       m->text);
 	}
 }
 
@@ -66,13 +68,13 @@ static void parse_expiry(const struct lya_json *e, struct lya_exception *x)
 	if (!lya_json_find(e, "expires", &at) || !lya_json_text_dup(&at, &x->expires))
 		return;
 	x->has_expiry = lya_date_parse(x->expires, &year, &month, &day) &&
-	                lya_date_days(year, month, day, &x->expires_days);
+			lya_date_days(year, month, day, &x->expires_days);
 	if (!x->has_expiry)
 		lya_json_fault(&at, "\"%s\" is not a date (2027-06-30)", x->expires);
 }
 
 static void parse_exception(struct site_load *load, const struct lya_json *e,
-                            struct lya_exception *x)
+			    struct lya_exception *x)
 {
 	struct lya_json at;
 
@@ -123,8 +125,8 @@ static void check_ids(struct site_load *load)
 			continue;
 		(void)snprintf(place, sizeof(place), "exceptions[%zu].id", order[i]);
 		lya_diags_add(load->diags, LYA_DIAG_ERROR, load->file, place,
-		              "\"%s\" is the id of exceptions[%zu] too",
-		              site->exceptions[order[i]].id, order[i - 1]);
+			      "\"%s\" is the id of exceptions[%zu] too",
+			      site->exceptions[order[i]].id, order[i - 1]);
 	}
 	lya_free(order);
 }

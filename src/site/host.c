@@ -8,14 +8,15 @@
 #include "lyncaudit/alloc.h"
 #include "site/load.h"
 
-static const char *const host_members[] = { "name", "pool",  "roles", "snat",
-	                                    "macs", "names", NULL };
+static const char *const host_members[] = {
+	"name", "pool", "roles", "snat", "macs", "names", NULL
+};
 
 static bool add_declared(struct site_load *load, const struct lya_json *at,
-                         const struct site_declared *d)
+			 const struct site_declared *d)
 {
 	if (lya_grow((void **)&load->declared, &load->cap_declared, load->n_declared + 1,
-	             sizeof(*load->declared)) < 0)
+		     sizeof(*load->declared)) < 0)
 		return lya_json_nomem(at);
 	load->declared[load->n_declared++] = *d;
 	return true;
@@ -28,13 +29,15 @@ static bool is_usable(const struct lya_json *at, const struct lya_net *net)
 
 	if (!lya_addr_plays_no_role(&net->addr))
 		return true;
-	lya_json_fault(at, "%s is multicast, broadcast, loopback, link-local or unspecified: no host "
-	                   "has it as its own", lya_net_format(net, text));
+	lya_json_fault(at,
+		       "%s is multicast, broadcast, loopback, link-local or unspecified: no host "
+		       "has it as its own",
+		       lya_net_format(net, text));
 	return false;
 }
 
 static void parse_role_addresses(struct site_load *load, const struct lya_json *list,
-                                 enum lya_role role)
+				 enum lya_role role)
 {
 	struct site_declared d = { .host = load->site->n_hosts, .role = role };
 	size_t n;
@@ -67,12 +70,12 @@ static bool find_declarable(const struct lya_json *at, const char *name, enum ly
 	if (*role < LYA_ROLES_DECLARED)
 		return true;
 	lya_json_fault(at, "\"%s\" follows from the networks of the site and cannot be declared",
-	               name);
+		       name);
 	return false;
 }
 
 static void parse_roles(struct site_load *load, const struct lya_json *roles,
-                        struct lya_site_host *host)
+			struct lya_site_host *host)
 {
 	struct lya_json list;
 	void *iter = NULL;
@@ -93,7 +96,7 @@ static void parse_roles(struct site_load *load, const struct lya_json *roles,
 
 /* The host's addresses are the declared ones from `first` on. */
 static void keep_addresses(struct site_load *load, const struct lya_json *at,
-                           struct lya_site_host *host, size_t first)
+			   struct lya_site_host *host, size_t first)
 {
 	size_t n = load->n_declared - first;
 
@@ -209,7 +212,7 @@ static void parse_names(const struct lya_json *list, struct lya_site_host *host)
 }
 
 static void parse_host(struct site_load *load, const struct lya_json *at,
-                       struct lya_site_host *host)
+		       struct lya_site_host *host)
 {
 	size_t first = load->n_declared;
 	struct lya_json m;
@@ -264,7 +267,7 @@ static void check_names(struct site_load *load)
 			continue;
 		(void)snprintf(place, sizeof(place), "hosts[%zu].name", two);
 		lya_diags_add(load->diags, LYA_DIAG_ERROR, load->file, place,
-		              "\"%s\" is the name of hosts[%zu] too", site->hosts[two].name, one);
+			      "\"%s\" is the name of hosts[%zu] too", site->hosts[two].name, one);
 	}
 }
 
@@ -308,25 +311,26 @@ static int compare_declared(const void *a, const void *b)
 }
 
 static void report_address(struct site_load *load, const struct site_declared *d,
-                           const struct site_declared *before)
+			   const struct site_declared *before)
 {
 	char net[LYA_NET_TEXT];
 	char place[128];
 
 	lya_net_format(&d->net, net);
 	(void)snprintf(place, sizeof(place), "hosts[%zu].roles.%s[%zu]", d->host,
-	               lya_role_name(d->role), d->index);
+		       lya_role_name(d->role), d->index);
 	if (d->host == before->host)
 		lya_diags_add(load->diags, LYA_DIAG_ERROR, load->file, place,
-		              "%s stands in this list twice", net);
+			      "%s stands in this list twice", net);
 	else
 		lya_diags_add(load->diags, LYA_DIAG_ERROR, load->file, place,
-		              "%s belongs to another host too (hosts[%zu].roles.%s[%zu]%s%s%s)", net,
-		              before->host, lya_role_name(before->role), before->index,
-		              load->site->hosts[before->host].name != NULL ? ", \"" : "",
-		              load->site->hosts[before->host].name != NULL ?
-		                      load->site->hosts[before->host].name : "",
-		              load->site->hosts[before->host].name != NULL ? "\"" : "");
+			      "%s belongs to another host too (hosts[%zu].roles.%s[%zu]%s%s%s)",
+			      net, before->host, lya_role_name(before->role), before->index,
+			      load->site->hosts[before->host].name != NULL ? ", \"" : "",
+			      load->site->hosts[before->host].name != NULL
+				  ? load->site->hosts[before->host].name
+				  : "",
+			      load->site->hosts[before->host].name != NULL ? "\"" : "");
 }
 
 /* One address is one host's; under that host it may stand for several roles. */

@@ -143,13 +143,11 @@ static struct entry *collect(const struct lya_site *site, size_t *n)
 /* Edge, reverse proxy and load balancers: `internal` is none of theirs. */
 static bool is_perimeter(lya_roles roles)
 {
-	const lya_roles perimeter = LYA_ROLES_VIPS | LYA_ROLE_BIT(LYA_ROLE_EDGE_ACCESS) |
-	                            LYA_ROLE_BIT(LYA_ROLE_EDGE_WEBCONF) |
-	                            LYA_ROLE_BIT(LYA_ROLE_EDGE_AV) |
-	                            LYA_ROLE_BIT(LYA_ROLE_EDGE_INTERNAL) |
-	                            LYA_ROLE_BIT(LYA_ROLE_REVERSE_PROXY_EXTERNAL) |
-	                            LYA_ROLE_BIT(LYA_ROLE_REVERSE_PROXY_INTERNAL) |
-	                            LYA_ROLE_BIT(LYA_ROLE_HLB);
+	const lya_roles perimeter =
+	    LYA_ROLES_VIPS | LYA_ROLE_BIT(LYA_ROLE_EDGE_ACCESS) |
+	    LYA_ROLE_BIT(LYA_ROLE_EDGE_WEBCONF) | LYA_ROLE_BIT(LYA_ROLE_EDGE_AV) |
+	    LYA_ROLE_BIT(LYA_ROLE_EDGE_INTERNAL) | LYA_ROLE_BIT(LYA_ROLE_REVERSE_PROXY_EXTERNAL) |
+	    LYA_ROLE_BIT(LYA_ROLE_REVERSE_PROXY_INTERNAL) | LYA_ROLE_BIT(LYA_ROLE_HLB);
 
 	return (roles & perimeter) != 0;
 }
@@ -163,7 +161,7 @@ static void resolve(const struct lya_site *site, const struct state *s, struct l
 	ep->host = -1;
 	/* A client network inside a declared one wins there; of equal ones the declared does. */
 	ep->declared = s->declared != NULL &&
-	               (s->client == NULL || s->client->net.bits <= s->declared->net.bits);
+		       (s->client == NULL || s->client->net.bits <= s->declared->net.bits);
 	if (ep->declared) {
 		ep->roles = s->roles;
 		ep->host = s->declared->host;
@@ -185,10 +183,10 @@ static void resolve(const struct lya_site *site, const struct state *s, struct l
 }
 
 static int add_endpoint(struct lya_site_index *index, const struct lya_site *site,
-                        const struct state *state, uint32_t *what)
+			const struct state *state, uint32_t *what)
 {
 	if (lya_grow((void **)&index->endpoints, &index->cap_endpoints, index->n_endpoints + 1,
-	             sizeof(*index->endpoints)) < 0)
+		     sizeof(*index->endpoints)) < 0)
 		return LYA_ENOMEM;
 	resolve(site, state, &index->endpoints[index->n_endpoints]);
 	*what = (uint32_t)index->n_endpoints++;
@@ -268,7 +266,7 @@ static int enter(struct sweep *s, const struct entry *e, size_t n)
 
 /* Cut one family's space by its n entries. */
 static int sweep_family(struct lya_site_index *index, const struct lya_site *site,
-                        struct intervals *out, const struct entry *list, size_t n, u128 max)
+			struct intervals *out, const struct entry *list, size_t n, u128 max)
 {
 	struct sweep s = { .index = index, .site = site, .out = out, .depth = 1 };
 	size_t i = 0;
@@ -307,7 +305,7 @@ static int shrink_v4(struct intervals *v)
 }
 
 static int build(struct lya_site_index *index, const struct lya_site *site,
-                 const struct entry *list, size_t n)
+		 const struct entry *list, size_t n)
 {
 	struct state nowhere = { 0 };
 	uint32_t what;
@@ -383,7 +381,7 @@ static uint32_t find6(const struct intervals *v, u128 key)
 }
 
 void lya_site_classify(const struct lya_site *site, const struct lya_addr *addr,
-                       struct lya_endpoint *out)
+		       struct lya_endpoint *out)
 {
 	const struct lya_site_index *index = site->index;
 	uint32_t what;
@@ -402,7 +400,7 @@ void lya_site_classify(const struct lya_site *site, const struct lya_addr *addr,
 }
 
 bool lya_site_match(const struct lya_site_match *m, const struct lya_addr *addr,
-                    const struct lya_endpoint *ep)
+		    const struct lya_endpoint *ep)
 {
 	switch (m->kind) {
 	case LYA_MATCH_ROLE:

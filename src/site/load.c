@@ -7,17 +7,19 @@
 
 #include "lyncaudit/alloc.h"
 
-static const char *const site_members[] = {
-	"schema",     "name",           "timezone",   "networks",    "hosts",   "load_balancing",
-	"features",   "exceptions",     "port_overrides", "severities", "vlan_in_key", "sensors",
-	NULL
-};
+static const char *const site_members[] = { "schema",     "name",        "timezone",
+					    "networks",   "hosts",       "load_balancing",
+					    "features",   "exceptions",  "port_overrides",
+					    "severities", "vlan_in_key", "sensors",
+					    NULL };
 static const char *const network_members[] = { "internal", "clients", NULL };
 static const char *const override_members[] = { "rule", "ports", "reason", NULL };
 static const char *const sensor_members[] = { "source", "place", NULL };
 static const char *const pool_members[LYA_LB_POOLS + 1] = {
-	[LYA_LB_FRONT_END] = "front-end", [LYA_LB_DIRECTOR] = "director",
-	[LYA_LB_MEDIATION] = "mediation", [LYA_LB_EDGE] = "edge",
+	[LYA_LB_FRONT_END] = "front-end",
+	[LYA_LB_DIRECTOR] = "director",
+	[LYA_LB_MEDIATION] = "mediation",
+	[LYA_LB_EDGE] = "edge",
 };
 
 bool site_parse_net(const struct lya_json *at, struct lya_net *net)
@@ -66,7 +68,7 @@ static void cut_part(const char **s, char *part, size_t size)
 }
 
 void site_parse_ports(const struct lya_json *at, struct lya_port_range **ports, size_t *n,
-                      bool *any)
+		      bool *any)
 {
 	char part[16];
 	const char *s;
@@ -87,8 +89,11 @@ void site_parse_ports(const struct lya_json *at, struct lya_port_range **ports, 
 	for (size_t i = 0; i < parts; i++) {
 		cut_part(&s, part, sizeof(part));
 		if (strcmp(part, "any") == 0 || !lya_ports_parse(part, &(*ports)[*n]))
-			lya_json_fault(at, "\"%s\" is neither a port (1 to 65535) nor a range of ports, "
-			                   "lower one first", part);
+			lya_json_fault(
+			    at,
+			    "\"%s\" is neither a port (1 to 65535) nor a range of ports, "
+			    "lower one first",
+			    part);
 		else
 			(*n)++;
 	}
@@ -96,7 +101,7 @@ void site_parse_ports(const struct lya_json *at, struct lya_port_range **ports, 
 }
 
 static void parse_networks(const struct lya_json *object, const char *member, bool needed,
-                           struct lya_net **nets, size_t *n_nets)
+			   struct lya_net **nets, size_t *n_nets)
 {
 	struct lya_json list;
 	size_t n;
@@ -141,7 +146,7 @@ static void parse_timezone(const struct lya_json *root, struct lya_site *site)
 	}
 	if (lya_json_text_dup(&at, &site->timezone) && !site_zone_exists(site->timezone))
 		lya_json_fault(&at, "\"%s\" is no time zone known here (Europe/Paris)",
-		               site->timezone);
+			       site->timezone);
 }
 
 static void parse_load_balancing(const struct lya_json *root, struct lya_site *site)
@@ -177,9 +182,9 @@ static void default_load_balancing(struct lya_site *site)
 		[LYA_LB_DIRECTOR] = LYA_ROLE_BIT(LYA_ROLE_DIRECTOR_VIP),
 		[LYA_LB_MEDIATION] = LYA_ROLE_BIT(LYA_ROLE_MEDIATION_VIP),
 		[LYA_LB_EDGE] = LYA_ROLE_BIT(LYA_ROLE_EDGE_ACCESS_VIP) |
-		                LYA_ROLE_BIT(LYA_ROLE_EDGE_WEBCONF_VIP) |
-		                LYA_ROLE_BIT(LYA_ROLE_EDGE_AV_VIP) |
-		                LYA_ROLE_BIT(LYA_ROLE_EDGE_INTERNAL_VIP),
+				LYA_ROLE_BIT(LYA_ROLE_EDGE_WEBCONF_VIP) |
+				LYA_ROLE_BIT(LYA_ROLE_EDGE_AV_VIP) |
+				LYA_ROLE_BIT(LYA_ROLE_EDGE_INTERNAL_VIP),
 	};
 	lya_roles declared = 0;
 
@@ -251,7 +256,8 @@ static void parse_overrides(const struct lya_json *root, struct lya_site *site)
 	if (!lya_json_find(root, "port_overrides", &list) || !lya_json_array(&list, &n))
 		return;
 	if (n > OVERRIDES_MAX) {
-		lya_json_fault(&list, "wanted at most %d overrides, found %zu", (int)OVERRIDES_MAX, n);
+		lya_json_fault(&list, "wanted at most %d overrides, found %zu", (int)OVERRIDES_MAX,
+			       n);
 		return;
 	}
 	site->overrides = lya_calloc(n, sizeof(*site->overrides));
@@ -268,7 +274,7 @@ static void parse_overrides(const struct lya_json *root, struct lya_site *site)
 		parse_override(&at, &site->overrides[i]);
 		if (same_rule(site, i) != i)
 			lya_json_fault(&at, "rule \"%s\" is overridden by port_overrides[%zu] too",
-			               site->overrides[i].rule, same_rule(site, i));
+				       site->overrides[i].rule, same_rule(site, i));
 	}
 }
 
@@ -333,7 +339,8 @@ static void parse_sensor(const struct lya_json *at, struct lya_sensor *sensor)
 	else if (strcmp(s, "behind") == 0)
 		sensor->place = LYA_PLACE_BEHIND;
 	else
-		lya_json_fault(&m, "wanted \"outside\", \"between\" or \"behind\", found \"%s\"", s);
+		lya_json_fault(&m, "wanted \"outside\", \"between\" or \"behind\", found \"%s\"",
+			       s);
 }
 
 static void parse_sensors(const struct lya_json *root, struct lya_site *site)
@@ -383,7 +390,7 @@ static void parse_site(struct site_load *load, const struct lya_json *root)
 }
 
 static int digest_bytes(const struct lya_json_doc *doc, struct lya_site *site,
-                        struct lya_error *err)
+			struct lya_error *err)
 {
 	struct lya_digest *d = lya_digest_new();
 	const char *bytes;
@@ -423,7 +430,7 @@ static int read_site(struct site_load *load, struct lya_json_doc *doc, struct ly
 
 /* The site of a document, which is released. */
 static int make_site(struct lya_site **result, const char *file, struct lya_json_doc *doc,
-                     struct lya_diags *diags, struct lya_error *err)
+		     struct lya_diags *diags, struct lya_error *err)
 {
 	struct site_load load = { .file = file, .diags = diags };
 	int rc;
@@ -442,7 +449,7 @@ static int make_site(struct lya_site **result, const char *file, struct lya_json
 }
 
 int lya_site_load(struct lya_site **site, const char *path, struct lya_diags *diags,
-                  struct lya_error *err)
+		  struct lya_error *err)
 {
 	struct lya_json_doc *doc;
 	int rc = lya_json_load(&doc, path, diags, err);
@@ -452,7 +459,7 @@ int lya_site_load(struct lya_site **site, const char *path, struct lya_diags *di
 }
 
 int lya_site_load_text(struct lya_site **site, const char *name, const char *text, size_t len,
-                       struct lya_diags *diags, struct lya_error *err)
+		       struct lya_diags *diags, struct lya_error *err)
 {
 	struct lya_json_doc *doc;
 	int rc = lya_json_parse(&doc, name, text, len, diags, err);

@@ -30,7 +30,7 @@ struct site_load {
 bool site_parse_net(const struct lya_json *at, struct lya_net *net);
 /* "1433", "389,636,3268-3269", "any" (when any may be NULL: not allowed). */
 void site_parse_ports(const struct lya_json *at, struct lya_port_range **ports, size_t *n,
-                      bool *any);
+		      bool *any);
 
 /* host.c */
 void site_parse_hosts(struct site_load *load, const struct lya_json *root);

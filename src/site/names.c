@@ -9,15 +9,35 @@
 
 static const char *const types[] = {
 	/* verdicts that are findings */
-	"wrong-direction", "unexpected-port", "undocumented-path",
+	"wrong-direction",
+	"unexpected-port",
+	"undocumented-path",
 	/* what a flow may raise on top */
-	"av-edge-snat", "feature-not-deployed", "wrong-load-balancing", "cleartext",
-	"missing-mutual-tls", "protocol-mismatch", "sip-one-way", "blocked-flow", "missing-flow",
-	"edge-routing", "gateway-mismatch", "av-edge-relay", "ice-check", "identity-mismatch",
-	"undeclared-server", "exception-expired", "exception-expiring", "exception-unused",
+	"av-edge-snat",
+	"feature-not-deployed",
+	"wrong-load-balancing",
+	"cleartext",
+	"missing-mutual-tls",
+	"protocol-mismatch",
+	"sip-one-way",
+	"blocked-flow",
+	"missing-flow",
+	"edge-routing",
+	"gateway-mismatch",
+	"av-edge-relay",
+	"ice-check",
+	"identity-mismatch",
+	"undeclared-server",
+	"exception-expired",
+	"exception-expiring",
+	"exception-unused",
 	/* the site description itself */
-	"site-public-address-count", "site-private-address", "site-av-snat", "site-missing-vip",
-	"site-vip-without-load-balancing", "site-dns-without-vip",
+	"site-public-address-count",
+	"site-private-address",
+	"site-av-snat",
+	"site-missing-vip",
+	"site-vip-without-load-balancing",
+	"site-dns-without-vip",
 };
 
 static const char *const severities[] = { "critical", "high", "medium", "low", "info" };

@@ -21,7 +21,7 @@ enum { ZONE_NAME_MAX = 100, HALF_DAY = 12 * 3600 };
 static bool is_zone_name(const char *name)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	                              "0123456789_+-/";
+				      "0123456789_+-/";
 	size_t len = strlen(name);
 
 	return len > 0 && len <= ZONE_NAME_MAX && name[0] != '/' && strspn(name, allowed) == len;
@@ -41,7 +41,7 @@ bool site_zone_exists(const char *name)
 	if (strcmp(name, "UTC") == 0)
 		return true; /* with or without a data base of zones */
 	n = snprintf(path, sizeof(path), "%s/%s",
-	             folder != NULL && folder[0] != '\0' ? folder : "/usr/share/zoneinfo", name);
+		     folder != NULL && folder[0] != '\0' ? folder : "/usr/share/zoneinfo", name);
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return false;
 	f = fopen(path, "re");
@@ -72,8 +72,11 @@ static bool is_later(time_t at, int year, unsigned month, unsigned day)
  */
 static time_t day_after(int year, unsigned month, unsigned day)
 {
-	struct tm noon = { .tm_year = year - 1900, .tm_mon = (int)month - 1, .tm_mday = (int)day,
-		           .tm_hour = 12, .tm_isdst = -1 };
+	struct tm noon = { .tm_year = year - 1900,
+			   .tm_mon = (int)month - 1,
+			   .tm_mday = (int)day,
+			   .tm_hour = 12,
+			   .tm_isdst = -1 };
 	time_t low = mktime(&noon) - (time_t)4 * HALF_DAY; /* surely not later */
 	time_t high = low + (time_t)8 * HALF_DAY;          /* surely later */
 

@@ -1,0 +1,625 @@
+/*
+ * check.c - documented constraints that the site description itself breaks.
+ *
+ * Sources: the list of requirements of the Edge document behind its second
+ * table (edge.p.*), and the sentences before tables 2 and 3 of the document on
+ * internal servers (internal.p.hlb-ports, internal.p.dns-needs-hlb).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lyncaudit/alloc.h"
+#include "lyncaudit/text.h"
+#include "site/load.h"
+
+#define BIT(name) LYA_ROLE_BIT(LYA_ROLE_##name)
+
+/* The three services outside, in the order of the documents. */
+static const enum lya_role outside[] = { LYA_ROLE_EDGE_ACCESS, LYA_ROLE_EDGE_WEBCONF,
+					 LYA_ROLE_EDGE_AV };
+enum { OUTSIDE = sizeof(outside) / sizeof(outside[0]) };
+
+#define OUTSIDE_NODES (BIT(EDGE_ACCESS) | BIT(EDGE_WEBCONF) | BIT(EDGE_AV))
+#define OUTSIDE_VIPS (BIT(EDGE_ACCESS_VIP) | BIT(EDGE_WEBCONF_VIP) | BIT(EDGE_AV_VIP))
+#define EDGE_NODES (OUTSIDE_NODES | BIT(EDGE_INTERNAL))
+#define EDGE_VIPS (OUTSIDE_VIPS | BIT(EDGE_INTERNAL_VIP))
+
+struct faults {
+	struct lya_site_fault *list;
+	size_t n, cap;
+	bool nomem;
+};
+
+/* The hosts of one pool, which are neighbours in an order by pool. */
+struct pool {
+	const struct lya_site *site;
+	const char *name; /* NULL: the pool without a name */
+	const size_t *hosts;
+	size_t n;
+};
+
+/* A fault in the making: its texts are moved into the list by add_fault. */
+struct draft {
+	const char *type, *rule;
+	struct lya_text place, what, why, fix, about;
+};
+
+static char *take(struct lya_text *t, bool *nomem)
+{
+	char *s = t->data != NULL ? t->data : lya_strdup("");
+
+	*nomem = *nomem || t->failed || s == NULL;
+	memset(t, 0, sizeof(*t));
+	return s;
+}
+
+static void fault_fini(struct lya_site_fault *f)
+{
+	lya_free(f->place);
+	lya_free(f->what);
+	lya_free(f->why);
+	lya_free(f->fix);
+	lya_free(f->about);
+}
+
+static void add_fault(struct faults *faults, struct draft *d)
+{
+	struct lya_site_fault f = { .type = d->type, .rule = d->rule };
+
+	f.place = take(&d->place, &faults->nomem);
+	f.what = take(&d->what, &faults->nomem);
+	f.why = take(&d->why, &faults->nomem);
+	f.fix = take(&d->fix, &faults->nomem);
+	f.about = take(&d->about, &faults->nomem);
+	if (lya_grow((void **)&faults->list, &faults->cap, faults->n + 1, sizeof(f)) < 0) {
+		faults->nomem = true;
+		fault_fini(&f);
+		return;
+	}
+	faults->list[faults->n++] = f;
+}
+
+/* "pool "north"", or "the pool" where pools have no names. */
+static void add_pool_name(struct lya_text *t, const struct pool *pool)
+{
+	if (pool->name != NULL)
+		lya_text_addf(t, "pool \"%s\"", pool->name);
+	else
+		lya_text_add(t, "the pool");
+}
+
+static const struct lya_site_host *host_of(const struct pool *pool, size_t i)
+{
+	return &pool->site->hosts[pool->hosts[i]];
+}
+
+/* What to put before item number i of n: "a", "a and b", "a, b and c". */
+static const char *joint(size_t i, size_t n)
+{
+	if (i == 0)
+		return "";
+	return i + 1 == n ? " and " : ", ";
+}
+
+/* All roles of the pool's hosts. */
+static lya_roles roles_of(const struct pool *pool)
+{
+	lya_roles roles = 0;
+
+	for (size_t i = 0; i < pool->n; i++)
+		roles |= host_of(pool, i)->roles;
+	return roles;
+}
+
+static bool is_member(const struct lya_site_host *host, lya_roles any_of, lya_roles none_of)
+{
+	return (host->roles & any_of) != 0 && (host->roles & none_of) == 0;
+}
+
+static size_t count_members(const struct pool *pool, lya_roles any_of, lya_roles none_of)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < pool->n; i++)
+		n += is_member(host_of(pool, i), any_of, none_of);
+	return n;
+}
+
+enum { NAMES_MAX = 8 }; /* hosts or addresses named in one sentence */
+
+/* "edge01 and edge02"; beyond NAMES_MAX the rest is counted. */
+static void add_members(struct lya_text *t, const struct pool *pool, lya_roles any_of,
+			lya_roles none_of)
+{
+	size_t n = count_members(pool, any_of, none_of);
+	size_t shown = n > NAMES_MAX ? NAMES_MAX : n;
+	size_t k = 0;
+
+	for (size_t i = 0; i < pool->n && k < shown; i++) {
+		const struct lya_site_host *host = host_of(pool, i);
+
+		if (is_member(host, any_of, none_of)) {
+			lya_text_addf(t, "%s%s", joint(k, shown == n ? n : n + 1), host->name);
+			k++;
+		}
+	}
+	if (shown < n)
+		lya_text_addf(t, " and %zu more", n - shown);
+}
+
+/* Public addresses ------------------------------------------------------- */
+
+static bool has_address(const struct lya_site_host *host, enum lya_role role, uint8_t family)
+{
+	for (size_t i = 0; i < host->n_addresses; i++) {
+		if (host->addresses[i].role == role &&
+		    (family == 0 || host->addresses[i].net.addr.family == family))
+			return true;
+	}
+	return false;
+}
+
+static bool pool_has_address(const struct pool *pool, enum lya_role role, uint8_t family)
+{
+	for (size_t i = 0; i < pool->n; i++) {
+		if (has_address(host_of(pool, i), role, family))
+			return true;
+	}
+	return false;
+}
+
+static int compare_nets(const void *a, const void *b)
+{
+	const struct lya_net *x = a;
+	const struct lya_net *y = b;
+	int order = lya_addr_cmp(&x->addr, &y->addr);
+
+	return order != 0 ? order : (x->bits > y->bits) - (x->bits < y->bits);
+}
+
+/* The outer addresses of the pool of one family, public ones only; *in_use: any at all. */
+static struct lya_net *collect_public(const struct pool *pool, uint8_t family, size_t *n,
+				      bool *in_use)
+{
+	struct lya_net *list;
+	size_t cap = 0;
+
+	*n = 0;
+	*in_use = false;
+	for (size_t i = 0; i < pool->n; i++)
+		cap += host_of(pool, i)->n_addresses;
+	list = lya_calloc(cap, sizeof(*list));
+	for (size_t i = 0; list != NULL && i < pool->n; i++) {
+		const struct lya_site_host *host = host_of(pool, i);
+
+		for (size_t k = 0; k < host->n_addresses; k++) {
+			const struct lya_site_address *a = &host->addresses[k];
+
+			if (a->net.addr.family != family ||
+			    !(LYA_ROLE_BIT(a->role) & (OUTSIDE_NODES | OUTSIDE_VIPS)))
+				continue;
+			*in_use = true;
+			if (!lya_addr_is_private(&a->net.addr))
+				list[(*n)++] = a->net;
+		}
+	}
+	return list;
+}
+
+/* How many different addresses the networks hold; a large network counts as many enough. */
+static uint64_t count_addresses(struct lya_net *list, size_t n)
+{
+	uint64_t count = 0;
+
+	if (n > 0)
+		qsort(list, n, sizeof(*list), compare_nets);
+	for (size_t i = 0; i < n; i++) {
+		unsigned host_bits = (list[i].addr.family == 4 ? 32u : 128u) - list[i].bits;
+
+		if (i == 0 || compare_nets(&list[i - 1], &list[i]) != 0)
+			count += UINT64_C(1) << (host_bits > 32 ? 32 : host_bits);
+	}
+	return count;
+}
+
+/* "edge-av of edge02 and the edge-av-vip": who has no address of the family. */
+static size_t add_lacking(struct lya_text *t, const struct pool *pool, uint8_t family)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < pool->n; i++) {
+		const struct lya_site_host *host = host_of(pool, i);
+
+		if (!(host->roles & EDGE_NODES))
+			continue;
+		for (size_t k = 0; k < OUTSIDE; k++) {
+			if (has_address(host, outside[k], family))
+				continue;
+			if (n++ < NAMES_MAX)
+				lya_text_addf(t, "%s%s of %s", n > 1 ? ", " : "",
+					      lya_role_name(outside[k]), host->name);
+		}
+	}
+	for (size_t k = 0; k < OUTSIDE; k++) {
+		enum lya_role vip = lya_role_vip_of(outside[k]);
+
+		if (pool_has_address(pool, vip, family))
+			continue;
+		if (n++ < NAMES_MAX)
+			lya_text_addf(t, "%sthe %s", n > 1 ? ", " : "", lya_role_name(vip));
+	}
+	if (n > NAMES_MAX)
+		lya_text_addf(t, " and %zu more", n - NAMES_MAX);
+	return n;
+}
+
+static void report_count(struct faults *faults, const struct pool *pool, uint8_t family,
+			 uint64_t found, uint64_t wanted)
+{
+	struct draft d = { .type = "site-public-address-count", .rule = "edge.p.public-addresses" };
+	const char *name = family == 4 ? "IPv4" : "IPv6";
+	size_t nodes = count_members(pool, EDGE_NODES, 0);
+	struct lya_text lacking = { 0 };
+
+	lya_text_add(&d.place, "hosts");
+	lya_text_addf(&d.about, "edge/%s/%s", pool->name != NULL ? pool->name : "",
+		      family == 4 ? "ipv4" : "ipv6");
+	lya_text_addf(&d.what, "The external interfaces and VIPs of the Edge pool of ");
+	add_members(&d.what, pool, EDGE_NODES, 0);
+	lya_text_addf(&d.what, " have %llu different public %s address%s, %llu are needed.",
+		      (unsigned long long)found, name, found == 1 ? "" : "es",
+		      (unsigned long long)wanted);
+	lya_text_addf(
+	    &d.why,
+	    "Behind a hardware load balancer each of the three external interfaces of every "
+	    "Edge node and each of the three VIPs has a public address of its own, 3 x "
+	    "(%zu + 1) for %zu node%s.",
+	    nodes, nodes, nodes == 1 ? "" : "s");
+	if (add_lacking(&lacking, pool, family) > 0)
+		lya_text_addf(&d.fix, "Give a public %s address of its own to %s.", name,
+			      lya_text_str(&lacking));
+	else
+		lya_text_addf(&d.fix,
+			      "Replace shared and private addresses, so that every service of "
+			      "every node and every VIP has a public %s address of its own.",
+			      name);
+	faults->nomem = faults->nomem || lacking.failed;
+	lya_text_fini(&lacking);
+	add_fault(faults, &d);
+}
+
+static void check_count(struct faults *faults, const struct pool *pool, uint8_t family)
+{
+	uint64_t wanted = 3 * ((uint64_t)count_members(pool, EDGE_NODES, 0) + 1);
+	uint64_t found;
+	bool in_use;
+	size_t n;
+	struct lya_net *list = collect_public(pool, family, &n, &in_use);
+
+	if (list == NULL) {
+		faults->nomem = true;
+		return;
+	}
+	found = count_addresses(list, n);
+	lya_free(list);
+	if (in_use && found < wanted)
+		report_count(faults, pool, family, found, wanted);
+}
+
+/* A private address where the documents want a public one? */
+static bool is_outer_private(const struct lya_site_address *a)
+{
+	return (LYA_ROLE_BIT(a->role) & (OUTSIDE_NODES | OUTSIDE_VIPS)) != 0 &&
+	       lya_addr_is_private(&a->net.addr);
+}
+
+static void check_private(struct faults *faults, const struct pool *pool, size_t i)
+{
+	struct draft d = { .type = "site-private-address", .rule = "edge.p.public-addresses" };
+	const struct lya_site_host *host = host_of(pool, i);
+	struct lya_text list = { 0 };
+	size_t n = 0;
+
+	for (size_t k = 0; k < host->n_addresses; k++) {
+		char net[LYA_NET_TEXT];
+
+		if (!is_outer_private(&host->addresses[k]))
+			continue;
+		if (n++ < NAMES_MAX)
+			lya_text_addf(&list, "%s%s (%s)", n > 1 ? ", " : "",
+				      lya_net_format(&host->addresses[k].net, net),
+				      lya_role_name(host->addresses[k].role));
+	}
+	if (n > 0) {
+		lya_text_addf(&d.place, "hosts[%zu]", pool->hosts[i]);
+		lya_text_add(&d.about, host->name);
+		lya_text_addf(&d.what, "%s has %zu private address%s outside: %s%s.", host->name, n,
+			      n == 1 ? "" : "es", lya_text_str(&list),
+			      n > NAMES_MAX ? " and more" : "");
+		lya_text_add(&d.why,
+			     "The external interfaces of a hardware load balanced Edge and the "
+			     "VIPs in front of them carry public addresses, because A/V has to "
+			     "see and to name the real ones.");
+		lya_text_addf(&d.fix,
+			      "Give %s public addresses there, or correct the site description "
+			      "if these are not the addresses in use.",
+			      host->name);
+		add_fault(faults, &d);
+	}
+	faults->nomem = faults->nomem || list.failed;
+	lya_text_fini(&list);
+}
+
+/* VIPs ------------------------------------------------------------------- */
+
+/* The statement that speaks of a VIP (site.h). */
+static const char *statement_of(enum lya_role vip)
+{
+	if (LYA_ROLE_BIT(vip) & OUTSIDE_VIPS)
+		return "edge.p.public-addresses";
+	return vip == LYA_ROLE_EDGE_INTERNAL_VIP ? "edge.4.1" : "internal.p.hlb-ports";
+}
+
+static enum lya_lb_pool pool_of_vip(enum lya_role vip)
+{
+	switch (vip) {
+	case LYA_ROLE_FRONT_END_VIP:
+		return LYA_LB_FRONT_END;
+	case LYA_ROLE_DIRECTOR_VIP:
+		return LYA_LB_DIRECTOR;
+	case LYA_ROLE_MEDIATION_VIP:
+		return LYA_LB_MEDIATION;
+	default:
+		return LYA_LB_EDGE;
+	}
+}
+
+static const char *pool_word(enum lya_lb_pool pool)
+{
+	static const char *const words[LYA_LB_POOLS] = {
+		[LYA_LB_FRONT_END] = "front-end",
+		[LYA_LB_DIRECTOR] = "director",
+		[LYA_LB_MEDIATION] = "mediation",
+		[LYA_LB_EDGE] = "edge",
+	};
+
+	return words[pool];
+}
+
+static void report_missing(struct faults *faults, const struct pool *pool, enum lya_role vip,
+			   lya_roles none_of)
+{
+	struct draft d = { .type = "site-missing-vip", .rule = statement_of(vip) };
+	enum lya_role role = lya_role_behind(vip);
+
+	lya_text_add(&d.place, "hosts");
+	lya_text_addf(&d.about, "%s/%s", pool->name != NULL ? pool->name : "", lya_role_name(vip));
+	add_members(&d.what, pool, LYA_ROLE_BIT(role), none_of);
+	lya_text_addf(&d.what, " (%s) are hardware load balanced, but no %s is declared for ",
+		      lya_role_name(role), lya_role_name(vip));
+	add_pool_name(&d.what, pool);
+	lya_text_add(&d.what, ".");
+	lya_text_add(&d.why, "With hardware load balancing others reach the pool through the "
+			     "balancer's VIP, and the documents open ports on that VIP.");
+	lya_text_addf(&d.fix,
+		      "Declare the address under the balancer's host as \"%s\", or set "
+		      "load_balancing \"%s\" to what is in use.",
+		      lya_role_name(vip), pool_word(pool_of_vip(vip)));
+	add_fault(faults, &d);
+}
+
+static void report_dns(struct faults *faults, const struct pool *pool, enum lya_role vip,
+		       lya_roles none_of)
+{
+	struct draft d = { .type = "site-dns-without-vip", .rule = "internal.p.dns-needs-hlb" };
+	enum lya_role role = lya_role_behind(vip);
+
+	lya_text_add(&d.place, "hosts");
+	lya_text_addf(&d.about, "%s/%s", pool->name != NULL ? pool->name : "", lya_role_name(vip));
+	add_members(&d.what, pool, LYA_ROLE_BIT(role), none_of);
+	lya_text_addf(&d.what, " (%s) use DNS load balancing, but no %s is declared for ",
+		      lya_role_name(role), lya_role_name(vip));
+	add_pool_name(&d.what, pool);
+	lya_text_add(&d.what, ".");
+	lya_text_add(&d.why,
+		     "A front-end or Director pool with DNS load balancing needs a hardware "
+		     "load balancer all the same, for its web ports.");
+	lya_text_addf(&d.fix,
+		      "Put a balancer in front of the web services and declare its address "
+		      "as \"%s\".",
+		      lya_role_name(vip));
+	add_fault(faults, &d);
+}
+
+/* A pool of internal servers: several members want a VIP. */
+static void check_internal_pool(struct faults *faults, const struct pool *pool, enum lya_role vip,
+				lya_roles none_of)
+{
+	enum lya_lb_pool lb = pool_of_vip(vip);
+
+	if ((roles_of(pool) & LYA_ROLE_BIT(vip)) ||
+	    count_members(pool, LYA_ROLE_BIT(lya_role_behind(vip)), none_of) < 2)
+		return;
+	if (pool->site->lb[lb] == LYA_LB_HLB)
+		report_missing(faults, pool, vip, none_of);
+	else if (pool->site->lb[lb] == LYA_LB_DNS && lb != LYA_LB_MEDIATION)
+		report_dns(faults, pool, vip, none_of);
+}
+
+static void check_edge_pool(struct faults *faults, const struct pool *pool)
+{
+	lya_roles roles = roles_of(pool);
+
+	if (pool->site->lb[LYA_LB_EDGE] != LYA_LB_HLB || !(roles & EDGE_NODES) ||
+	    (count_members(pool, EDGE_NODES, 0) < 2 && !(roles & EDGE_VIPS)))
+		return;
+	check_count(faults, pool, 4);
+	check_count(faults, pool, 6);
+	for (size_t i = 0; i < pool->n; i++)
+		check_private(faults, pool, i);
+	for (unsigned vip = LYA_ROLE_EDGE_ACCESS_VIP; vip <= LYA_ROLE_EDGE_INTERNAL_VIP; vip++) {
+		enum lya_role behind = lya_role_behind((enum lya_role)vip);
+
+		if ((roles & LYA_ROLE_BIT(behind)) && !(roles & LYA_ROLE_BIT(vip)))
+			report_missing(faults, pool, (enum lya_role)vip, 0);
+	}
+}
+
+static void check_pool(struct faults *faults, const struct pool *pool)
+{
+	check_edge_pool(faults, pool);
+	check_internal_pool(faults, pool, LYA_ROLE_FRONT_END_VIP, BIT(SURVIVABLE_BRANCH));
+	check_internal_pool(faults, pool, LYA_ROLE_DIRECTOR_VIP, 0);
+	check_internal_pool(faults, pool, LYA_ROLE_MEDIATION_VIP,
+			    BIT(FRONT_END) | BIT(SURVIVABLE_BRANCH));
+}
+
+/* Hosts ------------------------------------------------------------------ */
+
+static void check_av_snat(struct faults *faults, const struct lya_site *site, size_t i)
+{
+	struct draft d = { .type = "site-av-snat", .rule = "edge.p.av-no-snat" };
+	const struct lya_site_host *host = &site->hosts[i];
+
+	if (!(host->snat & BIT(EDGE_AV_VIP)))
+		return;
+	lya_text_addf(&d.place, "hosts[%zu].snat", i);
+	lya_text_add(&d.about, host->name);
+	lya_text_addf(&d.what, "The A/V VIP on %s is declared to rewrite source addresses.",
+		      host->name);
+	lya_text_add(&d.why,
+		     "Source translation must not be configured for the A/V Edge: STUN and "
+		     "TURN then report the balancer's address in place of the client's, and "
+		     "calls lose audio.");
+	lya_text_addf(&d.fix,
+		      "Turn source translation off for the A/V VIP on %s, and take "
+		      "\"edge-av-vip\" out of its \"snat\" list.",
+		      host->name);
+	add_fault(faults, &d);
+}
+
+static void check_unbalanced(struct faults *faults, const struct lya_site *site, size_t i,
+			     enum lya_role vip)
+{
+	struct draft d = { .type = "site-vip-without-load-balancing", .rule = statement_of(vip) };
+	const struct lya_site_host *host = &site->hosts[i];
+	const char *word = pool_word(pool_of_vip(vip));
+
+	if (!(host->roles & LYA_ROLE_BIT(vip)) || site->lb[pool_of_vip(vip)] != LYA_LB_NONE)
+		return;
+	lya_text_addf(&d.place, "hosts[%zu].roles.%s", i, lya_role_name(vip));
+	lya_text_addf(&d.about, "%s/%s", host->name, lya_role_name(vip));
+	lya_text_addf(&d.what, "%s declares an %s, but load balancing for \"%s\" is \"none\".",
+		      host->name, lya_role_name(vip), word);
+	lya_text_add(&d.why,
+		     "The documents know a VIP only as a load balancer's: with \"none\" no row "
+		     "opens a port on it.");
+	lya_text_addf(&d.fix,
+		      "Set load_balancing \"%s\" to \"hlb\" or \"dns\", or take the %s of %s "
+		      "out of the site description.",
+		      word, lya_role_name(vip), host->name);
+	add_fault(faults, &d);
+}
+
+static void check_host(struct faults *faults, const struct lya_site *site, size_t i)
+{
+	check_av_snat(faults, site, i);
+	for (unsigned vip = 0; vip < LYA_ROLES_DECLARED; vip++) {
+		if (LYA_ROLE_BIT(vip) & LYA_ROLES_VIPS)
+			check_unbalanced(faults, site, i, (enum lya_role)vip);
+	}
+}
+
+static int compare_pool_names(const char *a, const char *b)
+{
+	if (a == NULL || b == NULL)
+		return (a != NULL) - (b != NULL);
+	return strcmp(a, b);
+}
+
+/* By pool, then in the order of the file. */
+static int compare_hosts(const void *a, const void *b, void *hosts)
+{
+	const struct lya_site_host *list = hosts;
+	size_t x = *(const size_t *)a;
+	size_t y = *(const size_t *)b;
+	int order = compare_pool_names(list[x].pool, list[y].pool);
+
+	return order != 0 ? order : (x > y) - (x < y);
+}
+
+static void check_pools(struct faults *faults, const struct lya_site *site, size_t *order)
+{
+	size_t first = 0;
+
+	for (size_t i = 0; i < site->n_hosts; i++)
+		order[i] = i;
+	qsort_r(order, site->n_hosts, sizeof(*order), compare_hosts, site->hosts);
+	for (size_t i = 1; i <= site->n_hosts; i++) {
+		const char *name = site->hosts[order[first]].pool;
+		struct pool pool = {
+			.site = site, .name = name, .hosts = order + first, .n = i - first
+		};
+
+		if (i < site->n_hosts && compare_pool_names(name, site->hosts[order[i]].pool) == 0)
+			continue;
+		check_pool(faults, &pool);
+		first = i;
+	}
+}
+
+int lya_site_check(const struct lya_site *site, struct lya_site_fault **list, size_t *n,
+		   struct lya_error *err)
+{
+	struct faults faults = { 0 };
+	size_t *order = lya_calloc(site->n_hosts, sizeof(*order));
+
+	*list = NULL;
+	*n = 0;
+	if (order == NULL)
+		return lya_error_nomem(err);
+	check_pools(&faults, site, order);
+	lya_free(order);
+	for (size_t i = 0; i < site->n_hosts; i++)
+		check_host(&faults, site, i);
+	if (faults.nomem) {
+		lya_site_faults_free(faults.list, faults.n);
+		return lya_error_nomem(err);
+	}
+	*list = faults.list;
+	*n = faults.n;
+	return LYA_OK;
+}
+
+void lya_site_faults_free(struct lya_site_fault *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		fault_fini(&list[i]);
+	lya_free(list);
+}
+
+/* Beside the rules ------------------------------------------------------- */
+
+int lya_site_check_rules(const struct lya_site *site, const struct lya_rules *rules,
+			 struct lya_diags *diags, struct lya_error *err)
+{
+	size_t before = diags->errors;
+
+	for (size_t i = 0; i < site->n_overrides; i++) {
+		const char *id = site->overrides[i].rule;
+		const struct lya_rule *rule = lya_rules_find(rules, id);
+		char place[64];
+
+		(void)snprintf(place, sizeof(place), "port_overrides[%zu].rule", i);
+		if (rule == NULL)
+			lya_diags_add(diags, LYA_DIAG_ERROR, site->file, place,
+				      "\"%s\" is no rule of %s", id, rules->name);
+		else if (rule->statement)
+			lya_diags_add(diags, LYA_DIAG_ERROR, site->file, place,
+				      "\"%s\" is a statement and has no ports", id);
+	}
+	if (diags->errors == before && !diags->nomem)
+		return LYA_OK;
+	return lya_diags_error(diags, err);
+}
