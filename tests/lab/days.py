@@ -637,11 +637,15 @@ def play_dns(op):
     op.tcp(DESK, POOL, 443, doc("internal.3.2"), server="nginx")
     op.tcp(DESK, POOL, 8080, doc("internal.3.3"), server="nginx", talk=POST,
            leg=doc("internal.3.3", leg="*"))
-    op.tcp(RPI, POOL, 4443, doc("internal.3.4", "rproxy.2.2"), server="nginx")
-    op.tcp(DESK, DIRPOOL, 443, doc("internal.3.5", "director.1.5"), server="nginx")
-    op.tcp(RPI, DIRPOOL, 4443, doc("internal.3.7", "rproxy.2.2"), server="nginx")
-    op.tcp(DESK, DIRPOOL, 80, doc("director.1.4"), server="nginx")
-    op.tcp(RPI, DIRPOOL, 8080, doc("director.1.1", "rproxy.2.1"), server="nginx")
+    op.tcp(RPI, POOL, 4443, doc("internal.3.4"), server="nginx")
+    op.tcp(DESK, DIRPOOL, 443, doc("internal.3.5"), server="nginx",
+           leg=doc("internal.1.44", leg="*"))
+    op.tcp(RPI, DIRPOOL, 4443, doc("internal.3.7"), server="nginx",
+           leg=doc("rproxy.2.2", leg="*"))
+    op.tcp(DESK, DIRPOOL, 80, doc("director.1.4"), server="nginx",
+           leg=doc("internal.1.43", leg="*"))
+    op.tcp(RPI, DIRPOOL, 8080, doc("director.1.1"), server="nginx",
+           leg=doc("rproxy.2.1", leg="*"))
     op.tcp(DESK, FE1, 5061, doc("internal.1.3"), server="tls", cert=False)
     op.tcp(FE1, MED1, 5070, doc("internal.1.46", "internal.1.49"), server="tls")
     # The balancer still serves SIP for the directors.
