@@ -150,20 +150,22 @@ static void add_members(struct lya_text *t, const struct pool *pool, lya_roles a
 
 /* Public addresses ------------------------------------------------------- */
 
-static bool has_address(const struct lya_site_host *host, enum lya_role role, uint8_t family)
+static bool has_public(const struct lya_site_host *host, enum lya_role role, uint8_t family)
 {
 	for (size_t i = 0; i < host->n_addresses; i++) {
-		if (host->addresses[i].role == role &&
-		    (family == 0 || host->addresses[i].net.addr.family == family))
+		const struct lya_site_address *a = &host->addresses[i];
+
+		if (a->role == role && a->net.addr.family == family &&
+		    !lya_addr_is_private(&a->net.addr))
 			return true;
 	}
 	return false;
 }
 
-static bool pool_has_address(const struct pool *pool, enum lya_role role, uint8_t family)
+static bool pool_has_public(const struct pool *pool, enum lya_role role, uint8_t family)
 {
 	for (size_t i = 0; i < pool->n; i++) {
-		if (has_address(host_of(pool, i), role, family))
+		if (has_public(host_of(pool, i), role, family))
 			return true;
 	}
 	return false;
@@ -223,7 +225,7 @@ static uint64_t count_addresses(struct lya_net *list, size_t n)
 	return count;
 }
 
-/* "edge-av of edge02 and the edge-av-vip": who has no address of the family. */
+/* "edge-av of edge02 and the edge-av-vip": who has no public address of the family. */
 static size_t add_lacking(struct lya_text *t, const struct pool *pool, uint8_t family)
 {
 	size_t n = 0;
@@ -234,7 +236,7 @@ static size_t add_lacking(struct lya_text *t, const struct pool *pool, uint8_t f
 		if (!(host->roles & EDGE_NODES))
 			continue;
 		for (size_t k = 0; k < OUTSIDE; k++) {
-			if (has_address(host, outside[k], family))
+			if (has_public(host, outside[k], family))
 				continue;
 			if (n++ < NAMES_MAX)
 				lya_text_addf(t, "%s%s of %s", n > 1 ? ", " : "",
@@ -244,7 +246,7 @@ static size_t add_lacking(struct lya_text *t, const struct pool *pool, uint8_t f
 	for (size_t k = 0; k < OUTSIDE; k++) {
 		enum lya_role vip = lya_role_vip_of(outside[k]);
 
-		if (pool_has_address(pool, vip, family))
+		if (pool_has_public(pool, vip, family))
 			continue;
 		if (n++ < NAMES_MAX)
 			lya_text_addf(t, "%sthe %s", n > 1 ? ", " : "", lya_role_name(vip));
@@ -339,8 +341,8 @@ static void check_private(struct faults *faults, const struct pool *pool, size_t
 			      n > NAMES_MAX ? " and more" : "");
 		lya_text_add(&d.why,
 			     "The external interfaces of a hardware load balanced Edge and the "
-			     "VIPs in front of them carry public addresses, because A/V has to "
-			     "see and to name the real ones.");
+			     "VIPs in front of them have public addresses; for A/V the clients "
+			     "must be given the real one.");
 		lya_text_addf(&d.fix,
 			      "Give %s public addresses there, or correct the site description "
 			      "if these are not the addresses in use.",
@@ -510,11 +512,11 @@ static void check_unbalanced(struct faults *faults, const struct lya_site *site,
 		return;
 	lya_text_addf(&d.place, "hosts[%zu].roles.%s", i, lya_role_name(vip));
 	lya_text_addf(&d.about, "%s/%s", host->name, lya_role_name(vip));
-	lya_text_addf(&d.what, "%s declares an %s, but load balancing for \"%s\" is \"none\".",
+	lya_text_addf(&d.what,
+		      "%s declares the role %s, but load balancing for \"%s\" is \"none\".",
 		      host->name, lya_role_name(vip), word);
-	lya_text_add(&d.why,
-		     "The documents know a VIP only as a load balancer's: with \"none\" no row "
-		     "opens a port on it.");
+	lya_text_add(&d.why, "The documents know a VIP only as the address of a load balancer in "
+			     "front of the pool.");
 	lya_text_addf(&d.fix,
 		      "Set load_balancing \"%s\" to \"hlb\" or \"dns\", or take the %s of %s "
 		      "out of the site description.",
