@@ -1,0 +1,128 @@
+/*
+ * build.c - a finding as the report shows it, from its sums.
+ */
+#include "finding/ledger.h"
+
+#include <string.h>
+
+#include "lyncaudit/alloc.h"
+
+void finding_fini(struct lya_finding *f)
+{
+	lya_free(f->ports);
+	lya_free(f->what);
+	lya_free(f->why);
+	lya_free(f->fix);
+}
+
+static void build_end(const struct lya_ledger *l, const struct pair_key *key,
+                      const struct entry *e, unsigned end, struct lya_finding_end *out)
+{
+	if (key->type != LYA_FINDING_EXCEPTION_EXPIRED) {
+		out->given = true;
+		out->role = (enum lya_role)key->role[end];
+		if (key->host[end] >= 0)
+			out->host = l->site->hosts[key->host[end]].name;
+	}
+	crowd_read(&e->crowds[end], out);
+}
+
+/* The set bits of a scan as ranges. */
+static size_t scan_ranges(const uint64_t *words, struct lya_port_range *out)
+{
+	size_t n = 0;
+
+	for (unsigned port = 0; port <= UINT16_MAX; port++) {
+		if ((words[port / 64] >> (port % 64) & 1) == 0)
+			continue;
+		if (n == 0 || out == NULL || out[n - 1].last + 1u != port) {
+			bool grows = out == NULL && port > 0 &&
+			             (words[(port - 1) / 64] >> ((port - 1) % 64) & 1) != 0;
+
+			if (grows)
+				continue;
+			if (out != NULL)
+				out[n] = (struct lya_port_range){ (uint16_t)port, (uint16_t)port };
+			n++;
+		} else {
+			out[n - 1].last = (uint16_t)port;
+		}
+	}
+	return n;
+}
+
+static bool build_ports(const struct lya_ledger *l, const struct pair *pair,
+                        const struct entry *e, struct lya_finding *out)
+{
+	const struct lya_exception *ex;
+
+	if (pair->key.type == LYA_FINDING_EXCEPTION_EXPIRED) {
+		ex = &l->site->exceptions[pair->key.host[0]];
+		out->n_ports = ex->n_ports;
+	} else {
+		ex = NULL;
+		out->n_ports = pair->scan == e ? scan_ranges(pair->ports, NULL) : 1;
+	}
+	out->ports = lya_calloc(out->n_ports + 1, sizeof(*out->ports));
+	if (out->ports == NULL)
+		return false;
+	if (ex != NULL)
+		memcpy(out->ports, ex->ports, ex->n_ports * sizeof(*ex->ports));
+	else if (pair->scan == e)
+		(void)scan_ranges(pair->ports, out->ports);
+	else
+		out->ports[0] = e->ports;
+	return true;
+}
+
+static void build_sums(const struct entry *e, struct lya_finding *out)
+{
+	out->flows = e->flows;
+	out->packets = e->packets;
+	out->bytes = e->bytes;
+	out->through = e->through;
+	out->attempted = e->attempted;
+	out->refused = e->refused;
+	out->first_ns = e->first_ns;
+	out->last_ns = e->last_ns;
+	out->digits = e->digits;
+	out->has_basis = true;
+	out->basis = (enum lya_basis)e->basis;
+	out->grade = (enum lya_grade)e->grade;
+	out->n_samples = e->n_samples;
+	memcpy(out->samples, e->samples, e->n_samples * sizeof(e->samples[0]));
+}
+
+/* Nearest row, mix-up, expired exception, and every row that is cited. */
+static void build_rows(const struct entry *e, struct lya_finding *out)
+{
+	out->nearest = e->nearest != INT32_MAX ? e->nearest : -1;
+	out->but = out->nearest >= 0 ? (enum lya_but)e->but : LYA_BUT_NOTHING;
+	out->mixup = e->mixup != INT32_MAX ? e->mixup : -1;
+	out->exception = e->expired != INT32_MAX ? e->expired : -1;
+	for (size_t i = 0; i < e->n_rules; i++)
+		out->rules[out->n_rules++] = e->rules[i];
+	if (out->n_rules == 0 && out->nearest >= 0)
+		out->rules[out->n_rules++] = out->nearest;
+}
+
+bool build_finding(const struct lya_ledger *l, const struct pair *pair, const struct entry *e,
+                   struct lya_finding *out)
+{
+	enum lya_finding_type kind = (enum lya_finding_type)pair->key.type;
+
+	*out = (struct lya_finding){ .kind = kind, .type = lya_finding_type_name(kind) };
+	out->severity = severity_of(l->site, kind, out->type, e);
+	out->transport = pair->key.transport;
+	out->source_port = pair->key.source_port != 0;
+	identify_pair(l, &pair->key, pair->scan == e ? NULL : &e->ports, out->id);
+	build_end(l, &pair->key, e, 0, &out->initiator);
+	build_end(l, &pair->key, e, 1, &out->responder);
+	build_sums(e, out);
+	build_rows(e, out);
+	if (kind == LYA_FINDING_AV_EDGE_SNAT) {
+		out->level = e->proven ? "proven" : "observed";
+		out->statement = "edge.p.av-no-snat";
+	}
+	return out->id[0] != '\0' && build_ports(l, pair, e, out) && sentence_write(l, out);
+}

@@ -1,0 +1,147 @@
+/*
+ * deployment.c - findings that no single flow makes: faults of the site
+ * description, exceptions that end soon or that nothing needed.
+ */
+#include "finding/ledger.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lyncaudit/alloc.h"
+
+enum { EXPIRING_DAYS = 30 };
+
+#define DAY_NS (INT64_C(86400) * LYA_SECOND_NS)
+
+static int64_t floor_days(int64_t ns)
+{
+	return ns >= 0 ? ns / DAY_NS : -((-ns + DAY_NS - 1) / DAY_NS);
+}
+
+/*
+ * The site's clock at the expiry is known (expires_ns is its midnight) and
+ * taken for the last packet too.
+ */
+bool deployment_days_left(const struct lya_exception *ex, int64_t last_ns, int64_t *days)
+{
+	int64_t offset_ns;
+
+	if (!ex->has_expiry || last_ns == LYA_TIME_NONE)
+		return false;
+	offset_ns = (ex->expires_days + 1) * DAY_NS - ex->expires_ns;
+	*days = ex->expires_days - floor_days(last_ns + offset_ns);
+	return true;
+}
+
+static int push(struct lya_finding **list, size_t *n, size_t *cap, const struct lya_finding *f)
+{
+	void *grown = *list;
+	int rc = lya_grow(&grown, cap, *n + 1, sizeof(**list));
+
+	if (rc != LYA_OK)
+		return rc;
+	*list = grown;
+	(*list)[(*n)++] = *f;
+	return LYA_OK;
+}
+
+static struct lya_finding blank(const struct lya_ledger *l, enum lya_finding_type kind,
+                                const char *type)
+{
+	return (struct lya_finding){
+		.kind = kind,
+		.type = type,
+		.severity = severity_of(l->site, kind, type, NULL),
+		.nearest = -1,
+		.mixup = -1,
+		.exception = -1,
+		.first_ns = LYA_TIME_NONE,
+		.last_ns = LYA_TIME_NONE,
+	};
+}
+
+static int add_fault(const struct lya_ledger *l, const struct lya_site_fault *fault,
+                     struct lya_finding **list, size_t *n, size_t *cap)
+{
+	struct lya_finding f = blank(l, LYA_FINDING_SITE, fault->type);
+	const struct lya_rule *rule = lya_rules_find(l->rules, fault->rule);
+	int rc = LYA_ENOMEM;
+
+	if (rule != NULL)
+		f.rules[f.n_rules++] = (int)(rule - l->rules->list);
+	f.statement = fault->rule;
+	f.place = fault->place;
+	identify_subject(fault->type, fault->about, f.id);
+	f.what = lya_strdup(fault->what);
+	f.why = lya_strdup(fault->why);
+	f.fix = lya_strdup(fault->fix);
+	if (f.id[0] != '\0' && f.what != NULL && f.why != NULL && f.fix != NULL)
+		rc = push(list, n, cap, &f);
+	if (rc != LYA_OK)
+		finding_fini(&f);
+	return rc;
+}
+
+static int add_exception(const struct lya_ledger *l, size_t index, enum lya_finding_type kind,
+                         struct lya_finding **list, size_t *n, size_t *cap)
+{
+	const struct lya_exception *ex = &l->site->exceptions[index];
+	struct lya_finding f = blank(l, kind, lya_finding_type_name(kind));
+	int rc = LYA_ENOMEM;
+
+	f.exception = (int)index;
+	f.transport = ex->transports == LYA_T_TCP ? 6 : ex->transports == LYA_T_UDP ? 17 : 0;
+	identify_subject(f.type, ex->id, f.id);
+	f.ports = lya_calloc(ex->n_ports + 1, sizeof(*f.ports));
+	if (f.id[0] != '\0' && f.ports != NULL) {
+		memcpy(f.ports, ex->ports, ex->n_ports * sizeof(*ex->ports));
+		f.n_ports = ex->n_ports;
+		if (sentence_write(l, &f))
+			rc = push(list, n, cap, &f);
+	}
+	if (rc != LYA_OK)
+		finding_fini(&f);
+	return rc;
+}
+
+int deployment_findings(struct lya_ledger *l, struct lya_finding **list, size_t *n, size_t *cap)
+{
+	int rc = LYA_OK;
+
+	for (size_t i = 0; i < l->end.n_faults && rc == LYA_OK; i++)
+		rc = add_fault(l, &l->end.faults[i], list, n, cap);
+	/* Without a packet nothing can be said of what traffic needs. */
+	for (size_t i = 0; l->end.last_ns != LYA_TIME_NONE && i < l->site->n_exceptions; i++) {
+		int64_t days;
+		bool dated = deployment_days_left(&l->site->exceptions[i], l->end.last_ns, &days);
+
+		if (rc == LYA_OK && l->waived[i] == 0 && !l->expired[i])
+			rc = add_exception(l, i, LYA_FINDING_EXCEPTION_UNUSED, list, n, cap);
+		if (rc == LYA_OK && dated && days >= 0 && days <= EXPIRING_DAYS)
+			rc = add_exception(l, i, LYA_FINDING_EXCEPTION_EXPIRING, list, n, cap);
+	}
+	return rc;
+}
+
+static int waiver_cmp(const void *a, const void *b)
+{
+	return strcmp(((const struct lya_waiver *)a)->exception->id,
+	              ((const struct lya_waiver *)b)->exception->id);
+}
+
+int deployment_waivers(struct lya_ledger *l)
+{
+	l->waivers = lya_calloc(l->site->n_exceptions + 1, sizeof(*l->waivers));
+	if (l->waivers == NULL)
+		return LYA_ENOMEM;
+	l->n_waivers = l->site->n_exceptions;
+	for (size_t i = 0; i < l->n_waivers; i++) {
+		l->waivers[i].exception = &l->site->exceptions[i];
+		l->waivers[i].flows = l->waived[i];
+		l->waivers[i].has_days = deployment_days_left(&l->site->exceptions[i],
+		                                              l->end.last_ns,
+		                                              &l->waivers[i].days_left);
+	}
+	qsort(l->waivers, l->n_waivers, sizeof(*l->waivers), waiver_cmp);
+	return LYA_OK;
+}

@@ -1,0 +1,339 @@
+/*
+ * ledger.c - take flows, and at the end make findings of what was kept.
+ */
+#include "finding/ledger.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lyncaudit/alloc.h"
+
+/* A finding with a thousand addresses at each end: what max_bytes is divided by. */
+enum { FINDING_BYTES = 16384, FINDINGS_MIN = 64 };
+
+static size_t findings_bound(const struct lya_ledger_options *o)
+{
+	size_t max = o->max_findings != 0 ? o->max_findings : LYA_FINDING_MAX;
+
+	if (o->max_bytes != 0 && max > o->max_bytes / FINDING_BYTES)
+		max = o->max_bytes / FINDING_BYTES;
+	return max > FINDINGS_MIN || o->max_findings != 0 ? max : FINDINGS_MIN;
+}
+
+int lya_ledger_new(struct lya_ledger **out, const struct lya_policy *policy,
+                   const struct lya_ledger_options *options, struct lya_error *err)
+{
+	struct lya_ledger *l = lya_calloc(1, sizeof(*l));
+
+	*out = NULL;
+	if (l == NULL)
+		return lya_error_nomem(err);
+	l->policy = policy;
+	l->site = lya_policy_site(policy);
+	l->rules = lya_policy_rules(policy);
+	l->options = *options;
+	l->waived = lya_calloc(l->site->n_exceptions + 1, sizeof(*l->waived));
+	l->expired = lya_calloc(l->site->n_exceptions + 1, sizeof(*l->expired));
+	if (l->waived == NULL || l->expired == NULL ||
+	    folds_init(&l->folds, findings_bound(options)) != LYA_OK ||
+	    coverage_init(&l->coverage, policy) != LYA_OK || matrix_init(&l->matrix) != LYA_OK) {
+		lya_ledger_free(l);
+		return lya_error_nomem(err);
+	}
+	*out = l;
+	return LYA_OK;
+}
+
+void lya_ledger_free(struct lya_ledger *l)
+{
+	if (l == NULL)
+		return;
+	for (size_t i = 0; i < l->n_findings; i++)
+		finding_fini(&l->findings[i]);
+	lya_free(l->findings);
+	lya_free(l->waivers);
+	lya_free(l->waived);
+	lya_free(l->expired);
+	folds_fini(&l->folds);
+	coverage_fini(&l->coverage);
+	matrix_fini(&l->matrix);
+	lya_free(l);
+}
+
+const struct lya_policy *lya_ledger_policy(const struct lya_ledger *l)
+{
+	return l->policy;
+}
+
+/* Tell the caller of a finding that has just begun. */
+static int tell_new(const struct lya_ledger *l, const struct fold_news *news)
+{
+	struct lya_finding f;
+	int rc = LYA_ENOMEM;
+
+	if (build_finding(l, news->pair, news->entry, &f)) {
+		f.id[2 + 8] = '\0';
+		rc = l->options.on_new(l->options.ctx, &f);
+	}
+	finding_fini(&f);
+	return rc;
+}
+
+static int note_ids(const struct lya_ledger *l, const struct pair_key *key,
+                    const struct lya_port_range *ports, struct lya_flow_findings *out)
+{
+	char *id = out->ids[out->n], *scan = out->scan_ids[out->n];
+
+	assert(out->n < LYA_FLOW_FINDINGS && "a flow raises few findings");
+	identify_pair(l, key, ports, id);
+	if (id[0] == '\0')
+		return LYA_ENOMEM;
+	id[2 + 8] = '\0';
+	scan[0] = '\0';
+	if (key->type != LYA_FINDING_EXCEPTION_EXPIRED) {
+		identify_pair(l, key, NULL, scan);
+		if (scan[0] == '\0')
+			return LYA_ENOMEM;
+		scan[2 + 8] = '\0';
+	}
+	out->n++;
+	return LYA_OK;
+}
+
+static bool row_has_port(const struct lya_ledger *l, int rule, uint16_t port)
+{
+	const struct lya_port_range *list;
+	size_t n;
+
+	if (l->rules->list[rule].any_port)
+		return false;
+	list = lya_policy_ports(l->policy, (size_t)rule, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (port >= list[i].first && port <= list[i].last)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The ports that a finding stands for: the documented range where a row
+ * matches; the initiator's port where the service sits there (a listener that
+ * opens flows itself, towards ports that differ each time); else the responder's.
+ */
+static struct lya_port_range finding_ports(const struct lya_ledger *l, struct pair_key *key,
+                                           const struct lya_flow *flow,
+                                           const struct lya_verdict *v)
+{
+	uint16_t iport = flow->port[v->initiator], rport = flow->port[!v->initiator];
+
+	if (v->kind == LYA_VERDICT_DOCUMENTED && v->n_rules > 0)
+		return name_ports(l->policy, v->rules[0], iport, rport);
+	if (v->but == LYA_BUT_DIRECTION && v->nearest >= 0 &&
+	    row_has_port(l, v->nearest, iport) && !row_has_port(l, v->nearest, rport)) {
+		key->source_port = 1;
+		return (struct lya_port_range){ iport, iport };
+	}
+	return (struct lya_port_range){ rport, rport };
+}
+
+static int raise_finding(struct lya_ledger *l, const struct pair_key *key,
+                         struct lya_port_range ports, const struct lya_flow *flow,
+                         const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
+                         struct lya_flow_findings *out)
+{
+	enum lya_finding_type type = (enum lya_finding_type)key->type;
+	struct fold_news news;
+	int rc = folds_add(&l->folds, key, (uint8_t)severity_gravest(l->site, type), ports, flow,
+	                   ends, v, &news);
+
+	if (rc == LYA_OK && out != NULL)
+		rc = note_ids(l, key, &ports, out);
+	if (rc == LYA_OK && news.entry != NULL && l->options.on_new != NULL)
+		rc = tell_new(l, &news);
+	return rc;
+}
+
+static int raise_flow(struct lya_ledger *l, enum lya_finding_type type,
+                      const struct lya_flow *flow, const struct lya_policy_end ends[static 2],
+                      const struct lya_verdict *v, struct lya_flow_findings *out)
+{
+	const struct lya_policy_end *from = &ends[v->initiator], *to = &ends[!v->initiator];
+	struct lya_port_range ports;
+	struct pair_key key;
+
+	memset(&key, 0, sizeof(key));
+	key.type = (uint8_t)type;
+	key.transport = flow->transport;
+	key.host[0] = from->host;
+	key.host[1] = to->host;
+	key.role[0] = (uint8_t)name_role(l->policy, from, v, true);
+	key.role[1] = (uint8_t)name_role(l->policy, to, v, false);
+	ports = finding_ports(l, &key, flow, v);
+	return raise_finding(l, &key, ports, flow, ends, v, out);
+}
+
+static int raise_expired(struct lya_ledger *l, const struct lya_flow *flow,
+                         const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
+                         struct lya_flow_findings *out)
+{
+	struct pair_key key;
+
+	memset(&key, 0, sizeof(key));
+	key.type = LYA_FINDING_EXCEPTION_EXPIRED;
+	key.host[0] = v->expired;
+	key.host[1] = -1;
+	key.role[0] = key.role[1] = PAIR_NO_ROLE;
+	l->expired[v->expired] = true;
+	return raise_finding(l, &key, (struct lya_port_range){ 0, UINT16_MAX }, flow, ends, v, out);
+}
+
+static void count(struct lya_ledger *l, const struct lya_flow *flow,
+                  const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
+{
+	bool probe = v->leg == LYA_LEG_PROBE;
+
+	l->counts.flows++;
+	l->counts.packets += flow->packets[0] + flow->packets[1];
+	l->counts.bytes += flow->bytes[0] + flow->bytes[1];
+	l->counts.verdicts[v->kind]++;
+	l->counts.probes += probe;
+	l->counts.av_probes +=
+	    probe && (ends[!v->initiator].roles & LYA_ROLE_BIT(LYA_ROLE_EDGE_AV)) != 0;
+	if (v->kind == LYA_VERDICT_WAIVED && v->exception >= 0)
+		l->waived[v->exception]++;
+}
+
+int lya_ledger_take(struct lya_ledger *l, const struct lya_flow *flow,
+                    const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
+                    struct lya_flow_findings *out)
+{
+	int rc;
+
+	if (out != NULL)
+		out->n = 0;
+	count(l, flow, ends, v);
+	coverage_take(&l->coverage, flow, ends, v);
+	rc = matrix_take(&l->matrix, l->policy, flow, ends, v);
+	if (rc == LYA_OK && v->finding != LYA_FINDING_NONE)
+		rc = raise_flow(l, (enum lya_finding_type)v->finding, flow, ends, v, out);
+	if (rc == LYA_OK && v->feature_off && v->finding != LYA_FINDING_FEATURE_NOT_DEPLOYED)
+		rc = raise_flow(l, LYA_FINDING_FEATURE_NOT_DEPLOYED, flow, ends, v, out);
+	if (rc == LYA_OK && v->expired >= 0)
+		rc = raise_expired(l, flow, ends, v, out);
+	return rc;
+}
+
+int lya_ledger_merge(struct lya_ledger *l, struct lya_ledger *from)
+{
+	int rc;
+
+	l->counts.flows += from->counts.flows;
+	l->counts.packets += from->counts.packets;
+	l->counts.bytes += from->counts.bytes;
+	l->counts.probes += from->counts.probes;
+	l->counts.av_probes += from->counts.av_probes;
+	for (size_t i = 0; i < LYA_VERDICTS; i++)
+		l->counts.verdicts[i] += from->counts.verdicts[i];
+	for (size_t i = 0; i < l->site->n_exceptions; i++) {
+		l->waived[i] += from->waived[i];
+		l->expired[i] = l->expired[i] || from->expired[i];
+	}
+	coverage_merge(&l->coverage, &from->coverage);
+	rc = matrix_merge(&l->matrix, &from->matrix);
+	return rc == LYA_OK ? folds_merge(&l->folds, &from->folds) : rc;
+}
+
+static int by_id(const void *pa, const void *pb)
+{
+	return strcmp(((const struct lya_finding *)pa)->id, ((const struct lya_finding *)pb)->id);
+}
+
+static int by_severity(const void *pa, const void *pb)
+{
+	const struct lya_finding *a = pa, *b = pb;
+
+	if (a->severity != b->severity)
+		return a->severity < b->severity ? -1 : 1;
+	return strcmp(a->id, b->id);
+}
+
+/* Show 8 digits, but 12 of the later ones where two have the same 8. */
+static void shorten_ids(struct lya_finding *list, size_t n)
+{
+	enum { SHORT = 2 + 8 };
+
+	if (n > 0)
+		qsort(list, n, sizeof(*list), by_id);
+	for (size_t i = n; i-- > 0;) {
+		if (i == 0 || strncmp(list[i].id, list[i - 1].id, SHORT) != 0)
+			list[i].id[SHORT] = '\0';
+	}
+}
+
+static int build_all(struct lya_ledger *l)
+{
+	size_t cap = folds_count(&l->folds) + 1;
+
+	l->findings = lya_calloc(cap, sizeof(*l->findings));
+	if (l->findings == NULL)
+		return LYA_ENOMEM;
+	for (size_t i = 0; i < l->folds.n; i++) {
+		const struct pair *p = l->folds.heap[i];
+		size_t n = p->scan != NULL ? 1 : p->n_entries;
+
+		for (size_t k = 0; k < n; k++) {
+			const struct entry *e = p->scan != NULL ? p->scan : p->entries[k];
+
+			if (!build_finding(l, p, e, &l->findings[l->n_findings++]))
+				return LYA_ENOMEM;
+		}
+	}
+	return deployment_findings(l, &l->findings, &l->n_findings, &cap);
+}
+
+int lya_ledger_finish(struct lya_ledger *l, const struct lya_ledger_end *end,
+                      struct lya_error *err)
+{
+	l->end = *end;
+	if (build_all(l) != LYA_OK || deployment_waivers(l) != LYA_OK ||
+	    matrix_finish(&l->matrix) != LYA_OK)
+		return lya_error_nomem(err);
+	shorten_ids(l->findings, l->n_findings);
+	if (l->n_findings > 0)
+		qsort(l->findings, l->n_findings, sizeof(*l->findings), by_severity);
+	for (size_t i = 0; i < l->n_findings; i++)
+		l->counts.findings[l->findings[i].severity]++;
+	folds_dropped(&l->folds, &l->counts.folded_findings, &l->counts.folded_flows);
+	coverage_finish(&l->coverage, l->policy);
+	return LYA_OK;
+}
+
+const struct lya_finding *lya_ledger_findings(const struct lya_ledger *l, size_t *n)
+{
+	*n = l->n_findings;
+	return l->findings;
+}
+
+void lya_ledger_counts(const struct lya_ledger *l, struct lya_ledger_counts *out)
+{
+	*out = l->counts;
+}
+
+const struct lya_coverage *lya_ledger_coverage(const struct lya_ledger *l, size_t *n)
+{
+	*n = l->coverage.n;
+	return l->coverage.list;
+}
+
+const struct lya_matrix_row *lya_ledger_matrix(const struct lya_ledger *l, size_t *n)
+{
+	*n = l->matrix.n_rows;
+	return l->matrix.rows;
+}
+
+const struct lya_waiver *lya_ledger_waivers(const struct lya_ledger *l, size_t *n)
+{
+	*n = l->n_waivers;
+	return l->waivers;
+}

@@ -1,0 +1,166 @@
+/*
+ * phrase.c - the phrases that findings are written with: ends, ports, rows.
+ */
+#include "finding/sentence.h"
+
+#include <inttypes.h>
+
+enum { RANGES_SAID = 6 };
+
+void say(const struct telling *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	lya_text_vaddf(t->text, fmt, ap);
+	va_end(ap);
+}
+
+static const char *role_word(enum lya_role role)
+{
+	return role < LYA_ROLES ? lya_role_name(role) : "no role";
+}
+
+static void say_many(const struct telling *t, const struct lya_finding_end *end)
+{
+	char addr[LYA_ADDR_TEXT];
+
+	say(t, "%s%" PRIu64 " %s addresses", end->distinct_estimated ? "about " : "", end->distinct,
+	    role_word(end->role));
+	if (end->n_busiest > 0)
+		say(t, " (the busiest is %s)", lya_addr_format(&end->busiest[0].addr, addr));
+}
+
+void say_end(const struct telling *t, const struct lya_finding_end *end)
+{
+	char addr[LYA_ADDR_TEXT];
+	bool one = end->address.family != 0;
+
+	if (one)
+		(void)lya_addr_format(&end->address, addr);
+	if (end->host != NULL && one)
+		say(t, "%s (%s, %s)", end->host, role_word(end->role), addr);
+	else if (end->host != NULL)
+		say(t, "%s (%s)", end->host, role_word(end->role));
+	else if (one)
+		say(t, "%s (%s)", addr, role_word(end->role));
+	else
+		say_many(t, end);
+}
+
+void say_initiator(const struct telling *t)
+{
+	say_end(t, &t->finding->initiator);
+}
+
+void say_responder(const struct telling *t)
+{
+	say_end(t, &t->finding->responder);
+}
+
+void say_end_short(const struct telling *t, const struct lya_finding_end *end)
+{
+	char addr[LYA_ADDR_TEXT];
+
+	if (end->host != NULL)
+		say(t, "%s", end->host);
+	else if (end->address.family != 0)
+		say(t, "%s", lya_addr_format(&end->address, addr));
+	else
+		say(t, "these %s addresses", role_word(end->role));
+}
+
+static const char *transport_word(uint8_t transport)
+{
+	return transport == 6 ? "tcp" : transport == 17 ? "udp" : "any transport,";
+}
+
+static void say_ranges(const struct telling *t, const struct lya_port_range *list, size_t n)
+{
+	char text[12];
+
+	for (size_t i = 0; i < n && i < RANGES_SAID; i++) {
+		lya_port_range_format(&list[i], text);
+		say(t, "%s%s", i > 0 ? ", " : "", text);
+	}
+	if (n > RANGES_SAID)
+		say(t, ", ...");
+}
+
+void say_ports(const struct telling *t)
+{
+	const struct lya_finding *f = t->finding;
+	unsigned ports = 0;
+
+	for (size_t i = 0; i < f->n_ports; i++)
+		ports += 1u + f->ports[i].last - f->ports[i].first;
+	if (f->n_ports <= 1) {
+		say(t, "%s ", transport_word(f->transport));
+		say_ranges(t, f->ports, f->n_ports);
+		return;
+	}
+	say(t, "%u %s ports (", ports, transport_word(f->transport));
+	say_ranges(t, f->ports, f->n_ports);
+	say(t, ")");
+}
+
+void say_rule_ports(const struct telling *t, int rule)
+{
+	const struct lya_rule *row = &t->ledger->rules->list[rule];
+	const struct lya_port_range *list;
+	size_t n;
+
+	say(t, "%s ", row->transports == LYA_T_TCP   ? "tcp"
+	              : row->transports == LYA_T_UDP ? "udp"
+	                                             : "tcp and udp");
+	list = lya_policy_ports(t->ledger->policy, (size_t)rule, &n);
+	if (row->any_port)
+		say(t, "any port");
+	else
+		say_ranges(t, list, n);
+}
+
+void say_row(const struct telling *t, int rule)
+{
+	const struct lya_rule *row = &t->ledger->rules->list[rule];
+	const struct lya_port_override *moved = NULL;
+
+	if (row->doc_table > 0)
+		say(t, "row %s of the %s document, table %d (%s)", row->id, row->doc_key,
+		    row->doc_table, row->title);
+	else
+		say(t, "statement %s of the %s document (%s)", row->id, row->doc_key, row->title);
+	if (!row->statement)
+		moved = lya_policy_override(t->ledger->policy, (size_t)rule);
+	if (moved != NULL) {
+		say(t, ", which this site moved to port ");
+		say_ranges(t, moved->ports, moved->n_ports);
+		say(t, " (%s)", moved->reason);
+	}
+}
+
+static void say_words(const struct telling *t, const struct lya_row_end *end)
+{
+	for (size_t i = 0; i < end->n_words; i++)
+		say(t, "%s%s", i == 0 ? "" : i + 1 < end->n_words ? ", " : " or ", end->words[i]);
+}
+
+void say_row_ends(const struct telling *t, int rule)
+{
+	const struct lya_rule *row = &t->ledger->rules->list[rule];
+
+	say(t, "from ");
+	say_words(t, &row->from);
+	say(t, " to ");
+	say_words(t, &row->to);
+}
+
+void say_exception(const struct telling *t, int exception)
+{
+	const struct lya_exception *ex = &t->ledger->site->exceptions[exception];
+
+	say(t, "exception %s (%s", ex->id, ex->reason);
+	if (ex->owner != NULL)
+		say(t, "; owner: %s", ex->owner);
+	say(t, ")");
+}

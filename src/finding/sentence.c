@@ -1,0 +1,507 @@
+/*
+ * sentence.c - what is wrong, why it is thought so, and what to change, in
+ * words that can be pasted into a firewall ticket.
+ *
+ * "Attempted and not answered", "never attempted" and "attempted in a way the
+ * documents do not allow" are three different things and are worded so.
+ */
+#include "finding/sentence.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "lyncaudit/alloc.h"
+
+static const struct lya_rule *rule_at(const struct telling *t, int rule)
+{
+	return &t->ledger->rules->list[rule];
+}
+
+static bool is_port(const struct telling *t, uint16_t port)
+{
+	const struct lya_finding *f = t->finding;
+
+	return f->n_ports == 1 && f->ports[0].first == port && f->ports[0].last == port;
+}
+
+/* The mix-ups that the field knows: what stands there, what was meant, and what it does. */
+static const struct {
+	uint16_t seen, meant;
+	const char *so;
+} mixups[] = {
+	{ 443, 4443, "443 is the internal web site; published web services listen on 4443" },
+	{ 80, 8080, "80 is the internal web site; published web services listen on 8080" },
+	{ 5060, 5061, "5060 is SIP in clear; Lync servers speak SIP over TLS on 5061" },
+	{ 4443, 443, "4443 is the published web site; inside, 443 is meant" },
+	{ 8080, 80, "8080 is the published web site; inside, 80 is meant" },
+	{ 5061, 5060, "5061 is SIP over TLS; here plain SIP on 5060 is documented" },
+};
+
+static bool rule_has_port(const struct telling *t, int rule, uint16_t port)
+{
+	const struct lya_port_range *list;
+	size_t n;
+
+	list = lya_policy_ports(t->ledger->policy, (size_t)rule, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (port >= list[i].first && port <= list[i].last)
+			return true;
+	}
+	return false;
+}
+
+static bool same_transport(const struct telling *t, int rule)
+{
+	uint8_t bit = t->finding->transport == 6 ? LYA_T_TCP : LYA_T_UDP;
+
+	return (rule_at(t, rule)->transports & bit) != 0;
+}
+
+/* "; probably tcp 4443 was meant (...)" */
+static void say_mixup(const struct telling *t)
+{
+	int rule = t->finding->mixup;
+
+	if (rule < 0)
+		return;
+	say(t, "; probably ");
+	say_rule_ports(t, rule);
+	say(t, " was meant, as in ");
+	say_row(t, rule);
+	if (!same_transport(t, rule)) {
+		say(t, ": the port is right, the transport is not");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(mixups) / sizeof(mixups[0]); i++) {
+		if (is_port(t, mixups[i].seen) && rule_has_port(t, rule, mixups[i].meant))
+			say(t, ": %s", mixups[i].so);
+	}
+}
+
+/* 4443 between a pair that neither of its two kinds of traffic knows. */
+static void say_4443(const struct telling *t)
+{
+	const struct lya_rule *caution;
+
+	if (t->finding->transport != 6 || !is_port(t, 4443) || t->finding->mixup >= 0)
+		return;
+	caution = lya_rules_find(t->ledger->rules, "rproxy.p.4443-caution");
+	if (caution == NULL)
+		return;
+	say(t, "; 4443 is used for two different things, the reverse proxy towards the pool and the "
+	       "Central Management Store towards each Edge Server, and the two are easily mixed up (%s)",
+	    caution->id);
+}
+
+static void say_nearest(const struct telling *t)
+{
+	const struct lya_finding *f = t->finding;
+
+	if (f->nearest < 0) {
+		say(t, "no row of the documents comes near it");
+		return;
+	}
+	say(t, "the nearest is ");
+	say_row(t, f->nearest);
+	switch (f->but) {
+	case LYA_BUT_DIRECTION:
+		say(t, ", which would allow it but for the direction: it is for connections ");
+		say_row_ends(t, f->nearest);
+		break;
+	case LYA_BUT_PORT:
+		say(t, ", which would allow it but for the port: it is for ");
+		say_rule_ports(t, f->nearest);
+		break;
+	case LYA_BUT_TRANSPORT:
+		say(t, ", which would allow it but for the transport: it is for ");
+		say_rule_ports(t, f->nearest);
+		break;
+	case LYA_BUT_MODE:
+		say(t, ", which the load balancing of this site leaves out");
+		break;
+	case LYA_BUT_INITIATOR:
+	case LYA_BUT_RESPONDER:
+		say(t, ", which is for traffic ");
+		say_row_ends(t, f->nearest);
+		break;
+	case LYA_BUT_NOTHING:
+		break;
+	}
+}
+
+static void say_expired(const struct telling *t)
+{
+	const struct lya_finding *f = t->finding;
+
+	if (f->exception < 0)
+		return;
+	say(t, "; ");
+	say_exception(t, f->exception);
+	say(t, " would have waived it, but ended on %s",
+	    t->ledger->site->exceptions[f->exception].expires);
+}
+
+/* Who began is not certain: that belongs to the reason. */
+static void say_doubt(const struct telling *t)
+{
+	if (t->finding->has_basis && t->finding->grade == LYA_GRADE_HINT)
+		say(t, "; who opened it is a guess (%s), since the capture shows no beginning",
+		    lya_basis_name(t->finding->basis));
+}
+
+static void end_sentence(const struct telling *t)
+{
+	say(t, ".");
+}
+
+static bool got_through(const struct telling *t)
+{
+	return t->finding->through > 0;
+}
+
+static void say_unanswered(const struct telling *t)
+{
+	const struct lya_finding *f = t->finding;
+
+	if (got_through(t))
+		return;
+	if (f->attempted == 0)
+		say(t, " (%s refused)", f->flows == 1 ? "the attempt was" : "every attempt was");
+	else if (f->refused == 0)
+		say(t, " (%s)", f->flows == 1 ? "not answered" : "never answered");
+	else
+		say(t, " (never answered or refused)");
+}
+
+/* what --------------------------------------------------------------------------------- */
+
+static void what_wrong_direction(const struct telling *t)
+{
+	say_initiator(t);
+	if (t->finding->source_port) {
+		say(t, "%s from its service port ", got_through(t) ? " opened flows" : " tried flows");
+		say_ports(t);
+		say(t, " to ");
+		say_responder(t);
+	} else {
+		say(t, got_through(t) ? " opened " : " tried to open ");
+		say_ports(t);
+		say(t, " to ");
+		say_responder(t);
+	}
+	say_unanswered(t);
+	say(t, ", the wrong way round.");
+}
+
+static void what_flow(const struct telling *t)
+{
+	say_initiator(t);
+	say(t, got_through(t) ? " reached " : " tried to reach ");
+	say_responder(t);
+	say(t, " on ");
+	say_ports(t);
+	say_unanswered(t);
+}
+
+static void what_unexpected_port(const struct telling *t)
+{
+	what_flow(t);
+	say(t, ", which is not among the ports documented between these roles.");
+}
+
+static void what_undocumented_path(const struct telling *t)
+{
+	what_flow(t);
+	say(t, ", although no document lets these roles talk in this direction.");
+}
+
+static void what_wrong_lb(const struct telling *t)
+{
+	what_flow(t);
+	say(t, ", a port that this VIP does not serve with the site's load balancing.");
+}
+
+static void what_snat(const struct telling *t)
+{
+	const struct lya_finding *f = t->finding;
+
+	say(t, "The load balancer rewrites addresses in front of the A/V Edge: ");
+	say_responder(t);
+	say(t, " is reached on ");
+	say_ports(t);
+	say(t, " from ");
+	say_initiator(t);
+	say(t, " instead of from the client's own address (%s).", f->level);
+}
+
+static void what_feature(const struct telling *t)
+{
+	const struct lya_finding *f = t->finding;
+	int feature = f->n_rules > 0 ? rule_at(t, f->rules[0])->feature : -1;
+
+	what_flow(t);
+	say(t, ", which only the feature \"%s\" needs, and the site does not list it.",
+	    feature >= 0 ? lya_feature_name((enum lya_feature)feature) : "?");
+}
+
+static const struct lya_exception *exception_of(const struct telling *t)
+{
+	return &t->ledger->site->exceptions[t->finding->exception];
+}
+
+static void what_expired(const struct telling *t)
+{
+	say(t, "%" PRIu64 " flow%s would still need ", t->finding->flows,
+	    t->finding->flows == 1 ? "" : "s");
+	say_exception(t, t->finding->exception);
+	say(t, ", which ended on %s.", exception_of(t)->expires);
+}
+
+static void what_expiring(const struct telling *t)
+{
+	int64_t days = 0;
+
+	(void)deployment_days_left(exception_of(t), t->ledger->end.last_ns, &days);
+	say(t, "The ");
+	say_exception(t, t->finding->exception);
+	if (days == 0)
+		say(t, " ends today, %s.", exception_of(t)->expires);
+	else
+		say(t, " ends in %" PRId64 " day%s, on %s.", days, days == 1 ? "" : "s",
+		    exception_of(t)->expires);
+}
+
+static void what_unused(const struct telling *t)
+{
+	say(t, "No flow of this audit needed ");
+	say_exception(t, t->finding->exception);
+	end_sentence(t);
+}
+
+/* why ---------------------------------------------------------------------------------- */
+
+static void why_nearest(const struct telling *t)
+{
+	say(t, "Of the documented rows, ");
+	say_nearest(t);
+	say_mixup(t);
+	say_4443(t);
+	say_expired(t);
+	say_doubt(t);
+	end_sentence(t);
+}
+
+static void why_unexpected_port(const struct telling *t)
+{
+	const struct lya_finding *f = t->finding;
+
+	if (f->n_rules == 0) {
+		why_nearest(t);
+		return;
+	}
+	say(t, "Documented between these roles: ");
+	for (size_t i = 0; i < f->n_rules; i++) {
+		say(t, "%s", i > 0 ? ", " : "");
+		say_rule_ports(t, f->rules[i]);
+		say(t, " (%s)", rule_at(t, f->rules[i])->id);
+	}
+	say_mixup(t);
+	say_4443(t);
+	say_expired(t);
+	say_doubt(t);
+	end_sentence(t);
+}
+
+static void why_snat(const struct telling *t)
+{
+	say(t, "The documents forbid source translation for the A/V Edge (edge.p.av-no-snat): the "
+	       "server must see each client's real address, or it hands out candidates that nobody "
+	       "can reach and calls have one-way audio or none");
+	say_expired(t);
+	end_sentence(t);
+}
+
+static void why_feature(const struct telling *t)
+{
+	const struct lya_finding *f = t->finding;
+
+	say(t, "It matches ");
+	for (size_t i = 0; i < f->n_rules; i++) {
+		say(t, "%s", i > 0 ? ", " : "");
+		say_row(t, f->rules[i]);
+	}
+	say(t, ", and nothing else documents it.");
+}
+
+static void why_expired(const struct telling *t)
+{
+	say(t, "After its last day an exception waives nothing: the flows are judged like any other, "
+	       "and have findings of their own.");
+}
+
+static void why_expiring(const struct telling *t)
+{
+	int64_t used = 0;
+
+	used = (int64_t)t->ledger->waived[t->finding->exception];
+	if (used == 0)
+		say(t, "Nothing in this audit needed it, so it may simply end.");
+	else
+		say(t, "It waived %" PRId64 " flow%s of this audit; from the day after they will be "
+		       "findings.", used, used == 1 ? "" : "s");
+}
+
+static void why_unused(const struct telling *t)
+{
+	say(t, "An exception that nothing needs is an opening that nobody watches%s.",
+	    exception_of(t)->has_expiry ? "" : ", and this one has no last day");
+}
+
+/* fix ---------------------------------------------------------------------------------- */
+
+static void say_or_exception(const struct telling *t)
+{
+	const struct lya_finding *f = t->finding;
+
+	say(t, "; if it is needed, write an exception for %s ",
+	    f->transport == 6 ? "tcp" : "udp");
+	if (f->n_ports == 1) {
+		char text[12];
+
+		lya_port_range_format(&f->ports[0], text);
+		say(t, "%s ", text);
+	}
+	say(t, "with reason, owner and last day into the site description");
+}
+
+static void fix_wrong_direction(const struct telling *t)
+{
+	say(t, "Check the firewall rule between the two for exchanged source and destination, and what "
+	       "on ");
+	say_end_short(t, &t->finding->initiator);
+	say(t, " opens these connections");
+	say_or_exception(t);
+	end_sentence(t);
+}
+
+static void fix_unexpected_port(const struct telling *t)
+{
+	int rule = t->finding->mixup;
+
+	if (rule < 0) {
+		say(t, "Find out which program on ");
+		say_end_short(t, &t->finding->initiator);
+		say(t, " uses this port, and close it between the two");
+		say_or_exception(t);
+		end_sentence(t);
+		return;
+	}
+	say(t, "On ");
+	say_end_short(t, &t->finding->initiator);
+	say(t, ", let what points to ");
+	say_end_short(t, &t->finding->responder);
+	say(t, " use ");
+	say_rule_ports(t, rule);
+	say(t, " instead, and open that in the firewall (%s).", rule_at(t, rule)->id);
+}
+
+static void fix_undocumented_path(const struct telling *t)
+{
+	if (got_through(t))
+		say(t, "Close the way from ");
+	else
+		say(t, "The way is closed; find out what makes ");
+	say_end_short(t, &t->finding->initiator);
+	say(t, got_through(t) ? " to " : " try ");
+	say_end_short(t, &t->finding->responder);
+	if (got_through(t))
+		say(t, " in the firewall");
+	say_or_exception(t);
+	end_sentence(t);
+}
+
+static void fix_wrong_lb(const struct telling *t)
+{
+	say(t, "Let ");
+	say_end_short(t, &t->finding->initiator);
+	say(t, " use the pool's servers themselves for this port, or, if the balancer is a hardware "
+	       "one, say so in load_balancing of the site description.");
+}
+
+static void fix_snat(const struct telling *t)
+{
+	say(t, "On the load balancer, turn off source translation (SNAT, \"non-transparent\" mode) for "
+	       "the A/V service on ");
+	say_ports(t);
+	say(t, ", and make it the gateway of the A/V Edge so that answers pass it.");
+}
+
+static void fix_feature(const struct telling *t)
+{
+	const struct lya_finding *f = t->finding;
+	int feature = f->n_rules > 0 ? rule_at(t, f->rules[0])->feature : -1;
+
+	say(t, "Close the port, or add \"%s\" to the features of the site description if it is "
+	       "deployed.",
+	    feature >= 0 ? lya_feature_name((enum lya_feature)feature) : "?");
+}
+
+static void fix_expired(const struct telling *t)
+{
+	say(t, "Stop the traffic, or have the exception %s renewed", exception_of(t)->id);
+	if (exception_of(t)->owner != NULL)
+		say(t, " by its owner (%s)", exception_of(t)->owner);
+	end_sentence(t);
+}
+
+static void fix_unused(const struct telling *t)
+{
+	say(t, "Delete %s from the site description, and the opening in the firewall, once a capture "
+	       "of a typical week shows no use either.", exception_of(t)->id);
+}
+
+/* -------------------------------------------------------------------------------------- */
+
+static const struct {
+	void (*what)(const struct telling *t);
+	void (*why)(const struct telling *t);
+	void (*fix)(const struct telling *t);
+} table[LYA_FINDING_TYPES] = {
+	[LYA_FINDING_WRONG_DIRECTION] = { what_wrong_direction, why_nearest, fix_wrong_direction },
+	[LYA_FINDING_UNEXPECTED_PORT] = { what_unexpected_port, why_unexpected_port,
+	                                  fix_unexpected_port },
+	[LYA_FINDING_UNDOCUMENTED_PATH] = { what_undocumented_path, why_nearest,
+	                                    fix_undocumented_path },
+	[LYA_FINDING_AV_EDGE_SNAT] = { what_snat, why_snat, fix_snat },
+	[LYA_FINDING_FEATURE_NOT_DEPLOYED] = { what_feature, why_feature, fix_feature },
+	[LYA_FINDING_WRONG_LOAD_BALANCING] = { what_wrong_lb, why_nearest, fix_wrong_lb },
+	[LYA_FINDING_EXCEPTION_EXPIRED] = { what_expired, why_expired, fix_expired },
+	[LYA_FINDING_EXCEPTION_EXPIRING] = { what_expiring, why_expiring, fix_expired },
+	[LYA_FINDING_EXCEPTION_UNUSED] = { what_unused, why_unused, fix_unused },
+};
+
+/* One sentence, capitalised; NULL when out of memory. */
+static char *tell(const struct lya_ledger *l, const struct lya_finding *f,
+                  void (*fn)(const struct telling *t))
+{
+	struct lya_text text = { 0 };
+	struct telling t = { .ledger = l, .finding = f, .text = &text };
+	char *s = NULL;
+
+	if (fn != NULL)
+		fn(&t);
+	else
+		say(&t, "%s.", f->type);
+	if (!text.failed)
+		s = lya_strdup(lya_text_str(&text));
+	lya_text_fini(&text);
+	return s;
+}
+
+bool sentence_write(const struct lya_ledger *l, struct lya_finding *f)
+{
+	f->what = tell(l, f, table[f->kind].what);
+	f->why = tell(l, f, table[f->kind].why);
+	f->fix = tell(l, f, table[f->kind].fix);
+	return f->what != NULL && f->why != NULL && f->fix != NULL;
+}

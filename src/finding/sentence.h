@@ -1,0 +1,34 @@
+/*
+ * sentence.h - the phrases that findings are written with.
+ */
+#ifndef LYNCAUDIT_SRC_SENTENCE_H
+#define LYNCAUDIT_SRC_SENTENCE_H
+
+#include "finding/ledger.h"
+
+/* One finding being put into words. */
+struct telling {
+	const struct lya_ledger *ledger;
+	const struct lya_finding *finding;
+	struct lya_text *text;
+};
+
+void say(const struct telling *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* "fe01 (front-end, 10.2.0.11)", "203.0.113.9 (external)", "37 external addresses (...)" */
+void say_end(const struct telling *t, const struct lya_finding_end *end);
+void say_initiator(const struct telling *t);
+void say_responder(const struct telling *t);
+/* The short form for orders: "fe01", "203.0.113.9", "these external addresses". */
+void say_end_short(const struct telling *t, const struct lya_finding_end *end);
+/* "tcp 443", "37 tcp ports (1-20, 1433, ...)" */
+void say_ports(const struct telling *t);
+/* "tcp 4443", from a rule as it is in force here */
+void say_rule_ports(const struct telling *t, int rule);
+/* "row edge.3.4 of the edge document, table 3 (title)", and why its port was moved */
+void say_row(const struct telling *t, int rule);
+/* "any to edge-access-vip": the ends as the row writes them */
+void say_row_ends(const struct telling *t, int rule);
+/* "EX-7 (reason; owner dba)" */
+void say_exception(const struct telling *t, int exception);
+
+#endif

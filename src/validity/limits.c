@@ -1,0 +1,236 @@
+/*
+ * limits.c - from counts to limits: which checks are weakened, and by how much.
+ */
+#include "lyncaudit/validity.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "lyncaudit/alloc.h"
+#include "lyncaudit/text.h"
+#include "lyncaudit/timeutil.h"
+
+/*
+ * A share of one-sided flows below this is the edge of the capture (flows
+ * that ended just after it began), not a property of the mirror.
+ */
+static const double ONE_SIDED_SHARE = 0.01;
+
+static const char *const names[LYA_LIMITS] = {
+	[LYA_LIMIT_ONE_SIDED] = "one-sided", [LYA_LIMIT_LOSS] = "loss",
+	[LYA_LIMIT_DROPS] = "drops",         [LYA_LIMIT_DUPLICATES] = "duplicates",
+	[LYA_LIMIT_SNAPLEN] = "snaplen",     [LYA_LIMIT_GAP] = "gap",
+	[LYA_LIMIT_CLOCK] = "clock",         [LYA_LIMIT_EVICTED] = "evicted",
+	[LYA_LIMIT_TRUNCATED] = "truncated", [LYA_LIMIT_CHECKSUMS] = "checksums",
+};
+
+const char *lya_limit_name(enum lya_limit_kind kind)
+{
+	return names[kind];
+}
+
+struct limits {
+	struct lya_limit *list;
+	size_t n, cap;
+	bool failed;
+};
+
+static void add(struct limits *l, enum lya_limit_kind kind, const char *where, double share,
+                const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+static void add(struct limits *l, enum lya_limit_kind kind, const char *where, double share,
+                const char *fmt, ...)
+{
+	struct lya_text text = { 0 };
+	void *list = l->list;
+	char *what;
+	va_list ap;
+
+	va_start(ap, fmt);
+	lya_text_vaddf(&text, fmt, ap);
+	va_end(ap);
+	what = text.failed ? NULL : lya_strdup(lya_text_str(&text));
+	lya_text_fini(&text);
+	if (what == NULL || lya_grow(&list, &l->cap, l->n + 1, sizeof(*l->list)) != LYA_OK) {
+		lya_free(what);
+		l->failed = true;
+		return;
+	}
+	l->list = list;
+	l->list[l->n++] = (struct lya_limit){
+		.kind = kind, .where = where, .share = share, .what = what,
+	};
+}
+
+static double share_of(uint64_t part, uint64_t whole)
+{
+	return whole > 0 ? (double)part / (double)whole : 0.0;
+}
+
+static void limit_one_sided(struct limits *l, const struct lya_validity *v, size_t i,
+                            const struct lya_source *s)
+{
+	uint64_t flows, one_sided;
+
+	lya_validity_tcp(v, i, &flows, &one_sided);
+	if (one_sided == 0 || share_of(one_sided, flows) < ONE_SIDED_SHARE)
+		return;
+	add(l, LYA_LIMIT_ONE_SIDED, s->name, share_of(one_sided, flows),
+	    "%" PRIu64 " of %" PRIu64 " TCP flows show one direction only: who opened a flow, whether "
+	    "it was answered and what was spoken is known less well.", one_sided, flows);
+}
+
+static void limit_loss(struct limits *l, const struct lya_source *s,
+                       const struct lya_source_measures *m)
+{
+	if (m->lost > 0)
+		add(l, LYA_LIMIT_LOSS, s->name, share_of(m->lost, m->lost + m->seen),
+		    "%" PRIu64 " bytes were acknowledged but never seen: payload checks (TLS handshakes, "
+		    "cleartext, protocols) may have missed what these packets held.", m->lost);
+}
+
+static void limit_drops(struct limits *l, const struct lya_source *s)
+{
+	if (s->dropped > 0)
+		add(l, LYA_LIMIT_DROPS, s->name, share_of(s->dropped, s->dropped + s->packets),
+		    "%" PRIu64 " packets were dropped while capturing: flows may be missing, and counts "
+		    "are too low.", s->dropped);
+}
+
+static void limit_duplicates(struct limits *l, const struct lya_source *s,
+                             const struct lya_source_measures *m)
+{
+	if (m->duplicates > 0)
+		add(l, LYA_LIMIT_DUPLICATES, s->name, share_of(m->duplicates, s->packets),
+		    "%" PRIu64 " packets were seen more than once and counted once: the mirror copies "
+		    "some traffic twice.", m->duplicates);
+}
+
+static void limit_snaplen(struct limits *l, const struct lya_source *s)
+{
+	if (s->snapped > 0)
+		add(l, LYA_LIMIT_SNAPLEN, s->name, share_of(s->snapped, s->packets),
+		    "%" PRIu64 " packets were cut by the snap length: payload checks saw only their "
+		    "beginning.", s->snapped);
+}
+
+static void limit_gap(struct limits *l, const struct lya_source *s,
+                      const struct lya_source_measures *m)
+{
+	int64_t span_ns = s->packets > 0 ? s->last_ns - s->first_ns : 0;
+
+	if (m->gaps > 0)
+		add(l, LYA_LIMIT_GAP, s->name, span_ns > 0 ? (double)m->gap_ns / (double)span_ns : 0.0,
+		    "%" PRIu64 " gap%s of %" PRId64 " s together: what happened then is not in this "
+		    "report, and rows may count as not observed for that reason.", m->gaps,
+		    m->gaps == 1 ? "" : "s", m->gap_ns / LYA_SECOND_NS);
+}
+
+static void limit_clock(struct limits *l, const struct lya_source *s)
+{
+	if (s->steps_back > 0)
+		add(l, LYA_LIMIT_CLOCK, s->name, share_of(s->steps_back, s->packets),
+		    "%" PRIu64 " packets are older than one before them: order and times within this "
+		    "source are uncertain, and with them who answered whom.", s->steps_back);
+}
+
+static void limit_evicted(struct limits *l, const struct lya_flow_stats *flows)
+{
+	if (flows->evicted > 0)
+		add(l, LYA_LIMIT_EVICTED, "flow table", share_of(flows->evicted, flows->flows),
+		    "%" PRIu64 " flows were judged before they had ended, because the flow table was "
+		    "full: a flow may count as several, and answers that came later are missed "
+		    "(--max-memory raises the limit).", flows->evicted);
+}
+
+static void limit_truncated(struct limits *l, const struct lya_source *s)
+{
+	if (s->truncated)
+		add(l, LYA_LIMIT_TRUNCATED, s->name, 0.0,
+		    "The file breaks off inside a record after packet %" PRIu64 ": what came later is "
+		    "not in this report.", s->packets);
+	else if (s->error != NULL && !s->skipped)
+		add(l, LYA_LIMIT_TRUNCATED, s->name, 0.0,
+		    "The source could not be read past packet %" PRIu64 " (%s): what came later is not "
+		    "in this report.", s->packets, s->error);
+}
+
+static void limit_checksums(struct limits *l, const struct lya_source *s,
+                            const struct lya_source_measures *m)
+{
+	if (m->bad_checksums > 0)
+		add(l, LYA_LIMIT_CHECKSUMS, s->name, share_of(m->bad_checksums, s->packets),
+		    "%" PRIu64 " packets have a wrong checksum, as captures on a sending host do: they "
+		    "were judged all the same.", m->bad_checksums);
+}
+
+/* One kind of limit over one source. */
+static void limit(struct limits *l, enum lya_limit_kind kind, const struct lya_validity *v,
+                  size_t i, const struct lya_source *s, const struct lya_source_measures *m)
+{
+	switch (kind) {
+	case LYA_LIMIT_ONE_SIDED:
+		limit_one_sided(l, v, i, s);
+		break;
+	case LYA_LIMIT_LOSS:
+		limit_loss(l, s, m);
+		break;
+	case LYA_LIMIT_DROPS:
+		limit_drops(l, s);
+		break;
+	case LYA_LIMIT_DUPLICATES:
+		limit_duplicates(l, s, m);
+		break;
+	case LYA_LIMIT_SNAPLEN:
+		limit_snaplen(l, s);
+		break;
+	case LYA_LIMIT_GAP:
+		limit_gap(l, s, m);
+		break;
+	case LYA_LIMIT_CLOCK:
+		limit_clock(l, s);
+		break;
+	case LYA_LIMIT_TRUNCATED:
+		limit_truncated(l, s);
+		break;
+	case LYA_LIMIT_CHECKSUMS:
+		limit_checksums(l, s, m);
+		break;
+	case LYA_LIMIT_EVICTED: /* of the table, not of a source */
+	case LYA_LIMITS:
+		break;
+	}
+}
+
+int lya_validity_limits(const struct lya_validity *v, const struct lya_source *sources,
+                        size_t n_sources, const struct lya_source_measures *measures,
+                        const struct lya_flow_stats *flows, struct lya_limit **list, size_t *n,
+                        struct lya_error *err)
+{
+	static const struct lya_source_measures nothing = { 0 };
+	struct limits l = { 0 };
+
+	for (unsigned kind = 0; kind < LYA_LIMITS; kind++) {
+		if (kind == LYA_LIMIT_EVICTED)
+			limit_evicted(&l, flows);
+		for (size_t i = 0; i < n_sources; i++)
+			limit(&l, (enum lya_limit_kind)kind, v, i, &sources[i],
+			      measures != NULL ? &measures[i] : &nothing);
+	}
+	*list = NULL;
+	*n = 0;
+	if (l.failed) {
+		lya_limits_free(l.list, l.n);
+		return lya_error_nomem(err);
+	}
+	*list = l.list;
+	*n = l.n;
+	return LYA_OK;
+}
+
+void lya_limits_free(struct lya_limit *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		lya_free(list[i].what);
+	lya_free(list);
+}
