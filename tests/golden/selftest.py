@@ -76,7 +76,7 @@ FAULTS = [
     ("no leg", lambda fl: first(fl, lambda f: f["leg"] == "balanced").update(leg=None)),
     ("a leg too many", lambda fl: first(fl, lambda f: f["waiver"]).update(leg="probe")),
     ("another waiver", lambda fl: first(fl, lambda f: f["waiver"]).update(waiver="EX-99")),
-    ("another basis", lambda fl: first(fl, lambda f: f["basis"] == "syn").update(basis="port-order")),
+    ("another basis", lambda fl: first(fl, lambda f: f["basis"] == "syn").update(basis="protocol")),
     ("another end", lambda fl: swap(first(fl, lambda f: f["basis"] == "syn"))),
     ("another id", lambda fl: first(fl, lambda f: True).update(community_id="1:x")),
     ("a flow less", lambda fl: fl.pop()),

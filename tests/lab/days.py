@@ -2,7 +2,8 @@
 
 from netlab import drop
 from wire import ends
-from traffic import (REQUESTS, allocate, bad, dhcp_inform, doc, off, outside, probe, stun_binding, waived)
+from traffic import (REQUESTS, allocate, bad, dhcp_inform, doc, off, outside, probe,
+                     stun_binding, waived)
 
 # The site of docs/examples/site.json.
 E1A, E1W, E1V, E1I = "198.51.100.21", "198.51.100.22", "198.51.100.23", "10.1.0.21"
@@ -20,7 +21,7 @@ DESK, DESK2, DESK3, DESK4, DESK_6 = ("10.20.1.10", "10.20.1.11", "10.20.1.12", "
                                      "fd00:10:20::10")
 ANNE, BOB, BRANCH_DESK = "10.20.2.20", "10.20.2.21", "10.30.20.5"
 HLB_EXT, HLB_EXT2 = "198.51.100.2", "198.51.100.3"
-HLB_INT, HLB_INT2, HLB_EDGE, HLB_MED = "10.2.0.2", "10.2.0.3", "10.1.0.2", "10.2.0.4"
+HLB_INT2, HLB_EDGE, HLB_MED = "10.2.0.3", "10.1.0.2", "10.2.0.4"
 PARTNER, PARTNER_AV = "203.0.113.20", "203.0.113.21"
 HOME, HOTEL, PHONE, SCANNER = "203.0.113.50", "203.0.113.51", "203.0.113.52", "192.0.2.99"
 INET_DNS, INET_WEB, JABBER, STRANGER = "192.0.2.53", "192.0.2.80", "192.0.2.140", "192.0.2.141"
@@ -141,9 +142,9 @@ def rows_client(op):
     op.tcp(DESK, ANNE, 6891, doc("internal.4.7", "internal.4.10"), server="file")
     op.udp(DESK, ANNE, 20000, doc("internal.4.8", "internal.4.9", either=True,
                                   why="both ends sit in the client range"), rounds=25)
-    op.udp(FE1, BOB, 20002, doc("internal.4.8", either=True,
-                                why="server's port is in its media range, client's in its own"),
-           rounds=10)
+    op.udp(FE1, BOB, 20002, doc("internal.4.8", "internal.4.9"), sport=40100, rounds=10)
+    op.udp(BOB, FE1, 50026, doc("internal.1.39", why="both ends sit in a documented range; the "
+                                                     "server's is the narrower"), rounds=10)
     op.tcp(FE1, BOB, 20004, doc("internal.4.10", "internal.4.11"), server="media")
     op.udp(DESK, DC, 67, doc("internal.4.1", "internal.4.12"), server="dhcp", sport=68,
            talk=dhcp_inform(DESK))
@@ -233,7 +234,11 @@ def healthy_background(op):
     op.tcp(FE2, DC2, 53, waived("EX-01"), server="dns")
     op.udp(FE1, DC, 123, waived("EX-02"), server="ntp", sport=123)
     op.tcp(FE1, DC, 88, waived("EX-03"), server="echo")
-    op.udp(FE2, DC, 464, waived("EX-03"), server="echo")
+    op.udp(FE2, DC, 464, waived("EX-03"), server="echo", sport=40102)
+    op.udp(FE2, DC2, 88, doc("internal.1.39", either=True,
+                             why="nothing in the payload says who opened it: a media port of a "
+                                 "front-end is documented, a Kerberos port is not"),
+           server="echo")
     for port in (389, 636, 3268, 3269):
         op.tcp(FE1, DC, port, waived("EX-04"), server="echo")
     op.udp(DIR1, DC, 389, waived("EX-04"), server="echo")
@@ -245,7 +250,7 @@ def healthy_background(op):
     op.udp(E1I, DC, 53, waived("EX-08", basis="protocol"), server="dns")
     op.udp(RPI, DC, 53, waived("EX-09", basis="protocol"), server="dns")
     op.tcp(FE1, SQL, 1433, waived("EX-10"), server="echo")
-    op.udp(FE1, SQL, 1434, waived("EX-11"), server="ssrp")
+    op.udp(FE1, SQL, 1434, waived("EX-11"), server="ssrp", sport=40104)
     op.tcp(FE2, FILES, 445, waived("EX-12"), server="smb")
     for port in (5077, 5088, 5092, 5096, 5098, 9001):
         op.tcp(FE1, FE2, port, waived("EX-13"), server="tls" if port != 9001 else "echo")
@@ -446,8 +451,9 @@ def no_wrong_directions(op):
 
 
 def unexpected_ports(op):
-    op.tcp(RPI, POOL, 443, bad("unexpected-port", "rproxy.2.2 internal.2.7 director.p.web-published",
-                               why="443 for 4443"),
+    op.tcp(RPI, POOL, 443,
+           bad("unexpected-port", "rproxy.2.2 internal.2.7 director.p.web-published",
+               why="443 for 4443"),
            leg=doc("internal.2.6", leg="balanced"), server="nginx")
     op.tcp(RPI, POOL, 80, bad("unexpected-port", "rproxy.2.1 internal.2.5 director.p.web-published",
                               why="80 for 8080"),
@@ -459,7 +465,8 @@ def unexpected_ports(op):
                                  states=["refused"]))
     op.knock(HOME, E1V, 3478, bad("unexpected-port", "edge.1.9 internal.4.5", why="tcp for udp",
                                   states=["refused"]))
-    op.udp(DESK, POOL, 5061, bad("unexpected-port", why="udp for tcp"), server=None,
+    op.udp(DESK, POOL, 5061, bad("unexpected-port", why="udp for tcp", basis="protocol"),
+           server=None,
            talk=stun_binding(), answered=False)
     op.knock(FE1, EDGE_IN, 8057, bad("unexpected-port", states=["refused"],
                                      why="web conferencing goes to the nodes, not to the VIP"))
@@ -486,7 +493,7 @@ def undocumented_paths(op):
     op.tcp(E1W, INET_WEB, 80, bad("undocumented-path"), server="nginx")
     op.tcp(FE1, INET_WEB, 443, bad("undocumented-path"), server="nginx")
     op.tcp(RPI, SQL, 1433, bad("undocumented-path"), server="echo")
-    op.tcp(HLB_INT, SQL, 1433, bad("undocumented-path"), server="echo")
+    op.tcp(HLB_EDGE, SQL, 1433, bad("undocumented-path"), server="echo")
     op.tcp(FE1, MONITOR, 10051,
            bad("undocumented-path", later=["exception-expired"], why="EX-21 has expired"),
            server="echo")
@@ -541,7 +548,7 @@ def play_snat(op):
                talk=allocate(), leg=snat_leg(basis="protocol"))
         op.tcp(who, AV, 443, doc("edge.3.8", "internal.4.4"), server="coturn", talk=allocate(),
                leg=snat_leg())
-    op.udp(HLB_EXT, E1V, 50130, snat_leg(either=True), rounds=50)
+    op.udp(HLB_EXT, E1V, 50130, snat_leg(), sport=60130, rounds=50)
     inside = {"verdict": "undocumented-path", "finding": "av-edge-snat"}
     op.udp(DESK, EDGE_IN, 3478, doc("edge.4.4", basis="protocol"), server="coturn",
            talk=allocate(), leg=bad(basis="protocol", **inside))
@@ -594,8 +601,8 @@ def play_midstream(op):
             s.sendall(REQUESTS[kind])
             s.recv(4096)
             s.close()
-    op.tcp(DESK2, FE1, 5061, doc("internal.1.3", basis="syn-ack", states=any_end), server="tls", cert=False,
-           sport=LATE)
+    op.tcp(DESK2, FE1, 5061, doc("internal.1.3", basis="syn-ack", states=any_end), server="tls",
+           cert=False, sport=LATE)
     op.tcp(FE2, FE1, 5062, doc("internal.1.6"), server="sip")
 
 
@@ -667,7 +674,11 @@ def play_all(op):
     op.tcp(DESK, FE1, 8058, doc("internal.1.8"), server="tls", cert=False)
     op.tcp(FE1, GATEWAY, 5066, doc("internal.1.32"), server="sip")
     op.udp(E1V, PARTNER_AV, 40020, doc(either=True), sport=50132, rounds=10)
+    op.udp(E1V, PARTNER_AV, 40022, doc("edge.1.5", basis="protocol"), sport=50138, server="stun",
+           talk=stun_binding())
     op.tcp(HOME, E1V, 50134, doc("edge.1.6"), server="media")
+    op.udp(HOME, E1V, 50140, doc("edge.1.7", basis="protocol"), server="stun",
+           talk=stun_binding())
     op.udp(HOME, E1V, 50136, doc(either=True), rounds=25)
     op.tcp(HOME, WEBCONF, 444, doc("edge.3.6", "internal.4.3"), server="tls", cert=False,
            leg=doc("edge.3.6", leg="balanced"))

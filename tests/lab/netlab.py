@@ -361,8 +361,8 @@ class Sensor:
         self.log = open(path + ".log", "w+")
         self.proc = subprocess.Popen(
             ["ip", "netns", "exec", PREFIX + "net", "tcpdump", "-n", "-i", "sensor", "-s", "0",
-             "-U", "--immediate-mode", "-B", "16384", "--time-stamp-precision=nano", "-Z", "root", "-w", path,
-             self.FILTER], stdout=subprocess.DEVNULL, stderr=self.log)
+             "-U", "--immediate-mode", "-B", "16384", "--time-stamp-precision=nano",
+             "-Z", "root", "-w", path, self.FILTER], stdout=subprocess.DEVNULL, stderr=self.log)
         for _ in range(100):
             time.sleep(0.05)
             self.log.seek(0)
@@ -434,10 +434,11 @@ def http_answer(data):
     return b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: keep-alive\r\n\r\nlab\n"
 
 
-ANSWERS = {"http": http_answer, "stun": stun_answer, "xmpp": xmpp_answer, "media": echo, "file": echo, "smb": echo,
-           "sip": sip_answer, "rpc": rpc_answer, "ssrp": ssrp_answer, "ntp": ntp_answer,
-           "rtp": rtp_answer, "echo": echo,
-           "silence": silence}
+ANSWERS = {
+    "http": http_answer, "stun": stun_answer, "xmpp": xmpp_answer, "sip": sip_answer,
+    "rpc": rpc_answer, "ssrp": ssrp_answer, "ntp": ntp_answer, "rtp": rtp_answer,
+    "media": echo, "file": echo, "smb": echo, "echo": echo, "silence": silence,
+}
 
 
 class Servers:

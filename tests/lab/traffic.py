@@ -38,6 +38,9 @@ import time
 
 from netlab import ADDRESS_NS, PREFIX, family, inside
 
+# Servers that the lab has started before any capture.
+STANDING = ("nginx", "coturn", "dns", "dhcp", "web")
+
 SAID = ["closed", "established", "reset"]
 
 
@@ -98,7 +101,8 @@ class Opener:
     def say(self, transport, src, sport, dst, dport, want, conn=None):
         line = {"capture": self.name, "conn": conn or self.conn, "transport": transport,
                 "src": src, "sport": sport, "dst": dst, "dport": dport, "either": False,
-                "count": 1, "cited": False, "leg": None, "waiver": None, "later": [], "nearest": None,
+                "count": 1, "cited": False, "leg": None, "waiver": None, "later": [],
+                "nearest": None,
                 "states": SAID if transport == "tcp" else None,
                 "basis": "syn" if transport == "tcp" else None, "strict": None, "why": None}
         line.update(want)
@@ -138,7 +142,7 @@ class Opener:
         hold: leave it open and return the socket.
         """
         sport = sport or self.sport()
-        kind = {"nginx": None, "coturn": None, "dns": None, "dhcp": None, "web": None}.get(server, server)
+        kind = None if server in STANDING else server
         self.listener(dst, dport, "tcp", kind)
         self.declare("tcp", src, sport, dst, dport, want, leg)
         if server == "tls":
@@ -196,8 +200,7 @@ class Opener:
     def connect_only(self, src, dst, dport, want, server="sip", leg=None):
         """What a balancer's monitor does: open, say nothing, close."""
         sport = self.sport()
-        if server not in ("nginx", "coturn"):
-            self.listener(dst, dport, "tcp", server)
+        self.listener(dst, dport, "tcp", None if server in STANDING else server)
         self.declare("tcp", src, sport, dst, dport, want, leg)
         s = self._socket(src, sport, socket.SOCK_STREAM)
         s.connect((dst, dport))
@@ -300,7 +303,7 @@ class Opener:
     def udp(self, src, dst, dport, want, leg=None, server="rtp", talk=None, sport=None, rounds=1,
             answered=True):
         sport = sport or self.sport()
-        kind = {"coturn": None, "dns": None, "dhcp": None, "web": None}.get(server, server)
+        kind = None if server in STANDING else server
         self.listener(dst, dport, "udp", kind)
         self.declare("udp", src, sport, dst, dport, want, leg)
         s = self._socket(src, sport, socket.SOCK_DGRAM)
