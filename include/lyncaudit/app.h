@@ -127,11 +127,14 @@ void lya_app_end(struct lya_app_state *st);
 bool lya_app_done(const struct lya_app_state *st);
 /* What is known now. */
 void lya_app_result(const struct lya_app_state *st, struct lya_app_result *out);
-/* The scratch memory that the state holds, or NULL; the state lets go of it. */
+/*
+ * The scratch memory that the state holds, or NULL.  The state lets go of it
+ * and must not be fed any more.
+ */
 void *lya_app_scratch_take(struct lya_app_state *st);
 
 enum {
-	LYA_APP_SCRATCH = 16384, /* bytes of one piece of scratch memory */
+	LYA_APP_SCRATCH = 20480, /* bytes of one piece of scratch memory */
 	LYA_APP_PATIENCE = 8     /* segments of one side that a missing one is waited for */
 };
 
@@ -184,6 +187,7 @@ struct lya_tls_hello {
 	uint8_t session_id_len;
 	bool ticket;              /* client: a session ticket (0023) that is not empty */
 	bool retry;               /* server: HelloRetryRequest */
+	bool pseudo;              /* as MS-TURN's pseudo-TLS lays it out */
 };
 
 enum { LYA_DNS_NAME = 256 };

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "app/scratch.h"
 #include "app/stream.h"
 
 enum { PROTO_TCP = 6, PROTO_UDP = 17 };
@@ -16,11 +17,14 @@ enum { PROTO_TCP = 6, PROTO_UDP = 17 };
  */
 enum { PROBE_REQUEST_MAX = 2048, PROBE_ANSWER_MAX = 8192 };
 
-/* Packets of one side after which the first bytes of a silent other side are not waited for. */
-enum { PACKETS_ENOUGH = 4 };
-
-/* Datagrams of one side without a known protocol after which a UDP flow is given up. */
-enum { UNKNOWN_ENOUGH = 8 };
+enum {
+	PREFIX_WAIT = 4,    /* packets of one side, then the other's first bytes are not waited for */
+	SILENT_ENOUGH = 64, /* packets of one side while the other was never seen */
+	TURN_ENOUGH = 64,   /* packets of a TURN or STUN flow without media */
+	MEDIA_ENOUGH = 16,  /* packets of a flow that is known to carry media */
+	ICE_ENOUGH = 255,   /* packets of a flow of nothing but ICE checks */
+	UNKNOWN_ENOUGH = 16 /* datagrams of one side without a known protocol */
+};
 
 static const char *const names[LYA_APP_COUNT] = {
 	[LYA_APP_NONE] = "none",       [LYA_APP_UNKNOWN] = "unknown",
@@ -76,8 +80,8 @@ static bool is_better(enum lya_app old, enum lya_app app)
 	switch (old) {
 	case LYA_APP_NONE:
 		return true;
-	case LYA_APP_PSEUDO_TLS:
-		return app == LYA_APP_MSTURN || app == LYA_APP_TLS;
+	case LYA_APP_TLS: /* what looked like it was pseudo-TLS */
+		return app == LYA_APP_MSTURN;
 	case LYA_APP_STUN:
 		return app == LYA_APP_MSTURN || app == LYA_APP_RTP;
 	case LYA_APP_RTP:
@@ -109,6 +113,26 @@ void app_side_done(struct lya_app_state *st, unsigned side)
 	st->side[side].skip = 0;
 }
 
+void app_become(struct lya_app_state *st, unsigned side, enum app_machine machine)
+{
+	struct app_side *s = &st->side[side];
+
+	memset(&s->u, 0, sizeof(s->u));
+	s->machine = (uint8_t)machine;
+	s->skip = 0;
+	s->have = 0;
+	s->big_have = 0;
+}
+
+void app_is_single(struct lya_app_state *st, enum lya_app app, int client)
+{
+	app_is(st, app);
+	st->single = true;
+	st->service = true;
+	if (client >= 0)
+		app_client_is(st, (unsigned)client);
+}
+
 /* Pieces ---------------------------------------------------------------------- */
 
 const uint8_t *app_piece(struct app_side *s, struct lya_cursor *in, size_t want)
@@ -135,15 +159,61 @@ bool app_skip(struct app_side *s, struct lya_cursor *in)
 	return s->skip == 0;
 }
 
+enum app_big app_big_piece(struct lya_app_state *st, unsigned side, struct lya_cursor *in,
+                           size_t want, const uint8_t **out)
+{
+	struct app_side *s = &st->side[side];
+	size_t n = lya_cursor_left(in);
+	uint8_t *room;
+
+	if (s->big_have == 0 && n >= want) {
+		*out = lya_cursor_take(in, want);
+		return APP_BIG_READY;
+	}
+	room = want <= APP_BIG_MAX ? app_scratch_big(st, side) : NULL;
+	if (room == NULL)
+		return APP_BIG_NO;
+	if (n > want - s->big_have)
+		n = want - s->big_have;
+	memcpy(room + s->big_have, in->pos, n);
+	lya_cursor_skip(in, n);
+	s->big_have = (uint16_t)(s->big_have + n);
+	if (s->big_have < want)
+		return APP_BIG_MORE;
+	s->big_have = 0;
+	*out = room;
+	return APP_BIG_READY;
+}
+
 /* TCP ------------------------------------------------------------------------- */
 
 static const struct {
 	void (*feed)(struct lya_app_state *st, unsigned side, struct lya_cursor *in);
-	bool (*lost)(struct lya_app_state *st, unsigned side, size_t n); /* NULL: it cannot go on */
+	bool (*lost)(struct lya_app_state *st, unsigned side, size_t n); /* NULL: lost_in_skip */
 } machines[APP_MACHINES] = {
 	[APP_TLS_MACHINE] = { app_tls_feed, app_tls_lost },
+	[APP_SSL2_MACHINE] = { app_ssl2_feed, NULL },
 	[APP_LINE_MACHINE] = { app_line_feed, NULL },
+	[APP_XMPP_MACHINE] = { app_xmpp_feed, NULL },
+	[APP_DNS_MACHINE] = { app_dns_feed, NULL },
+	[APP_RPC_MACHINE] = { app_rpc_feed, NULL },
+	[APP_SMB_MACHINE] = { app_smb_feed, NULL },
+	[APP_TDS_MACHINE] = { app_tds_feed, NULL },
+	[APP_RDP_MACHINE] = { app_rdp_feed, NULL },
+	[APP_SSH_MACHINE] = { app_ssh_feed, NULL },
+	[APP_MSTURN_MACHINE] = { app_msturn_feed, NULL },
+	[APP_TURN_MACHINE] = { app_turn_feed, NULL },
+	[APP_RFC4571_MACHINE] = { app_rfc4571_feed, NULL },
 };
+
+/* Lost bytes do no harm where the machine would have passed over them. */
+static bool lost_in_skip(struct app_side *s, size_t n)
+{
+	if (s->have > 0 || s->big_have > 0 || n > s->skip)
+		return false;
+	s->skip -= (uint32_t)n;
+	return true;
+}
 
 static void run(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len)
 {
@@ -186,12 +256,18 @@ void app_deliver(struct lya_app_state *st, unsigned side, const uint8_t *data, s
 void app_lost(struct lya_app_state *st, unsigned side, size_t n)
 {
 	struct app_side *s = &st->side[side];
+	bool goes_on;
 
 	count_bytes(s, n);
 	if (s->machine == APP_DEAD || (s->machine == APP_SNIFF && s->head_len == 0))
 		return;
-	if (s->machine == APP_SNIFF || machines[s->machine].lost == NULL ||
-	    !machines[s->machine].lost(st, side, n))
+	if (s->machine == APP_SNIFF)
+		goes_on = false;
+	else if (machines[s->machine].lost != NULL)
+		goes_on = machines[s->machine].lost(st, side, n);
+	else
+		goes_on = lost_in_skip(s, n);
+	if (!goes_on)
 		app_side_done(st, side);
 }
 
@@ -207,32 +283,94 @@ static void judge_size(struct lya_app_state *st)
 /* Whether a side's first bytes are known, or are not worth waiting for. */
 static bool has_prefix(const struct lya_app_state *st, unsigned side)
 {
-	return st->side[side].head_len == LYA_APP_PREFIX ||
-	       st->side[!side].packets >= PACKETS_ENOUGH;
+	size_t want = st->transport == PROTO_UDP ? 1 : LYA_APP_PREFIX;
+
+	return st->side[side].head_len >= want || st->side[!side].packets >= PREFIX_WAIT;
+}
+
+static unsigned packets(const struct lya_app_state *st)
+{
+	return (unsigned)st->side[0].packets + st->side[1].packets;
+}
+
+/* Whether what is known of a TCP flow will not change although its machines could go on. */
+static bool is_enough(const struct lya_app_state *st)
+{
+	switch (st->app) {
+	case LYA_APP_NONE:
+	case LYA_APP_TLS:
+	case LYA_APP_XMPP:
+		return false;
+	case LYA_APP_HTTP:
+		return st->service;
+	case LYA_APP_DCERPC:
+		return st->rpc_bind && !st->rpc_epm;
+	case LYA_APP_STUN:
+	case LYA_APP_MSTURN:
+		return (st->seen & LYA_SEEN_MEDIA) || packets(st) >= TURN_ENOUGH;
+	default:
+		return true;
+	}
 }
 
 static bool is_tcp_settled(const struct lya_app_state *st)
 {
-	bool over[2] = { st->side[0].machine == APP_DEAD, st->side[1].machine == APP_DEAD };
+	bool over = true;
 
-	if (!has_prefix(st, 0) || !has_prefix(st, 1))
-		return false;
-	if (st->app == LYA_APP_NONE)
-		return over[0] && over[1];
-	if (st->app == LYA_APP_HTTP)
-		return st->service;
-	if (st->app == LYA_APP_TLS)
-		return over[0] && over[1];
-	return over[0] || over[1];
+	for (unsigned i = 0; i < 2; i++) {
+		if (!has_prefix(st, i))
+			return false;
+		if (st->side[i].machine != APP_DEAD && st->side[!i].packets < SILENT_ENOUGH)
+			over = false;
+	}
+	return (over && st->app != LYA_APP_HTTP) || is_enough(st);
 }
 
 /* UDP ------------------------------------------------------------------------- */
 
-static bool recognise_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data,
+/* Datagrams that one look shows whole; STUN and media come before. */
+static bool (*const datagrams[])(struct lya_app_state *st, unsigned side, const uint8_t *data,
+                                 size_t len, size_t full_len) = {
+	app_dhcp_datagram, app_dns_datagram, app_ssrp_datagram, app_dtls_datagram,
+	app_line_datagram,
+};
+
+/* TURN of several sessions on one flow ([MS-TURN] 2.2.3): FF 10, length, id of 8 bytes. */
+static bool is_multiplexed_turn(const uint8_t *data, size_t len, size_t full_len)
+{
+	return len >= 12 && data[0] == 0xFF && data[1] == 0x10 &&
+	       app_be16(data + 2) <= full_len - 4 && app_be16(data + 2) + 12U >= full_len;
+}
+
+static void recognise_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data,
                                size_t len, size_t full_len)
 {
-	return app_stun_datagram(st, side, data, len, full_len) ||
-	       app_dns_datagram(st, side, data, len) || app_line_datagram(st, side, data, len);
+	if (app_stun_datagram(st, side, data, len, full_len))
+		return;
+	st->not_ice = true;
+	if (is_multiplexed_turn(data, len, full_len) && (st->seen & LYA_SEEN_TURN))
+		return;
+	if (app_rtp_packet(st, side, data, len, full_len) || st->app != LYA_APP_NONE)
+		return; /* a flow keeps its protocol: later look-alikes are chance */
+	for (size_t i = 0; i < sizeof(datagrams) / sizeof(datagrams[0]); i++)
+		if (datagrams[i](st, side, data, len, full_len))
+			return;
+}
+
+static bool is_udp_settled(const struct lya_app_state *st)
+{
+	unsigned most = st->side[0].packets > st->side[1].packets ? st->side[0].packets
+	                                                          : st->side[1].packets;
+
+	if (st->single)
+		return has_prefix(st, 0) && has_prefix(st, 1);
+	if (st->app == LYA_APP_NONE)
+		return most >= UNKNOWN_ENOUGH;
+	if (st->seen & LYA_SEEN_MEDIA)
+		return packets(st) >= MEDIA_ENOUGH;
+	if (st->stun_ice && !st->not_ice)
+		return most >= ICE_ENOUGH;
+	return packets(st) >= TURN_ENOUGH;
 }
 
 static void feed_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,
@@ -240,15 +378,12 @@ static void feed_datagram(struct lya_app_state *st, unsigned side, const uint8_t
 {
 	struct app_side *s = &st->side[side];
 
-	count_bytes(s, full_len);
-	if (s->head_len == 0)
-		keep_head(s, data, len);
 	if (full_len == 0)
 		return;
-	if (recognise_datagram(st, side, data, len, full_len))
-		s->recognised = true;
-	else if (st->app == LYA_APP_NONE && s->packets >= UNKNOWN_ENOUGH)
-		st->settled = true;
+	if (s->head_len == 0)
+		keep_head(s, data, len);
+	recognise_datagram(st, side, data, len, full_len);
+	st->settled = is_udp_settled(st);
 }
 
 /* ----------------------------------------------------------------------------- */
@@ -284,16 +419,28 @@ bool lya_app_done(const struct lya_app_state *st)
 	return st->settled;
 }
 
+/* The protocol in one word. */
+static enum lya_app final_app(const struct lya_app_state *st)
+{
+	if (st->app == LYA_APP_NONE)
+		return st->payload ? LYA_APP_UNKNOWN : LYA_APP_NONE;
+	if (st->app == LYA_APP_TLS && st->pseudo_sides != 0 && st->real_sides == 0)
+		return LYA_APP_PSEUDO_TLS;
+	return st->app;
+}
+
 void lya_app_result(const struct lya_app_state *st, struct lya_app_result *out)
 {
 	memset(out, 0, sizeof(*out));
-	out->app = st->app;
-	if (st->app == LYA_APP_NONE && st->payload)
-		out->app = LYA_APP_UNKNOWN;
+	out->app = (uint8_t)final_app(st);
 	out->client_side = st->client_conflict ? -1 : st->client;
-	out->tls = st->tls;
-	out->tls_version = st->tls_version;
+	if (out->app == LYA_APP_TLS || out->app == LYA_APP_XMPP) { /* else it was no handshake */
+		out->tls = st->tls;
+		out->tls_version = st->tls_version;
+	}
 	out->seen = st->seen;
+	if (st->pseudo_sides != 0 && out->app != LYA_APP_TLS)
+		out->seen |= LYA_SEEN_PSEUDO_TLS;
 	out->service_payload =
 	    st->service || (out->app == LYA_APP_UNKNOWN && st->transport == PROTO_TCP);
 	out->ice = st->stun_ice && !st->not_ice;

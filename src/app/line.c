@@ -1,157 +1,148 @@
 /*
- * line.c - SIP and HTTP: one line decides.
+ * line.c - SIP (RFC 3261) and HTTP: one line decides.
  *
  * OPTIONS, and any other method, exists in both: the version token tells, at
- * the end of a request line and at the start of a status line.
+ * the end of a request line and at the start of a status line.  A SIP request
+ * may be sent by either end of a connection; an HTTP request names the client.
  */
 #include "app/machine.h"
 
 #include <string.h>
 
-enum { LINE_MAX = 4096 };
+enum { LINE_MAX_BYTES = 4096 };
 
 enum { STEP_FIRST, STEP_TARGET, STEP_VERSION, STEP_STATUS };
+
+enum line { LINE_MORE, LINE_NONE, LINE_SIP, LINE_HTTP };
 
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
 }
 
-static bool is_method(const char *t, size_t n)
+static bool is_method(const struct app_line *l)
 {
-	for (size_t i = 0; i < n; i++)
-		if (!(t[i] >= 'A' && t[i] <= 'Z') && t[i] != '_' && t[i] != '-')
+	for (size_t i = 0; i < l->len; i++) {
+		char c = l->token[i];
+
+		if (!(c >= 'A' && c <= 'Z') && c != '_' && c != '-')
 			return false;
-	return n > 0;
+	}
+	return l->len > 0;
 }
 
-/* The protocol of a whole version token; LYA_APP_NONE when it is none. */
-static enum lya_app version_app(const char *t, size_t n)
+static bool token_is(const struct app_line *l, const char *text)
 {
-	if (n == 7 && memcmp(t, "SIP/2.0", 7) == 0)
-		return LYA_APP_SIP;
-	if (n == 8 && memcmp(t, "HTTP/", 5) == 0 && is_digit(t[5]) && t[6] == '.' && is_digit(t[7]))
-		return LYA_APP_HTTP;
-	return LYA_APP_NONE;
+	size_t n = strlen(text);
+
+	return l->len == n && memcmp(l->token, text, n) == 0;
 }
 
-/* A health probe asks for a page; what sends something is more than that. */
-static bool is_probe_method(const char *t, size_t n)
+/* What a version token says; HTTP/2.0 stands in the preface of HTTP/2 without TLS. */
+static enum line version_of(const struct app_line *l)
 {
-	return (n == 3 && memcmp(t, "GET", 3) == 0) || (n == 4 && memcmp(t, "HEAD", 4) == 0);
+	if (token_is(l, "SIP/2.0"))
+		return LINE_SIP;
+	if (l->len == 8 && memcmp(l->token, "HTTP/", 5) == 0 && is_digit(l->token[5]) &&
+	    l->token[6] == '.' && is_digit(l->token[7]))
+		return LINE_HTTP;
+	return LINE_NONE;
 }
 
-/* How a line reads that is fed byte by byte; LYA_APP_UNKNOWN: not ours, NONE: go on. */
-struct line_end {
-	enum lya_app app;
-	bool response;
-};
-
-static struct line_end step_line(struct app_line *l, char c)
+static enum line take_character(struct app_line *l, char c)
 {
-	struct line_end end = { LYA_APP_NONE, false };
-	bool blank = c == ' ', eol = c == '\r' || c == '\n';
-	enum lya_app app;
+	if (l->len >= sizeof(l->token))
+		return LINE_NONE;
+	l->token[l->len++] = c;
+	return LINE_MORE;
+}
 
-	end.app = LYA_APP_UNKNOWN;
+/* The first token: a method or the version of a status line. */
+static enum line step_first(struct app_line *l, char c)
+{
+	bool eol = c == '\r' || c == '\n';
+
+	if (eol) /* SIP's keep-alive is two blank lines */
+		return l->len == 0 ? LINE_MORE : LINE_NONE;
+	if (c != ' ')
+		return take_character(l, c);
+	if (version_of(l) != LINE_NONE) {
+		l->step = STEP_STATUS;
+		return LINE_MORE;
+	}
+	if (!is_method(l))
+		return LINE_NONE;
+	l->probe = token_is(l, "GET") || token_is(l, "HEAD");
+	l->len = 0;
+	l->step = STEP_TARGET;
+	return LINE_MORE;
+}
+
+static enum line step_line(struct app_line *l, char c)
+{
+	bool eol = c == '\r' || c == '\n';
+
 	switch (l->step) {
 	case STEP_FIRST:
-		if (eol && l->token_len == 0) { /* SIP's keep-alive, or a blank line before */
-			end.app = LYA_APP_NONE;
-			return end;
-		}
-		if (!blank) {
-			if (l->token_len >= sizeof(l->token) || eol)
-				return end;
-			l->token[l->token_len++] = c;
-			end.app = LYA_APP_NONE;
-			return end;
-		}
-		if (version_app(l->token, l->token_len) != LYA_APP_NONE)
-			l->step = STEP_STATUS;
-		else if (is_method(l->token, l->token_len))
-			l->step = STEP_TARGET;
-		else
-			return end;
-		end.app = LYA_APP_NONE;
-		l->probe = is_probe_method(l->token, l->token_len);
-		if (l->step == STEP_TARGET)
-			l->token_len = 0;
-		l->digits = 0;
-		return end;
+		return step_first(l, c);
 	case STEP_TARGET:
-		if (eol)
-			return end;
-		end.app = LYA_APP_NONE;
-		if (blank)
+		if (c == ' ')
 			l->step = STEP_VERSION;
-		return end;
+		return eol ? LINE_NONE : LINE_MORE;
 	case STEP_VERSION:
-		if (eol) {
-			app = version_app(l->token, l->token_len);
-			end.app = app == LYA_APP_NONE ? LYA_APP_UNKNOWN : app;
-			return end;
+		return eol ? version_of(l) : take_character(l, c);
+	default: /* STEP_STATUS: three digits, then a blank or the end */
+		if (l->digits < 3) {
+			l->digits++;
+			return is_digit(c) ? LINE_MORE : LINE_NONE;
 		}
-		if (l->token_len >= sizeof(l->token))
-			return end;
-		l->token[l->token_len++] = c;
-		end.app = LYA_APP_NONE;
-		return end;
-	default:
-		if (l->digits < 3 ? !is_digit(c) : (!blank && !eol))
-			return end;
-		end.app = LYA_APP_NONE;
-		if (l->digits++ < 3)
-			return end;
-		end.app = version_app(l->token, l->token_len);
-		end.response = true;
-		return end;
+		l->response = true;
+		return c == ' ' || eol ? version_of(l) : LINE_NONE;
 	}
 }
 
-static void recognised(struct lya_app_state *st, unsigned side, struct line_end end)
+static void recognised(struct lya_app_state *st, unsigned side, const struct app_line *l,
+                       enum line line)
 {
-	st->side[side].recognised = true;
-	app_is(st, end.app);
-	if (end.app == LYA_APP_HTTP) {
-		app_client_is(st, end.response ? !side : side);
-		if (!end.response && !st->side[side].u.line.probe)
-			st->service = true;
-	} else {
+	if (line == LINE_SIP) {
+		app_is(st, LYA_APP_SIP);
 		st->service = true;
+		return;
 	}
+	app_is(st, LYA_APP_HTTP);
+	app_client_is(st, l->response ? !side : side);
+	if (!l->response && !l->probe)
+		st->service = true;
 }
 
 void app_line_feed(struct lya_app_state *st, unsigned side, struct lya_cursor *in)
 {
-	struct app_side *s = &st->side[side];
-	struct app_line *l = &s->u.line;
+	struct app_line *l = &st->side[side].u.line;
 
 	while (lya_cursor_left(in) > 0) {
-		struct line_end end = step_line(l, (char)lya_cursor_u8(in));
+		enum line line = step_line(l, (char)lya_cursor_u8(in));
 
-		if (end.app == LYA_APP_NONE && ++l->bytes < LINE_MAX)
+		if (line == LINE_MORE && ++l->bytes < LINE_MAX_BYTES)
 			continue;
-		if (end.app == LYA_APP_SIP || end.app == LYA_APP_HTTP)
-			recognised(st, side, end);
+		if (line == LINE_SIP || line == LINE_HTTP)
+			recognised(st, side, l, line);
 		app_side_done(st, side);
 		return;
 	}
 }
 
-bool app_line_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len)
+bool app_line_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,
+                       size_t full_len)
 {
 	struct app_line l = { .step = STEP_FIRST };
+	enum line line = LINE_MORE;
 
-	for (size_t i = 0; i < len && i < LINE_MAX; i++) {
-		struct line_end end = step_line(&l, (char)data[i]);
-
-		if (end.app == LYA_APP_SIP) {
-			recognised(st, side, end);
-			return true;
-		}
-		if (end.app != LYA_APP_NONE)
-			return false;
-	}
-	return false;
+	(void)full_len; /* the first line is enough */
+	for (size_t i = 0; i < len && i < LINE_MAX_BYTES && line == LINE_MORE; i++)
+		line = step_line(&l, (char)data[i]);
+	if (line != LINE_SIP) /* HTTP in datagrams is SSDP: another protocol */
+		return false;
+	recognised(st, side, &l, line);
+	st->single = true;
+	return true;
 }

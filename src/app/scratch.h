@@ -9,7 +9,7 @@
 #include "app/machine.h"
 
 enum {
-	APP_HELD_MAX = 4096, /* two full Ethernet segments and some */
+	APP_HELD_MAX = 6144, /* four full Ethernet segments */
 	APP_BIG_MAX = 4096   /* a certificate; larger ones are rare and skipped */
 };
 
