@@ -24,9 +24,16 @@ static uint16_t width_of(const struct policy_row *row, uint16_t iport, uint16_t 
 	return UINT16_MAX;
 }
 
+/* The row is about VIPs alone: a leg is reported as the VIP's row. */
+static bool is_vip_row(const struct policy_row *row)
+{
+	return (row->to_named & ~LYA_ROLES_VIPS) == 0;
+}
+
 /*
- * More specific first: rows of deployed features, rows before legs, fewest
- * roles, narrowest range, then the order of the documents.
+ * More specific first: rows of deployed features, rows before legs, among legs
+ * the VIPs' own rows, fewest roles, narrowest range, then the order of the
+ * documents.
  */
 static bool is_before(const struct lya_policy *p, struct candidate a, struct candidate b,
                       uint16_t iport, uint16_t rport)
@@ -40,6 +47,8 @@ static bool is_before(const struct lya_policy *p, struct candidate a, struct can
 		return ra->feature_on;
 	if (a.leg != b.leg)
 		return b.leg;
+	if (a.leg && is_vip_row(ra) != is_vip_row(rb))
+		return is_vip_row(ra);
 	if (ra->breadth != rb->breadth)
 		return ra->breadth < rb->breadth;
 	if (wa != wb)
