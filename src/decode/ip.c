@@ -46,13 +46,15 @@ void decode_transport(struct lya_packet *pkt, uint8_t proto, struct bytes b)
 {
 	pkt->transport = proto;
 	pkt->l4_at = (uint16_t)(b.p - pkt->ip);
-	switch (proto) {
-	case PROTO_TCP:
+	if (proto == PROTO_TCP) { /* these two are nearly all there is: no jump table */
 		decode_tcp(pkt, b);
-		break;
-	case PROTO_UDP:
+		return;
+	}
+	if (proto == PROTO_UDP) {
 		decode_udp(pkt, b);
-		break;
+		return;
+	}
+	switch (proto) {
 	case PROTO_ICMP:
 		decode_icmp(pkt, b);
 		break;
@@ -72,19 +74,28 @@ void decode_transport(struct lya_packet *pkt, uint8_t proto, struct bytes b)
 	}
 }
 
-/* True unless the checksum of the IPv4 header at p is wrong; 0 stands for "not computed yet". */
+/* Four bytes in the machine's own order. */
+static inline uint64_t word_at(const uint8_t *p)
+{
+	uint32_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+/*
+ * True unless the checksum of the IPv4 header at p is wrong; 0 stands for "not
+ * computed yet".  The sum does not mind the byte order (RFC 1071).
+ */
 static inline bool checksum_holds(const uint8_t *p, uint32_t len)
 {
-	uint64_t sum = 0;
+	uint64_t sum =
+	    word_at(p) + word_at(p + 4) + word_at(p + 8) + word_at(p + 12) + word_at(p + 16);
 
-	if (be16(p + 10) == 0)
-		return true;
-	for (uint32_t i = 0; i < len; i += 4)
-		sum += be32(p + i);
-	sum = (sum >> 32) + (sum & UINT32_MAX);
-	sum = (sum >> 16) + (sum & UINT16_MAX);
-	sum = (sum >> 16) + (sum & UINT16_MAX);
-	return (sum >> 16) + (sum & UINT16_MAX) == UINT16_MAX;
+	for (uint32_t i = IPV4_LEN; i < len; i += 4)
+		sum += word_at(p + i);
+	/* Ones' complement: a sum of all ones is a multiple of 0xffff, and never 0 here. */
+	return sum % UINT16_MAX == 0 || be16(p + 10) == 0;
 }
 
 /* Each option but the two of one byte has a length that must fit. */
@@ -119,6 +130,18 @@ static inline void set_ipv4_ends(struct lya_packet *pkt, const uint8_t *p)
 	pkt->dst.family = 4;
 }
 
+/*
+ * An authentication header over IPv4.  Apart, because passing the address of
+ * `b` on the common way would cost a third of the decoder's time.
+ */
+static void decode_ipv4_ah(struct lya_packet *pkt, struct bytes b)
+{
+	uint8_t proto;
+
+	if (decode_ah(pkt, &proto, &b, LYA_EV_IPV4_TRUNCATED, LYA_EV_IPV4_HEADER))
+		decode_transport(pkt, proto, b);
+}
+
 /* What stands behind an IPv4 header that was sound; p is the header. */
 static void decode_ipv4_payload(struct lya_packet *pkt, const uint8_t *p, struct bytes b)
 {
@@ -134,10 +157,10 @@ static void decode_ipv4_payload(struct lya_packet *pkt, const uint8_t *p, struct
 		if (decode_fragment(pkt, proto, b))
 			return;
 	}
-	if (proto == PROTO_AH &&
-	    !decode_ah(pkt, &proto, &b, LYA_EV_IPV4_TRUNCATED, LYA_EV_IPV4_HEADER))
-		return;
-	decode_transport(pkt, proto, b);
+	if (proto == PROTO_AH)
+		decode_ipv4_ah(pkt, b);
+	else
+		decode_transport(pkt, proto, b);
 }
 
 bool decode_ipv4_checked(struct lya_packet *pkt, struct bytes b)
