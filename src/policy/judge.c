@@ -99,9 +99,17 @@ static bool is_short(const struct lya_flow *flow)
 	return packets <= PROBE_PACKETS_MAX || packets <= 2 * seconds;
 }
 
-static bool is_probe(const struct lya_flow *flow, const struct policy_relation *rel)
+/* A bare connect: whatever the other side says to it, an alert or a banner, is no service. */
+static bool says_nothing(const struct lya_flow *flow, int side)
 {
-	return rel->probe && !flow->app.service_payload && is_short(flow);
+	return flow->packets[side] > 0 && flow->payload_bytes[side] == 0;
+}
+
+static bool is_probe(const struct lya_flow *flow, int initiator,
+                     const struct policy_relation *rel)
+{
+	return rel->probe && is_short(flow) &&
+	       (!flow->app.service_payload || says_nothing(flow, initiator));
 }
 
 /*
@@ -109,9 +117,10 @@ static bool is_probe(const struct lya_flow *flow, const struct policy_relation *
  * Where a balancer's address and A/V payload meet at an A/V Edge, a row of
  * another service at the same address does not excuse it.
  */
-static bool is_documented(const struct lya_flow *flow, const struct policy_relation *rel)
+static bool is_documented(const struct lya_flow *flow, int initiator,
+                          const struct policy_relation *rel)
 {
-	if (is_probe(flow, rel))
+	if (is_probe(flow, initiator, rel))
 		return true;
 	if (rel->av_internal || (rel->av_rewrite && has_av_payload(flow)))
 		return false;
@@ -124,12 +133,12 @@ static void copy_rules(struct lya_verdict *out, const int16_t *rules, uint16_t n
 	out->n_rules = n;
 }
 
-static void tell_documented(const struct lya_flow *flow, const struct policy_relation *rel,
-                            struct lya_verdict *out)
+static void tell_documented(const struct lya_flow *flow, int initiator,
+                            const struct policy_relation *rel, struct lya_verdict *out)
 {
 	out->kind = LYA_VERDICT_DOCUMENTED;
 	copy_rules(out, rel->rules, rel->n_rules);
-	if (is_probe(flow, rel))
+	if (is_probe(flow, initiator, rel))
 		out->leg = LYA_LEG_PROBE;
 	else if (rel->balanced)
 		out->leg = LYA_LEG_BALANCED;
@@ -152,7 +161,7 @@ static bool find_documented(const struct question *q, struct opening *o, struct 
 		if (o->grade == LYA_GRADE_CERTAIN && o->initiator != side)
 			continue;
 		rel[side] = relate(q, side, &room[side]);
-		documented[side] = is_documented(q->flow, rel[side]);
+		documented[side] = is_documented(q->flow, side, rel[side]);
 	}
 	if (!documented[0] && !documented[1])
 		return false;
@@ -168,7 +177,7 @@ static bool find_documented(const struct question *q, struct opening *o, struct 
 	}
 	if (side != o->initiator)
 		*o = (struct opening){ side, LYA_BASIS_DOCUMENTED_PORT, LYA_GRADE_STRONG };
-	tell_documented(q->flow, rel[side], out);
+	tell_documented(q->flow, side, rel[side], out);
 	return true;
 }
 
