@@ -94,6 +94,7 @@ static void make_flow(char *const *col, struct lya_flow *flow)
 		flow->port[side] = port[i];
 		flow->packets[side] = 10;
 		flow->bytes[side] = 1000;
+		flow->payload_bytes[side] = 500;
 	}
 	flow->transport = strcmp(col[COL_TRANSPORT], "tcp") == 0 ? 6 : 17;
 	flow->state = flow->transport == 6 ? LYA_STATE_ESTABLISHED : LYA_STATE_NONE;
