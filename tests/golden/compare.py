@@ -129,6 +129,8 @@ def judge(t, f, findings, diff):
         want("state", f["state"] in t["states"], " or ".join(t["states"]))
     if t["basis"]:
         want("basis", f["basis"] == t["basis"], t["basis"])
+    if t["speaks"]:
+        want("application", f["application"] == t["speaks"], t["speaks"])
     if t["dport"] is not None:
         want("community_id", f["community_id"] == community_id(f), community_id(f))
     unknown = [i for i in f["findings"] if i not in findings]

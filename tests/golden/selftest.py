@@ -31,8 +31,8 @@ def perfect(truths):
     for t in truths:
         for n in range(t["count"]):
             f = {k: t[k] for k in ("transport", "src", "dst", "dport", "verdict", "waiver")}
-            f.update(sport=t["sport"] or 40000 + n + len(flows), findings=[], src_roles=[],
-                     dst_roles=[], packets=[1, 1], leg=None if t["leg"] == "*" else t["leg"],
+            f.update(application=t["speaks"] or "none", src_roles=[], dst_roles=[], findings=[],
+                     sport=t["sport"] or 40000 + n + len(flows), packets=[1, 1], leg=None if t["leg"] == "*" else t["leg"],
                      rules=t["rules"] or (["edge.1.1"] if t["cited"] else []),
                      state=(t["states"] or [None])[0], basis=t["basis"] or "documented-port")
             f["community_id"] = compare.community_id(f)
@@ -77,6 +77,8 @@ FAULTS = [
     ("a leg too many", lambda fl: first(fl, lambda f: f["waiver"]).update(leg="probe")),
     ("another waiver", lambda fl: first(fl, lambda f: f["waiver"]).update(waiver="EX-99")),
     ("another basis", lambda fl: first(fl, lambda f: f["basis"] == "syn").update(basis="protocol")),
+    ("another protocol", lambda fl: first(fl, lambda f: f["application"] == "tls").update(
+        application="http")),
     ("another end", lambda fl: swap(first(fl, lambda f: f["basis"] == "syn"))),
     ("another id", lambda fl: first(fl, lambda f: True).update(community_id="1:x")),
     ("a flow less", lambda fl: fl.pop()),

@@ -23,6 +23,8 @@ A truth line:
   later      types that belong to checks beyond the verdicts (blocked-flow and
              its kind): they may be raised
   nearest    rows of which one must be named as nearest, or null
+  speaks     the protocol that its payload is, by the flow log's name; null where
+             the bytes leave that open
   states     TCP states that are right
   basis      what the initiator must be known from, or null
   strict     the same keys where --strict changes them
@@ -38,8 +40,16 @@ import time
 
 from netlab import ADDRESS_NS, PREFIX, family, inside
 
+HTTPS = (443, 4443, 444)
+
 # Servers that the lab has started before any capture.
 STANDING = ("nginx", "coturn", "dns", "dhcp", "web")
+
+# What the payload is, by the kind of server that answers it.
+SPEAKS = {"tls": "tls", "coturn": "stun", "stun": "stun", "dns": "dns", "dhcp": "dhcp",
+          "sip": "sip", "rpc": "dcerpc", "smb": "smb", "ssrp": "ssrp", "xmpp": "xmpp",
+          "web": "http", "http": "http", "echo": "unknown", "ntp": "unknown",
+          "file": "unknown", "rtp": "rtp"}
 
 SAID = ["closed", "established", "reset"]
 
@@ -87,6 +97,7 @@ class Opener:
         self.port = first_port
         self.conn = 0
         self.open_sockets = []
+        self.speaks = None
 
     def close(self):
         for s in self.open_sockets:
@@ -102,7 +113,7 @@ class Opener:
         line = {"capture": self.name, "conn": conn or self.conn, "transport": transport,
                 "src": src, "sport": sport, "dst": dst, "dport": dport, "either": False,
                 "count": 1, "cited": False, "leg": None, "waiver": None, "later": [],
-                "nearest": None,
+                "nearest": None, "speaks": self.speaks,
                 "states": SAID if transport == "tcp" else None,
                 "basis": "syn" if transport == "tcp" else None, "strict": None, "why": None}
         line.update(want)
@@ -144,6 +155,9 @@ class Opener:
         sport = sport or self.sport()
         kind = None if server in STANDING else server
         self.listener(dst, dport, "tcp", kind)
+        self.speaks = SPEAKS.get(server)
+        if server == "nginx":
+            self.speaks = "tls" if dport in HTTPS else "http"
         self.declare("tcp", src, sport, dst, dport, want, leg)
         if server == "tls":
             return self._s_client(src, sport, dst, dport, cert)
@@ -172,6 +186,7 @@ class Opener:
     def knock(self, src, dst, dport, want, leg=None, sport=None, wait=0.3):
         """A SYN that leads nowhere: refused, or dropped by a firewall."""
         sport = sport or self.sport()
+        self.speaks = "none"
         self.declare("tcp", src, sport, dst, dport, want, leg)
         s = self._socket(src, sport, socket.SOCK_STREAM)
         s.settimeout(wait)
@@ -187,6 +202,7 @@ class Opener:
         """The same two ends and ports several times over: reset, and opened anew."""
         sport = self.sport()
         self.listener(dst, dport, "tcp", server)
+        self.speaks = SPEAKS[server]
         self.declare("tcp", src, sport, dst, dport, dict(want, count=times), None)
         for _ in range(times):
             s = self._socket(src, sport, socket.SOCK_STREAM)
@@ -201,6 +217,7 @@ class Opener:
         """What a balancer's monitor does: open, say nothing, close."""
         sport = self.sport()
         self.listener(dst, dport, "tcp", None if server in STANDING else server)
+        self.speaks = "none"
         self.declare("tcp", src, sport, dst, dport, want, leg)
         s = self._socket(src, sport, socket.SOCK_STREAM)
         s.connect((dst, dport))
@@ -210,6 +227,7 @@ class Opener:
     def tls_only(self, src, dst, dport, want):
         """A monitor's TLS handshake: no application data."""
         sport = self.sport()
+        self.speaks = "tls"
         self.declare("tcp", src, sport, dst, dport, want, None)
         p = self._spawn_s_client(src, sport, dst, dport, False)
         time.sleep(0.25)
@@ -220,6 +238,7 @@ class Opener:
         """A TLS connection that stays; say() on it later with more_tls()."""
         sport = sport or self.sport()
         self.listener(dst, dport, "tcp", "tls")
+        self.speaks = None  # its hello lies before the capture
         self.declare("tcp", src, sport, dst, dport, want, None)
         p = self._spawn_s_client(src, sport, dst, dport, True)
         self.more_tls(p)
@@ -269,7 +288,7 @@ class Opener:
         path, more = "/", []
         if talk:
             path, more = talk[0], list(talk[1:])
-        scheme = "https" if dport in (443, 4443, 444) else "http"
+        scheme = "https" if dport in HTTPS else "http"
         host = "[%s]" % dst if ":" in dst else dst
         argv = ["ip", "netns", "exec", PREFIX + ADDRESS_NS[src], "curl", "-s", "-S", "-k", "-o",
                 "/dev/null", "--max-time", "8", "--interface", src, "--local-port", str(sport),
@@ -283,8 +302,10 @@ class Opener:
     def published(self, src, path, want, inner_dst, inner_port, inner_want, inner_leg=None,
                   port=443):
         inner = self.sport()
+        self.speaks = "tls" if inner_port in HTTPS else "http"
         self.declare("tcp", "10.1.0.41", inner, inner_dst, inner_port, inner_want, inner_leg)
         sport = self.sport()
+        self.speaks = "tls" if port in HTTPS else "http"
         self.declare("tcp", src, sport, "198.51.100.41", port, want, None)
         self._curl(src, sport, "198.51.100.41", port, [path, "-H", "X-Lab-Port: %d" % inner])
 
@@ -294,6 +315,7 @@ class Opener:
         """One datagram too long for the wire, that nobody answers."""
         sport = self.sport()
         self.listener(dst, dport, "udp", "silence")
+        self.speaks = None
         self.declare("udp", src, sport, dst, dport, want, None)
         s = self._socket(src, sport, socket.SOCK_DGRAM)
         s.sendto(rtp(0) * (size // len(rtp(0))), (dst, dport))
@@ -305,6 +327,11 @@ class Opener:
         sport = sport or self.sport()
         kind = None if server in STANDING else server
         self.listener(dst, dport, "udp", kind)
+        self.speaks = SPEAKS.get(server)
+        if talk is not None:
+            self.speaks = "stun" if is_stun(talk) else None
+        if server == "dhcp":
+            self.speaks = "dhcp"
         self.declare("udp", src, sport, dst, dport, want, leg)
         s = self._socket(src, sport, socket.SOCK_DGRAM)
         s.settimeout(2 if answered else 0.1)
@@ -330,12 +357,16 @@ class Opener:
         sport = self.sport()
         opener = self.udp if how.get("server") == "dns" and how.pop("datagram", False) \
             else self.tcp
-        self.say(opener.__name__, vip, sport, dst, dport, want, conn=self.conn + 1)
+        server = how.get("server", "sip")
+        speaks = ("tls" if dport in HTTPS else "http") if server == "nginx" else SPEAKS[server]
+        self.say(opener.__name__, vip, sport, dst, dport, dict(want, speaks=speaks),
+                 conn=self.conn + 1)
         opener(src, dst, dport, want, sport=sport, **how)
 
     def turn_session(self, src, dst, dport, want, node, peer, relay_want, tcp=False):
         """An allocation and relayed media: turnutils_uclient, coturn, turnutils_peer."""
         self.conn += 1
+        self.speaks = None
         self.say("tcp" if tcp else "udp", src, None, dst, dport,
                  dict(want, count=2, why="the program allocates once to try and once to use"))
         self.say("udp", node, None, peer, 3478, relay_want)
@@ -347,6 +378,10 @@ class Opener:
                            timeout=60)
         if p.returncode != 0 or "lost packets 0 " not in p.stdout:
             raise RuntimeError("turnutils_uclient: " + p.stdout[-800:])
+
+
+def is_stun(data):
+    return len(data) >= 20 and data[4:8] == b"\x21\x12\xa4\x42"
 
 
 def stun_binding():
