@@ -1,0 +1,214 @@
+/*
+ * audit.c - the pipeline: frames in, judged flows and a ledger out.
+ */
+#include "lyncaudit/audit.h"
+
+#include <string.h>
+
+#include "audit/listeners.h"
+#include "lyncaudit/alloc.h"
+#include "lyncaudit/timeutil.h"
+
+enum { BATCH = 32 }; /* packets decoded at a time: they stay in the first-level cache */
+
+struct lya_audit {
+	const struct lya_policy *policy;
+	struct lya_policy_memo *memo;
+	struct lya_audit_options options;
+	struct lya_flow_table *flows;
+	struct audit_listeners *listeners;
+	struct lya_ledger *ledger;
+	struct lya_validity *validity;
+	struct lya_limit *limits;
+	size_t n_limits;
+	struct lya_site_fault *faults;
+	size_t n_faults;
+	struct lya_audit_counts counts;
+	struct lya_packet batch[BATCH];
+};
+
+/* A side that is a known listener helps only a flow that shows nothing itself. */
+static int known_side(const struct lya_audit *a, const struct lya_flow *flow)
+{
+	if (flow->unknown != LYA_UNKNOWN_NOT || flow->syn_side >= 0 || flow->synack_side >= 0)
+		return -1;
+	return audit_listeners_side(a->listeners, flow);
+}
+
+/* One conversation is over: judge it and enter it. */
+static int take_flow(void *ctx, const struct lya_flow *flow)
+{
+	struct lya_audit *a = ctx;
+	struct lya_policy_end ends[2];
+	struct lya_verdict verdict;
+	struct lya_flow_findings findings = { 0 };
+	struct lya_audit_flow told = { flow, ends, &verdict, &findings };
+	int rc;
+
+	lya_policy_end_of(a->policy, &flow->addr[0], &ends[0]);
+	lya_policy_end_of(a->policy, &flow->addr[1], &ends[1]);
+	audit_listeners_note(a->listeners, flow);
+	lya_policy_judge(a->policy, a->memo, flow, ends, known_side(a, flow), &verdict);
+	rc = lya_validity_take(a->validity, flow);
+	if (rc == 0)
+		rc = lya_ledger_take(a->ledger, flow, ends, &verdict, &findings);
+	if (rc != 0 || a->options.on_flow == NULL)
+		return rc;
+	return a->options.on_flow(a->options.ctx, &told);
+}
+
+/* Half of the cap is the flow table's; findings, listeners and buffers share the rest. */
+static int make_parts(struct lya_audit *a, struct lya_error *err)
+{
+	size_t memory = a->options.max_memory;
+	struct lya_flow_options flow_options = {
+		.max_flows = a->options.max_flows,
+		.max_bytes = memory / 2,
+		.vlan_in_key = lya_policy_site(a->policy)->vlan_in_key,
+		.on_end = take_flow,
+		.ctx = a,
+	};
+	struct lya_ledger_options ledger_options = {
+		.max_bytes = memory / 4,
+		.on_new = a->options.on_finding,
+		.ctx = a->options.ctx,
+	};
+	int rc;
+
+	a->memo = lya_policy_memo_new(a->policy);
+	a->listeners = audit_listeners_new(memory / 16);
+	if (a->memo == NULL || a->listeners == NULL)
+		return lya_error_nomem(err);
+	rc = lya_site_check(lya_policy_site(a->policy), &a->faults, &a->n_faults, err);
+	if (rc == LYA_OK)
+		rc = lya_validity_new(&a->validity, err);
+	if (rc == LYA_OK)
+		rc = lya_ledger_new(&a->ledger, a->policy, &ledger_options, err);
+	if (rc < 0)
+		return rc;
+	return lya_flow_table_new(&a->flows, &flow_options, err);
+}
+
+int lya_audit_new(struct lya_audit **result, const struct lya_policy *policy,
+                  const struct lya_audit_options *options, struct lya_error *err)
+{
+	struct lya_audit *a = lya_calloc(1, sizeof(*a));
+	int rc;
+
+	if (a == NULL)
+		return lya_error_nomem(err);
+	a->policy = policy;
+	a->options = *options;
+	if (a->options.max_memory == 0)
+		a->options.max_memory = LYA_AUDIT_MEMORY;
+	a->counts.first_ns = LYA_TIME_NONE;
+	a->counts.last_ns = LYA_TIME_NONE;
+	rc = make_parts(a, err);
+	if (rc < 0) {
+		lya_audit_free(a);
+		return rc;
+	}
+	*result = a;
+	return LYA_OK;
+}
+
+void lya_audit_free(struct lya_audit *a)
+{
+	if (a == NULL)
+		return;
+	lya_flow_table_free(a->flows);
+	lya_ledger_free(a->ledger);
+	lya_site_faults_free(a->faults, a->n_faults);
+	lya_limits_free(a->limits, a->n_limits);
+	lya_validity_free(a->validity);
+	audit_listeners_free(a->listeners);
+	lya_policy_memo_free(a->memo);
+	lya_free(a);
+}
+
+static void count_events(struct lya_audit *a, uint32_t events)
+{
+	for (; events != 0; events &= events - 1)
+		a->counts.events[__builtin_ctz(events)]++;
+}
+
+static void count_packet(struct lya_audit *a, const struct lya_frame *frame,
+                         const struct lya_packet *pkt)
+{
+	struct lya_audit_counts *c = &a->counts;
+
+	c->bytes += frame->wirelen;
+	if (c->first_ns == LYA_TIME_NONE || frame->time_ns < c->first_ns)
+		c->first_ns = frame->time_ns;
+	if (c->last_ns == LYA_TIME_NONE || frame->time_ns > c->last_ns)
+		c->last_ns = frame->time_ns;
+	if (pkt->events != 0)
+		count_events(a, pkt->events);
+	if (pkt->kind == LYA_PKT_NOT_IP)
+		c->not_ip++;
+	else if (pkt->kind == LYA_PKT_OTHER_IP || pkt->kind == LYA_PKT_ICMP_ERROR)
+		c->not_tcp_udp++;
+}
+
+/* What the flow table answered: its own failure, or what a callback said. */
+static int tell_failure(int rc, struct lya_error *err)
+{
+	return rc == LYA_ENOMEM ? lya_error_nomem(err) : rc;
+}
+
+int lya_audit_take(struct lya_audit *a, const struct lya_frame *frames, size_t n,
+                   struct lya_error *err)
+{
+	a->counts.packets += n;
+	for (size_t done = 0; done < n;) {
+		size_t batch = n - done < BATCH ? n - done : BATCH;
+		int rc;
+
+		for (size_t i = 0; i < batch; i++) {
+			lya_decode(&frames[done + i], &a->batch[i]);
+			count_packet(a, &frames[done + i], &a->batch[i]);
+		}
+		rc = lya_flow_table_take(a->flows, a->batch, batch);
+		if (rc != 0)
+			return tell_failure(rc, err);
+		done += batch;
+	}
+	return LYA_OK;
+}
+
+int lya_audit_finish(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
+                     struct lya_error *err)
+{
+	struct lya_ledger_end end = { .first_ns = a->counts.first_ns, .last_ns = a->counts.last_ns,
+		                      .faults = a->faults, .n_faults = a->n_faults };
+	struct lya_flow_stats stats;
+	int rc = lya_flow_table_flush(a->flows);
+
+	if (rc != 0)
+		return tell_failure(rc, err);
+	lya_flow_table_stats(a->flows, &stats);
+	rc = lya_validity_limits(a->validity, sources, n_sources, NULL, &stats, &a->limits,
+	                         &a->n_limits, err);
+	return rc < 0 ? rc : lya_ledger_finish(a->ledger, &end, err);
+}
+
+const struct lya_ledger *lya_audit_ledger(const struct lya_audit *a)
+{
+	return a->ledger;
+}
+
+const struct lya_limit *lya_audit_limits(const struct lya_audit *a, size_t *n)
+{
+	*n = a->n_limits;
+	return a->limits;
+}
+
+void lya_audit_counts(const struct lya_audit *a, struct lya_audit_counts *out)
+{
+	*out = a->counts;
+}
+
+void lya_audit_flow_stats(const struct lya_audit *a, struct lya_flow_stats *out)
+{
+	lya_flow_table_stats(a->flows, out);
+}
