@@ -65,12 +65,12 @@ static int reader_read(struct capture_reader *r, struct lya_error *err)
 
 	if (rc == LYA_ESTOP || rc == LYA_ENOMEM)
 		return lya_error_set(err, why.status, NULL, NULL, "%s", why.text);
+	r->end += got;
 	if (rc != LYA_OK) {
 		r->truncated = true;
 		capture_reader_break(r, r->base + r->end, "%s", why.text);
 		r->done = false; /* whole packets before that place are still to be read */
 	}
-	r->end += got;
 	r->at_end = got == 0 || rc != LYA_OK;
 	return LYA_OK;
 }

@@ -1,0 +1,100 @@
+/*
+ * capture_frames.h - read an input with buffers and batches of several sizes,
+ * and see the same frames come each time.
+ */
+#ifndef TESTS_FUZZ_CAPTURE_FRAMES_H
+#define TESTS_FUZZ_CAPTURE_FRAMES_H
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture/reader.h"
+#include "capture/wire.h"
+
+/* What one reading gave: a sum over every byte and number of every frame. */
+struct reading {
+	int rc;
+	uint64_t packets, dropped, sum;
+	bool truncated;
+	char why[CAPTURE_WHY_LEN];
+};
+
+static inline void check(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static inline uint64_t mix(uint64_t sum, uint64_t v)
+{
+	return (sum ^ v) * UINT64_C(0x9e3779b97f4a7c15) + 1;
+}
+
+static inline uint64_t frame_sum(uint64_t sum, const struct lya_frame *f)
+{
+	sum = mix(sum, (uint64_t)f->time_ns);
+	sum = mix(sum, (uint64_t)f->caplen << 32 | f->wirelen);
+	sum = mix(sum, (uint64_t)f->link << 32 | (uint64_t)f->iface << 16 |
+	                   (uint64_t)f->digits << 8 | f->flags);
+	for (uint32_t i = 0; i < f->caplen; i++)
+		sum = mix(sum, f->data[i]);
+	return sum;
+}
+
+static inline void frames_read(struct capture_reader *r, size_t batch, struct reading *out)
+{
+	struct lya_frame frames[64];
+	struct lya_error err = { .status = LYA_OK };
+	size_t n;
+
+	do {
+		check(capture_reader_next(r, frames, batch, &n, &err) == LYA_OK);
+		check(n <= batch);
+		for (size_t i = 0; i < n; i++) {
+			check(frames[i].number == ++out->packets);
+			check(frames[i].caplen <= LYA_FRAME_MAX);
+			check(frames[i].time_ns >= CAPTURE_TIME_MIN &&
+			      frames[i].time_ns <= CAPTURE_TIME_MAX);
+			out->sum = frame_sum(out->sum, &frames[i]);
+		}
+	} while (n > 0);
+	check(!r->truncated || r->why[0] != '\0');
+	out->dropped = r->dropped;
+	out->truncated = r->truncated;
+	memcpy(out->why, r->why, sizeof(out->why));
+}
+
+static inline void input_read(const uint8_t *data, size_t size, size_t buffer, size_t batch,
+                              struct reading *out)
+{
+	struct capture_budget budget = { .max = (size_t)32 << 20 };
+	struct lya_error err = { .status = LYA_OK };
+	struct capture_stream *stream;
+	struct capture_reader *r;
+
+	memset(out, 0, sizeof(*out));
+	out->rc = capture_stream_open_memory(&stream, data, size, &budget, &err);
+	if (out->rc == LYA_OK)
+		out->rc = capture_reader_open(&r, stream, buffer, &budget, &err);
+	if (out->rc == LYA_OK) {
+		frames_read(r, batch, out);
+		capture_reader_close(r);
+	} else {
+		check(err.text[0] != '\0');
+	}
+	check(budget.used == 0);
+}
+
+/* Neither the size of the buffer nor that of the batches may change what is read. */
+static inline void input_check(const uint8_t *data, size_t size)
+{
+	struct reading large;
+	struct reading small;
+
+	input_read(data, size, CAPTURE_BUFFER, 64, &large);
+	input_read(data, size, 32, 1 + size % 5, &small);
+	check(memcmp(&large, &small, sizeof(large)) == 0);
+}
+
+#endif
