@@ -1,0 +1,182 @@
+/*
+ * finding_json.c - one finding as an object: in the report, and on a line of
+ * its own as it is found.
+ */
+#include "report/report.h"
+
+#include "lyncaudit/digest.h"
+
+static void ports(struct lya_json_writer *w, const struct lya_policy *policy,
+                  const struct lya_finding *f)
+{
+	char text[12];
+
+	lya_jw_key(w, "ports");
+	lya_jw_flat(w);
+	lya_jw_array_open(w);
+	for (size_t i = 0; i < f->n_ports; i++) {
+		lya_port_range_format(&f->ports[i], text);
+		lya_jw_string(w, text);
+	}
+	if (f->n_ports == 0 && f->exception >= 0 &&
+	    lya_policy_site(policy)->exceptions[f->exception].any_port)
+		lya_jw_string(w, "any");
+	lya_jw_array_close(w);
+}
+
+static void addresses(struct lya_json_writer *w, const struct lya_finding_end *end)
+{
+	lya_jw_key(w, "addresses");
+	lya_jw_array_open(w);
+	for (size_t i = 0; i < end->n_busiest; i++) {
+		lya_jw_object_open(w);
+		report_address(w, "address", &end->busiest[i].addr);
+		lya_jw_member_uint(w, "flows", end->busiest[i].flows);
+		lya_jw_member_bool(w, "estimated", end->busiest[i].estimated);
+		lya_jw_object_close(w);
+	}
+	lya_jw_array_close(w);
+	lya_jw_member_uint(w, "distinct", end->distinct);
+	lya_jw_member_bool(w, "distinct_estimated", end->distinct_estimated);
+}
+
+/* An end that is one address says no more; of several it lists the busiest. */
+static void end_of(struct lya_json_writer *w, const char *name, const struct lya_finding_end *end)
+{
+	lya_jw_key(w, name);
+	if (!end->given) {
+		lya_jw_null(w);
+		return;
+	}
+	lya_jw_flat(w);
+	lya_jw_object_open(w);
+	lya_jw_member_string(w, "role", report_role(end->role));
+	lya_jw_member_string(w, "host", end->host);
+	report_address(w, "address", &end->address);
+	if (end->address.family == 0)
+		addresses(w, end);
+	lya_jw_object_close(w);
+}
+
+static void nearest(struct lya_json_writer *w, const struct lya_rules *rules,
+                    const struct lya_finding *f)
+{
+	lya_jw_key(w, "nearest");
+	if (f->nearest < 0) {
+		lya_jw_null(w);
+		return;
+	}
+	lya_jw_flat(w);
+	lya_jw_object_open(w);
+	lya_jw_member_string(w, "rule", rules->list[f->nearest].id);
+	lya_jw_member_string(w, "but", lya_but_name(f->but));
+	lya_jw_object_close(w);
+}
+
+static void cited(struct lya_json_writer *w, const struct lya_rules *rules,
+                  const struct lya_finding *f)
+{
+	lya_jw_key(w, "rules");
+	lya_jw_flat(w);
+	lya_jw_array_open(w);
+	for (size_t i = 0; i < f->n_rules; i++)
+		lya_jw_string(w, rules->list[f->rules[i]].id);
+	lya_jw_array_close(w);
+}
+
+static void sample(struct lya_json_writer *w, const struct lya_source *sources, size_t n_sources,
+                   const struct lya_finding_sample *s)
+{
+	char id[LYA_COMMUNITY_ID];
+
+	lya_community_id(&s->src, s->sport, &s->dst, s->dport, s->transport, id);
+	lya_jw_flat(w);
+	lya_jw_object_open(w);
+	report_address(w, "src", &s->src);
+	lya_jw_member_uint(w, "sport", s->sport);
+	report_address(w, "dst", &s->dst);
+	lya_jw_member_uint(w, "dport", s->dport);
+	lya_jw_member_string(w, "transport", report_transport(s->transport));
+	lya_jw_member_string(w, "state", lya_flow_state_name((enum lya_flow_state)s->state));
+	lya_jw_member_string(w, "community_id", id);
+	lya_jw_member_string(w, "source", s->source < n_sources ? sources[s->source].name : NULL);
+	lya_jw_member_uint(w, "packet", s->packet);
+	lya_jw_object_close(w);
+}
+
+static void samples(struct lya_json_writer *w, const struct lya_source *sources, size_t n_sources,
+                    const struct lya_finding *f)
+{
+	lya_jw_key(w, "samples");
+	lya_jw_array_open(w);
+	for (size_t i = 0; i < f->n_samples; i++)
+		sample(w, sources, n_sources, &f->samples[i]);
+	lya_jw_array_close(w);
+}
+
+/* What some findings have and others have not. */
+static void details(struct lya_json_writer *w, const struct lya_policy *policy,
+                    const struct lya_finding *f)
+{
+	const struct lya_rules *rules = lya_policy_rules(policy);
+
+	lya_jw_member_string(w, "level", f->level);
+	lya_jw_member_string(w, "port_of", f->source_port ? "initiator" : "responder");
+	lya_jw_key(w, "outcomes");
+	lya_jw_flat(w);
+	lya_jw_object_open(w);
+	lya_jw_member_uint(w, "through", f->through);
+	lya_jw_member_uint(w, "attempted", f->attempted);
+	lya_jw_member_uint(w, "refused", f->refused);
+	lya_jw_object_close(w);
+	lya_jw_member_string(w, "meant", f->mixup >= 0 ? rules->list[f->mixup].id : NULL);
+	lya_jw_member_string(w, "exception",
+	                     f->exception >= 0
+	                         ? lya_policy_site(policy)->exceptions[f->exception].id
+	                         : NULL);
+	lya_jw_member_string(w, "statement", f->statement);
+	lya_jw_member_string(w, "place", f->place);
+}
+
+void report_finding(struct lya_json_writer *w, const struct lya_policy *policy,
+                    const struct lya_source *sources, size_t n_sources,
+                    const struct lya_finding *f)
+{
+	const struct lya_rules *rules = lya_policy_rules(policy);
+
+	lya_jw_object_open(w);
+	lya_jw_member_string(w, "id", f->id);
+	lya_jw_member_string(w, "type", f->type);
+	lya_jw_member_string(w, "severity", lya_severity_name(f->severity));
+	lya_jw_member_string(w, "basis", f->has_basis ? lya_basis_name(f->basis) : NULL);
+	lya_jw_member_string(w, "grade", f->has_basis ? lya_grade_name(f->grade) : NULL);
+	end_of(w, "initiator", &f->initiator);
+	end_of(w, "responder", &f->responder);
+	lya_jw_member_string(w, "transport", report_transport(f->transport));
+	ports(w, policy, f);
+	nearest(w, rules, f);
+	lya_jw_member_uint(w, "flows", f->flows);
+	lya_jw_member_uint(w, "packets", f->packets);
+	lya_jw_member_uint(w, "bytes", f->bytes);
+	report_time(w, "first", f->first_ns, f->digits);
+	report_time(w, "last", f->last_ns, f->digits);
+	cited(w, rules, f);
+	lya_jw_member_null(w, "evidence");
+	lya_jw_member_string(w, "what", f->what);
+	lya_jw_member_string(w, "why", f->why);
+	lya_jw_member_string(w, "fix", f->fix);
+	samples(w, sources, n_sources, f);
+	details(w, policy, f);
+	lya_jw_object_close(w);
+}
+
+void lya_report_finding_line(struct lya_output *out, const struct lya_policy *policy,
+                             const struct lya_source *sources, size_t n_sources,
+                             const struct lya_finding *finding)
+{
+	struct lya_json_writer w;
+
+	lya_jw_init(&w, out, LYA_JW_COMPACT);
+	report_finding(&w, policy, sources, n_sources, finding);
+	lya_jw_end(&w);
+}

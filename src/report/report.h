@@ -1,0 +1,31 @@
+/*
+ * report.h - what the files of this module share.
+ */
+#ifndef LYNCAUDIT_SRC_REPORT_H
+#define LYNCAUDIT_SRC_REPORT_H
+
+#include "lyncaudit/json.h"
+#include "lyncaudit/report.h"
+
+/* The time as a string, or null for LYA_TIME_NONE. */
+void report_time(struct lya_json_writer *w, const char *name, int64_t time_ns, unsigned digits);
+/* "tcp", "udp"; NULL for others */
+const char *report_transport(uint8_t transport);
+/* The name of a role, "none" for LYA_ROLES. */
+const char *report_role(enum lya_role role);
+void report_address(struct lya_json_writer *w, const char *name, const struct lya_addr *addr);
+
+/* finding_json.c: one finding object */
+void report_finding(struct lya_json_writer *w, const struct lya_policy *policy,
+                    const struct lya_source *sources, size_t n_sources,
+                    const struct lya_finding *f);
+
+/* Sums over all sources. */
+struct report_span {
+	uint64_t packets, bytes;
+	int64_t first_ns, last_ns; /* LYA_TIME_NONE: no packet */
+	unsigned first_digits, last_digits;
+};
+struct report_span report_span(const struct lya_report_input *in);
+
+#endif
