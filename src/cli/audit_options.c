@@ -1,0 +1,252 @@
+/*
+ * audit_options.c - the command line of lyncaudit audit (product.md).
+ */
+#include "cli/audit_options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "lyncaudit/alloc.h"
+
+static const char help[] =
+    "  -s, --site FILE        the site description (required)\n"
+    "  -r, --read FILE        capture to read; repeatable; a directory is read in time\n"
+    "                         order; - is standard input\n"
+    "  -f, --filter EXPR      a pcap filter expression\n"
+    "      --rules DIR|FILE   another rule set than the installed one\n"
+    "  -o, --report FILE      JSON report (- is standard output); without it a readable\n"
+    "                         summary goes to standard output\n"
+    "      --flows FILE       one JSON line per flow\n"
+    "      --findings FILE    one JSON line per finding, as it is found\n"
+    "      --strict           read \"any (may be set to ...)\" as the listed roles only\n"
+    "      --fail-on SEVERITY lowest severity that makes the run fail: critical, high,\n"
+    "                         medium, low (default), info\n"
+    "      --max-memory SIZE  cap for all state (default 1GiB)\n"
+    "      --max-flows N      the flow table's share by hand\n"
+    "      --time-offset FILE=SECONDS\n"
+    "                         add to the times of one source\n"
+    "  -q, --quiet            say nothing but errors\n"
+    "      --progress, --no-progress\n"
+    "                         show progress on standard error (default: on a terminal)\n"
+    "      --color=WHEN       always, never, auto (default)\n"
+    "  -h, --help             this text\n\n"
+    "Exit status: 0 compliant, 1 findings, 2 error, 3 incomplete evidence and no finding.\n";
+
+enum {
+	OPT_RULES = 256,
+	OPT_FLOWS,
+	OPT_FINDINGS,
+	OPT_STRICT,
+	OPT_FAIL_ON,
+	OPT_MAX_MEMORY,
+	OPT_MAX_FLOWS,
+	OPT_TIME_OFFSET,
+	OPT_PROGRESS,
+	OPT_NO_PROGRESS,
+	OPT_COLOR
+};
+
+static const struct option options[] = {
+	{ "site", required_argument, NULL, 's' },
+	{ "read", required_argument, NULL, 'r' },
+	{ "filter", required_argument, NULL, 'f' },
+	{ "rules", required_argument, NULL, OPT_RULES },
+	{ "report", required_argument, NULL, 'o' },
+	{ "flows", required_argument, NULL, OPT_FLOWS },
+	{ "findings", required_argument, NULL, OPT_FINDINGS },
+	{ "strict", no_argument, NULL, OPT_STRICT },
+	{ "fail-on", required_argument, NULL, OPT_FAIL_ON },
+	{ "max-memory", required_argument, NULL, OPT_MAX_MEMORY },
+	{ "max-flows", required_argument, NULL, OPT_MAX_FLOWS },
+	{ "time-offset", required_argument, NULL, OPT_TIME_OFFSET },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "progress", no_argument, NULL, OPT_PROGRESS },
+	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
+	{ "color", optional_argument, NULL, OPT_COLOR },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* "FILE=SECONDS": the name is cut off in place. */
+static int read_offset(struct audit_options *o, char *text)
+{
+	char *equals = strrchr(text, '=');
+	char *end = NULL;
+	double seconds;
+
+	if (equals == NULL || equals == text)
+		return cli_usage_error("audit", "--time-offset \"%s\": wanted FILE=SECONDS", text);
+	errno = 0;
+	seconds = strtod(equals + 1, &end);
+	if (end == equals + 1 || *end != '\0' || errno != 0 || !(fabs(seconds) < 1e9))
+		return cli_usage_error("audit", "--time-offset \"%s\": \"%s\" is no number of seconds",
+		                       text, equals + 1);
+	*equals = '\0';
+	o->offsets[o->n_offsets++] = (struct lya_capture_offset){
+		.name = text, .offset_ns = (int64_t)llround(seconds * 1e9)
+	};
+	return -1;
+}
+
+static int read_number(const char *name, const char *text, size_t *value)
+{
+	char *end = NULL;
+	unsigned long long n = 0;
+
+	errno = 0;
+	if (text[0] >= '0' && text[0] <= '9')
+		n = strtoull(text, &end, 10);
+	if (end == NULL || *end != '\0' || errno != 0 || n == 0)
+		return cli_usage_error("audit", "--%s \"%s\": wanted a number from 1", name, text);
+	*value = (size_t)n;
+	return -1;
+}
+
+static int read_color(struct audit_options *o, const char *when)
+{
+	static const char *const words[] = { "auto", "always", "never" };
+
+	if (when == NULL)
+		when = "always";
+	for (unsigned i = 0; i < 3; i++) {
+		if (strcmp(when, words[i]) == 0) {
+			o->color = (enum cli_color)i;
+			return -1;
+		}
+	}
+	return cli_usage_error("audit", "--color \"%s\": wanted always, never or auto", when);
+}
+
+static int read_fail_on(struct audit_options *o, const char *name)
+{
+	if (lya_severity_find(name, &o->fail_on))
+		return -1;
+	return cli_usage_error("audit",
+	                       "--fail-on \"%s\": wanted critical, high, medium, low or info", name);
+}
+
+static int read_memory(struct audit_options *o, const char *text)
+{
+	enum { LEAST = 16 * 1024 * 1024 }; /* below this not even the buffers fit */
+
+	if (cli_parse_size(text, &o->max_memory) && o->max_memory >= LEAST)
+		return -1;
+	return cli_usage_error("audit", "--max-memory \"%s\": wanted a size of 16MiB or more, such as "
+	                                "512MiB", text);
+}
+
+static int read_long(struct audit_options *o, int c)
+{
+	switch (c) {
+	case OPT_RULES:
+		o->rules = optarg;
+		return -1;
+	case OPT_FLOWS:
+		o->flows = optarg;
+		return -1;
+	case OPT_FINDINGS:
+		o->findings = optarg;
+		return -1;
+	case OPT_STRICT:
+		o->strict = true;
+		return -1;
+	case OPT_FAIL_ON:
+		return read_fail_on(o, optarg);
+	case OPT_MAX_MEMORY:
+		return read_memory(o, optarg);
+	case OPT_MAX_FLOWS:
+		return read_number("max-flows", optarg, &o->max_flows);
+	case OPT_TIME_OFFSET:
+		return read_offset(o, optarg);
+	case OPT_PROGRESS:
+	case OPT_NO_PROGRESS:
+		o->progress = c == OPT_PROGRESS;
+		return -1;
+	case OPT_COLOR:
+		return read_color(o, optarg);
+	default:
+		return cli_usage_error("audit", "unknown option");
+	}
+}
+
+static int read_one(struct audit_options *o, int c)
+{
+	switch (c) {
+	case 's':
+		o->site = optarg;
+		return -1;
+	case 'r':
+		o->reads[o->n_reads++] = optarg;
+		return -1;
+	case 'f':
+		o->filter = optarg;
+		return -1;
+	case 'o':
+		o->report = optarg;
+		return -1;
+	case 'q':
+		o->quiet = true;
+		return -1;
+	case 'h':
+		return cli_help("audit", help);
+	default:
+		return read_long(o, c);
+	}
+}
+
+/* Two outputs to one place would be mixed; one input cannot be read twice. */
+static int check_together(const struct audit_options *o)
+{
+	const char *outputs[] = { o->report, o->flows, o->findings };
+	unsigned on_stdout = 0;
+
+	if (o->site == NULL)
+		return cli_usage_error("audit", "no site given: nothing is audited without -s FILE");
+	if (o->n_reads == 0)
+		return cli_usage_error("audit", "nothing to read: -r FILE");
+	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
+		if (outputs[i] == NULL)
+			continue;
+		on_stdout += strcmp(outputs[i], "-") == 0;
+		for (size_t k = 0; k < i; k++) {
+			if (outputs[k] != NULL && strcmp(outputs[i], outputs[k]) == 0)
+				return cli_usage_error("audit", "\"%s\" is named for two outputs",
+				                       outputs[i]);
+		}
+	}
+	if (on_stdout == 1 && o->report == NULL && !o->quiet)
+		return cli_usage_error("audit", "the summary goes to standard output too: "
+		                                "give -o FILE or --quiet");
+	return -1;
+}
+
+int audit_options_read(struct audit_options *o, int argc, char **argv)
+{
+	size_t room = (size_t)argc;
+	int status = -1;
+	int c;
+
+	*o = (struct audit_options){ .progress = -1, .fail_on = LYA_SEVERITY_LOW };
+	o->reads = lya_calloc(room, sizeof(*o->reads));
+	o->offsets = lya_calloc(room, sizeof(*o->offsets));
+	if (o->reads == NULL || o->offsets == NULL) {
+		cli_error("out of memory");
+		return EXIT_ERROR;
+	}
+	while (status == -1 && (c = getopt_long(argc, argv, "s:r:f:o:qh", options, NULL)) != -1)
+		status = read_one(o, c);
+	if (status == -1 && optind < argc)
+		status = cli_usage_error("audit", "\"%s\": captures are given with -r", argv[optind]);
+	return status == -1 ? check_together(o) : status;
+}
+
+void audit_options_fini(struct audit_options *o)
+{
+	lya_free(o->reads);
+	lya_free(o->offsets);
+}
