@@ -283,6 +283,9 @@ int flow_clock(struct lya_flow_table *t, int64_t time_ns)
 /* The head of a wheel's oldest bucket, after those that were seen since have moved on. */
 static uint32_t wheel_quietest(struct lya_flow_table *t, struct flow_wheel *w, int64_t *s)
 {
+	/* earlier buckets were emptied by the clock, and stand for later seconds now */
+	if (w->oldest_s < t->now_s - w->timeout_s)
+		w->oldest_s = t->now_s - w->timeout_s;
 	while (w->count != 0) {
 		uint32_t n = w->buckets[(uint32_t)w->oldest_s & w->mask].head;
 

@@ -1,0 +1,184 @@
+/*
+ * test_inspect.c - payload inspections: their pool, and what is kept of them.
+ *
+ * The recogniser is a stand-in of this file: the pool is what is tested.  It
+ * is content once it has seen a byte 'D' and says what the first byte names.
+ */
+#include "packets.h"
+
+struct lya_app_state {
+	struct lya_app_result result;
+	unsigned feeds;
+	bool done;
+	uint8_t weight[1000]; /* so that few fit in the pool */
+};
+
+static unsigned fed, begun;
+
+size_t lya_app_state_size(void)
+{
+	return sizeof(struct lya_app_state);
+}
+
+void lya_app_init(struct lya_app_state *st, uint8_t transport)
+{
+	memset(st, 0xa5, sizeof(*st));
+	memset(&st->result, 0, sizeof(st->result));
+	st->result.client_side = -1;
+	st->result.app = LYA_APP_UNKNOWN;
+	st->result.tls_version = transport;
+	st->feeds = 0;
+	st->done = false;
+	begun++;
+}
+
+void lya_app_feed(struct lya_app_state *st, unsigned side, uint32_t seq, const uint8_t *data,
+                  size_t len, size_t full_len)
+{
+	(void)seq;
+	fed++;
+	st->feeds++;
+	st->result.tls = (uint16_t)full_len;
+	if (len == 0)
+		return;
+	if (data[0] == 'T') {
+		st->result.app = LYA_APP_TLS;
+		st->result.client_side = (int8_t)side;
+		st->result.service_payload = true;
+	}
+	if (st->result.prefix_len[side] == 0) {
+		st->result.prefix_len[side] = (uint8_t)(len < LYA_APP_PREFIX ? len : LYA_APP_PREFIX);
+		memcpy(st->result.prefix[side], data, st->result.prefix_len[side]);
+	}
+	st->done = memchr(data, 'D', len) != NULL;
+}
+
+bool lya_app_done(const struct lya_app_state *st)
+{
+	return st->done;
+}
+
+void lya_app_result(const struct lya_app_state *st, struct lya_app_result *out)
+{
+	*out = st->result;
+}
+
+static void send_udp(struct lya_flow_table *t, int64_t at, uint32_t from, uint32_t to,
+                     const char *text)
+{
+	struct lya_packet p = test_udp(at, from, 1000, to, 1000);
+
+	p.payload = lya_cursor_of((const uint8_t *)text, strlen(text));
+	p.payload_len = (uint32_t)strlen(text);
+	assert_int_equal(lya_flow_table_take(t, &p, 1), LYA_OK);
+}
+
+static void test_result(void **state)
+{
+	struct test_ended e;
+	struct lya_flow_table *t = test_table(&e, (struct lya_flow_options){ 0 });
+	struct lya_packet syn = test_tcp(5, 1, 7, 2, 7, T_SYN);
+
+	(void)state;
+	fed = begun = 0;
+	send_udp(t, 1, 2, 1, "T");
+	send_udp(t, 2, 1, 2, "xD");
+	send_udp(t, 3, 1, 2, "T not looked at any more");
+	send_udp(t, 4, 3, 4, "hello");
+	assert_int_equal(lya_flow_table_take(t, &syn, 1), LYA_OK); /* no payload: nothing to feed */
+	send_udp(t, 6, 5, 6, "");                                 /* an empty datagram says something */
+	assert_int_equal(fed, 4);
+	assert_int_equal(begun, 3);
+	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
+	assert_int_equal(e.n, 4);
+	assert_int_equal(e.list[0].app.app, LYA_APP_TLS);
+	assert_int_equal(e.list[0].app.client_side, 1);
+	assert_int_equal(e.list[0].app.tls, 2);
+	assert_int_equal(e.list[0].app.tls_version, 17);
+	assert_true(e.list[0].app.service_payload);
+	assert_false(e.list[0].app.ice);
+	assert_int_equal(e.list[0].app.prefix_len[1], 0); /* a known protocol needs none */
+	assert_int_equal(e.list[1].app.app, LYA_APP_UNKNOWN);
+	assert_int_equal(e.list[1].app.prefix_len[0], 5);
+	assert_memory_equal(e.list[1].app.prefix[0], "hello", 5);
+	assert_int_equal(e.list[1].app.prefix_len[1], 0);
+	assert_int_equal(e.list[2].app.app, LYA_APP_NONE);
+	assert_int_equal(e.list[2].app.client_side, -1);
+	assert_int_equal(e.list[3].app.app, LYA_APP_UNKNOWN);
+	test_done(t, &e);
+}
+
+/* More flows under inspection than there is room for: the oldest inspection ends early. */
+static void test_pool(void **state)
+{
+	enum { FLOWS = 50 };
+	struct test_ended e;
+	struct lya_flow_options o = { .inspect_bytes = 20 * (sizeof(struct lya_app_state) + 64) };
+	struct lya_flow_table *t = test_table(&e, o);
+	struct lya_flow_stats s;
+
+	(void)state;
+	fed = begun = 0;
+	for (uint32_t i = 1; i <= FLOWS; i++)
+		send_udp(t, i, i, 100, "T");
+	lya_flow_table_stats(t, &s);
+	assert_in_range(s.given_up, FLOWS - 22, FLOWS - 18);
+	for (uint32_t i = 1; i <= FLOWS; i++)
+		send_udp(t, FLOWS + i, i, 100, "xD");
+	assert_int_equal(begun, FLOWS);
+	assert_int_equal(fed, 2 * FLOWS - s.given_up);
+	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
+	for (uint32_t i = 0; i < FLOWS; i++) { /* what was learnt until then is kept */
+		assert_int_equal(e.list[i].app.app, LYA_APP_TLS);
+		assert_int_equal(e.list[i].app.tls, i < s.given_up ? 1 : 2);
+	}
+	/* what was taken is given back: as many again fit without giving up one */
+	for (uint32_t i = 1; i <= FLOWS - s.given_up; i++)
+		send_udp(t, 1000 + i, i, 100, "T");
+	lya_flow_table_stats(t, &s);
+	assert_in_range(s.given_up, FLOWS - 22, FLOWS - 18);
+	test_done(t, &e);
+}
+
+/* Prefixes have a bound of their own; results beyond 65535 kinds lose their handshake only. */
+static void test_bounds(void **state)
+{
+	struct test_ended e;
+	struct lya_flow_table *t = test_table(&e, (struct lya_flow_options){ .max_bytes = (size_t)64 << 20 });
+	static char text[70000];
+	struct lya_flow_stats s;
+
+	(void)state;
+	memset(text, 'D', sizeof(text));
+	text[0] = 'T';
+	for (uint32_t i = 0; i < 140000; i++) {
+		struct lya_packet p = test_tcp(i, i, 9, 200000, 443, T_ACK);
+
+		p.payload = lya_cursor_of((const uint8_t *)text, 2);
+		p.payload_len = i % 65536 + 1;
+		if (i >= 70000)
+			p = test_udp(i, i, 9, 200000, 443);
+		if (i >= 70000 && i < 139999)
+			p.payload = lya_cursor_of((const uint8_t *)"??D", 3);
+		assert_int_equal(lya_flow_table_take(t, &p, 1), LYA_OK);
+	}
+	lya_flow_table_stats(t, &s);
+	assert_true(s.details_lost > 0);
+	assert_true(s.given_up > 0);
+	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
+	assert_int_equal(e.n, 140000);
+	assert_int_equal(e.list[69999].app.app, LYA_APP_TLS);
+	assert_true(e.list[69999].app.service_payload);
+	test_done(t, &e);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_result),
+		cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_bounds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
