@@ -106,9 +106,10 @@ int lya_flow_table_new(struct lya_flow_table **t, const struct lya_flow_options 
                        struct lya_error *err);
 void lya_flow_table_free(struct lya_flow_table *t); /* flows still open are dropped, not ended */
 /*
- * Take n packets (kinds TCP, UDP, FRAGMENT, CUT and ICMP_ERROR; others are
- * passed over), in order of time.  Their bytes are not kept.  Returns 0, or
- * what on_end answered, or LYA_ENOMEM.
+ * Take n packets (kinds TCP, UDP, FRAGMENT, CUT and ICMP_ERROR; others, and
+ * those marked as duplicates, are passed over but tell the time), in order of
+ * time.  Their bytes are not kept.  Returns 0, or what on_end answered, or
+ * LYA_ENOMEM.
  */
 int lya_flow_table_take(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n);
 /* End every flow, in order of its last packet, then serial. */

@@ -130,6 +130,8 @@ bool flow_key_of(struct lya_flow_table *t, const struct lya_packet *pkt, struct 
 {
 	enum lya_flow_unknown unknown = LYA_UNKNOWN_NOT;
 
+	if (pkt->duplicate != LYA_DUP_NONE)
+		return false; /* its first sighting was counted */
 	switch (pkt->kind) {
 	case LYA_PKT_TCP:
 	case LYA_PKT_UDP:

@@ -356,6 +356,7 @@ static uint32_t origin_of(struct lya_flow_table *t, const struct lya_packet *pkt
 		.n_vlan = pkt->path.n_vlan,
 		.tunnel = pkt->path.n_tunnels != 0 ? pkt->path.tunnel : (uint8_t)LYA_TUN_NONE,
 		.n_tunnels = pkt->path.n_tunnels,
+		.digits = pkt->digits,
 	};
 	uint32_t n;
 

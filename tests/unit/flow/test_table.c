@@ -34,9 +34,15 @@ static void test_sides_and_counts(void **state)
 	p.payload_len = 100;
 	p.number = UINT64_C(0x123456789ab);
 	p.source = 3;
+	p.digits = 9;
 	take(t, p);
 	take(t, test_tcp(9, 1, 443, 2, 50000, T_ACK));
 	take(t, test_tcp(8, 1, 443, 2, 50000, T_ACK | LYA_TCP_PSH));
+	p = test_tcp(10, 1, 443, 2, 50000, T_RST);
+	p.duplicate = LYA_DUP_ROUTED; /* the second sighting of a packet counts nowhere */
+	take(t, p);
+	p.dport = 50001;
+	take(t, p);
 	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
 	assert_int_equal(e.n, 1);
 	f = &e.list[0];
@@ -58,6 +64,7 @@ static void test_sides_and_counts(void **state)
 	assert_int_equal(f->last_ns, 9); /* the one out of order does not take it back */
 	assert_true(f->number == UINT64_C(0x123456789ab));
 	assert_int_equal(f->source, 3);
+	assert_int_equal(f->digits, 9);
 	test_done(t, &e);
 }
 
