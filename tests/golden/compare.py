@@ -91,6 +91,9 @@ def assign(truths, flows, diff):
         if not hits and turned:
             left.remove(turned[0])
     for f in left:
+        if f["dport"] is None and any(t["tail"] and f["src"] == t["src"] and f["dst"] == t["dst"]
+                                      for t in truths):
+            continue
         diff.add("a flow that nobody opened", show(f), json.dumps(f))
     return pairs
 
@@ -130,7 +133,8 @@ def judge(t, f, findings, diff):
     if t["basis"]:
         want("basis", f["basis"] == t["basis"], t["basis"])
     if t["speaks"]:
-        want("application", f["application"] == t["speaks"], t["speaks"])
+        named = None if t["speaks"] == "none" else t["speaks"]
+        want("application", f["application"] == named, json.dumps(named))
     if t["dport"] is not None:
         want("community_id", f["community_id"] == community_id(f), community_id(f))
     unknown = [i for i in f["findings"] if i not in findings]

@@ -31,8 +31,10 @@ def perfect(truths):
     for t in truths:
         for n in range(t["count"]):
             f = {k: t[k] for k in ("transport", "src", "dst", "dport", "verdict", "waiver")}
-            f.update(application=t["speaks"] or "none", src_roles=[], dst_roles=[], findings=[],
-                     sport=t["sport"] or 40000 + n + len(flows), packets=[1, 1], leg=None if t["leg"] == "*" else t["leg"],
+            f.update(application=None if t["speaks"] == "none" else t["speaks"],
+                     src_roles=[], dst_roles=[], findings=[], packets=[1, 1],
+                     sport=t["sport"] or 40000 + n + len(flows),
+                     leg=None if t["leg"] == "*" else t["leg"],
                      rules=t["rules"] or (["edge.1.1"] if t["cited"] else []),
                      state=(t["states"] or [None])[0], basis=t["basis"] or "documented-port")
             f["community_id"] = compare.community_id(f)

@@ -620,7 +620,8 @@ def play_cut(op):
     blind = {"no_ports": True, "either": True, "count": 0, "findings": [], "states": None,
              "basis": None, "later": ["undetermined"], "rules": [], "verdict": "undetermined",
              "speaks": None}
-    op.fragments(DESK, FE1, 50040, doc("internal.1.39", why="the head names the ports"), 3600)
+    op.fragments(DESK, FE1, 50040, doc("internal.1.39", tail=True,
+                                      why="the head names the ports"), 3600)
     op.fragments(DESK2, FE1, 50040, dict(blind, why="the head is taken out"), 3600)
     op.tcp(DESK3, FE2, 5062, dict(blind, why="cut inside the TCP header"), server="sip")
     op.tcp(DESK, FE1, 5061, doc("internal.1.3"), server="tls", cert=False)

@@ -23,8 +23,10 @@ A truth line:
   later      types that belong to checks beyond the verdicts (blocked-flow and
              its kind): they may be raised
   nearest    rows of which one must be named as nearest, or null
-  speaks     the protocol that its payload is, by the flow log's name; null where
-             the bytes leave that open
+  tail       true where the later fragments of its datagrams may be a flow of their own,
+             which names no ports
+  speaks     the protocol that its payload is, by the flow log's name, or "none" where
+             there is no payload; null where the bytes leave it open
   states     TCP states that are right
   basis      what the initiator must be known from, or null
   strict     the same keys where --strict changes them
@@ -113,7 +115,7 @@ class Opener:
         line = {"capture": self.name, "conn": conn or self.conn, "transport": transport,
                 "src": src, "sport": sport, "dst": dst, "dport": dport, "either": False,
                 "count": 1, "cited": False, "leg": None, "waiver": None, "later": [],
-                "nearest": None, "speaks": self.speaks,
+                "nearest": None, "tail": False, "speaks": self.speaks,
                 "states": SAID if transport == "tcp" else None,
                 "basis": "syn" if transport == "tcp" else None, "strict": None, "why": None}
         line.update(want)
@@ -217,7 +219,7 @@ class Opener:
         """What a balancer's monitor does: open, say nothing, close."""
         sport = self.sport()
         self.listener(dst, dport, "tcp", None if server in STANDING else server)
-        self.speaks = "none"
+        self.speaks = None  # some servers complain, others say nothing
         self.declare("tcp", src, sport, dst, dport, want, leg)
         s = self._socket(src, sport, socket.SOCK_STREAM)
         s.connect((dst, dport))
