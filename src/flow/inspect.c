@@ -12,6 +12,8 @@
 #include "lyncaudit/alloc.h"
 
 enum {
+	SCRATCH_SHARE = 4,    /* of the memory for inspections */
+	SCRATCH_MIN = 4,
 	STATE_ALIGN = 64,
 	SLOTS_MIN = 16,       /* however little memory is allowed */
 	SLOTS_MAX = 1 << 20,
@@ -24,7 +26,9 @@ struct result {
 	uint16_t tls, tls_version;
 	uint8_t app;
 	int8_t client_side;
+	uint8_t seen;
 	uint8_t service_payload, ice;
+	uint8_t unused;
 };
 
 /*
@@ -60,6 +64,7 @@ static uint16_t results_put(struct lya_flow_table *t, const struct lya_app_resul
 		.tls_version = res->tls_version,
 		.app = res->app,
 		.client_side = res->client_side,
+		.seen = res->seen,
 		.service_payload = res->service_payload,
 		.ice = res->ice,
 	};
@@ -67,17 +72,63 @@ static uint16_t results_put(struct lya_flow_table *t, const struct lya_app_resul
 
 	if (n == 0) {
 		t->stats.details_lost++;
-		r.tls = r.tls_version = 0;
+		r.tls = r.tls_version = r.seen = 0;
 		n = flow_intern_put(&t->results, &r);
 	}
 	return (uint16_t)n;
 }
+
+/* Scratch memory ----------------------------------------------------------- */
+
+static void *scratch_lend(void *ctx)
+{
+	struct flow_inspect *in = ctx;
+	uint32_t i = in->scratch_free;
+	uint8_t *piece;
+
+	if (i == 0 && in->scratch_high == in->n_scratch)
+		return NULL;
+	if (i == 0)
+		return in->scratch + (size_t)in->scratch_high++ * LYA_APP_SCRATCH;
+	piece = in->scratch + (size_t)(i - 1) * LYA_APP_SCRATCH;
+	memcpy(&in->scratch_free, piece, sizeof(in->scratch_free));
+	return piece;
+}
+
+static void scratch_give(struct flow_inspect *in, void *piece)
+{
+	size_t i;
+
+	if (piece == NULL)
+		return;
+	i = (size_t)((uint8_t *)piece - in->scratch) / LYA_APP_SCRATCH;
+	memcpy(piece, &in->scratch_free, sizeof(in->scratch_free));
+	in->scratch_free = (uint32_t)i + 1;
+}
+
+static int scratch_init(struct flow_inspect *in, size_t bytes)
+{
+	size_t n = bytes / LYA_APP_SCRATCH;
+
+	if (n < SCRATCH_MIN)
+		n = SCRATCH_MIN;
+	in->n_scratch = (uint32_t)n;
+	in->scratch = lya_map_pages(n * LYA_APP_SCRATCH);
+	in->observer.ctx = in;
+	in->observer.lend = scratch_lend;
+	return in->scratch == NULL ? LYA_ENOMEM : LYA_OK;
+}
+
+/* Inspections -------------------------------------------------------------- */
 
 int flow_inspect_init(struct lya_flow_table *t, size_t bytes)
 {
 	struct flow_inspect *in = &t->inspect;
 	size_t n;
 
+	if (scratch_init(in, bytes / SCRATCH_SHARE) != LYA_OK)
+		return LYA_ENOMEM;
+	bytes -= bytes / SCRATCH_SHARE;
 	in->stride = (lya_app_state_size() + STATE_ALIGN - 1) / STATE_ALIGN * STATE_ALIGN;
 	n = bytes / (in->stride + sizeof(*in->slots));
 	if (n < SLOTS_MIN)
@@ -98,6 +149,7 @@ void flow_inspect_fini(struct lya_flow_table *t)
 
 	lya_unmap_pages(in->states, in->n_slots * in->stride);
 	lya_unmap_pages(in->slots, (in->n_slots + (size_t)1) * sizeof(*in->slots));
+	lya_unmap_pages(in->scratch, (size_t)in->n_scratch * LYA_APP_SCRATCH);
 	flow_intern_fini(&t->results);
 }
 
@@ -161,12 +213,16 @@ void flow_inspect_settle(struct lya_flow_table *t, uint32_t n)
 {
 	struct flow_hot *h = flow_hot_at(t, n);
 	struct flow_extra *x = flow_extra_of(t, h);
+	struct lya_app_state *st;
 	struct lya_app_result res;
 	bool needed;
 
 	if (flow_extra_number(h) == 0 || x->slot == 0)
 		return;
-	lya_app_result(state_of(&t->inspect, x->slot), &res);
+	st = state_of(&t->inspect, x->slot);
+	lya_app_end(st);
+	lya_app_result(st, &res);
+	scratch_give(&t->inspect, lya_app_scratch_take(st));
 	flow_cold_at(t, n)->result = results_put(t, &res);
 	flow_set(h, FLOW_INSPECTED);
 	slot_give(&t->inspect, x->slot);
@@ -174,6 +230,27 @@ void flow_inspect_settle(struct lya_flow_table *t, uint32_t n)
 	needed = keep_prefix(x, &res);
 	if (!needed && !x->icmp && !carries(x))
 		flow_extra_drop(t, n);
+}
+
+/*
+ * Begin with the first packet that carries something.  Where the handshake
+ * was seen it says at which byte the opener begins; what the opener
+ * acknowledges by its first data is where the other side does.
+ */
+static void begin(const struct lya_flow_table *t, uint32_t n, struct lya_app_state *st,
+                  unsigned side, const struct lya_packet *pkt)
+{
+	const struct flow_hot *h = flow_hot_at(t, n);
+	int syn = flow_syn_side(h);
+	int opener = syn >= 0 ? syn : flow_is(h, FLOW_SYNACK) ? !flow_synack_side(h) : -1;
+
+	lya_app_init(st, pkt->transport);
+	lya_app_observe(st, &t->inspect.observer);
+	if (pkt->kind != LYA_PKT_TCP || opener < 0)
+		return;
+	lya_app_start(st, (unsigned)opener, flow_cold_at(t, n)->isn + 1);
+	if (side == (unsigned)opener && (pkt->tcp_flags & (LYA_TCP_ACK | LYA_TCP_SYN)) == LYA_TCP_ACK)
+		lya_app_start(st, !side, pkt->ack);
 }
 
 void flow_inspect_packet(struct lya_flow_table *t, uint32_t n, unsigned side,
@@ -190,7 +267,7 @@ void flow_inspect_packet(struct lya_flow_table *t, uint32_t n, unsigned side,
 	}
 	if (x->slot == 0) {
 		x->slot = slot_take(t, n);
-		lya_app_init(state_of(&t->inspect, x->slot), pkt->transport);
+		begin(t, n, state_of(&t->inspect, x->slot), side, pkt);
 	}
 	st = state_of(&t->inspect, x->slot);
 	lya_app_feed(st, side, pkt->seq, pkt->payload.pos, lya_cursor_left(&pkt->payload),
@@ -214,6 +291,7 @@ void flow_inspect_result(const struct lya_flow_table *t, uint32_t n, struct lya_
 	out->client_side = r->client_side;
 	out->tls = r->tls;
 	out->tls_version = r->tls_version;
+	out->seen = r->seen;
 	out->service_payload = r->service_payload != 0;
 	out->ice = r->ice != 0;
 	if (flow_extra_number(h) != 0) {

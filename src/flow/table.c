@@ -162,6 +162,7 @@ void lya_flow_table_stats(const struct lya_flow_table *t, struct lya_flow_stats 
 	             flow_index_size(&t->index) * sizeof(struct flow_slot) +
 	             t->n_buckets * sizeof(*t->buckets) +
 	             t->inspect.high * (t->inspect.stride + sizeof(*t->inspect.slots)) +
+	             t->inspect.scratch_high * (size_t)LYA_APP_SCRATCH +
 	             t->extras.high * sizeof(*t->extras.list) + flow_intern_bytes(&t->origins) +
 	             flow_intern_bytes(&t->macs) + flow_intern_bytes(&t->ctxs) +
 	             flow_intern_bytes(&t->results);

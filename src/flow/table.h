@@ -73,6 +73,9 @@ struct flow_slot_state {
 };
 
 struct flow_inspect {
+	struct lya_app_observer observer; /* lends scratch memory to the states */
+	uint8_t *scratch;      /* n_scratch pieces; a free one begins with the next free one's number */
+	uint32_t n_scratch, scratch_high, scratch_free;
 	uint8_t *states; /* n_slots of stride bytes; slot 1 first */
 	size_t stride;
 	struct flow_slot_state *slots; /* [0]: head of the ring */
