@@ -64,6 +64,7 @@ enum lya_event {
 	LYA_EV_CHECKSUM_IP,     /* wrong IPv4 header checksum: counted, never a reason to drop */
 	LYA_EV_MACSEC,          /* encrypted: nothing to read */
 	LYA_EV_TEREDO,          /* IPv6 in UDP 3544: counted */
+	LYA_EV_FRAGMENT_OVERLAP, /* fragments that contradict each other; set by lya_reasm_take */
 	LYA_EV_COUNT
 };
 
@@ -122,7 +123,7 @@ enum {
  *	LYA_PKT_ICMP_ERROR     quoted
  *
  * Everything else is undefined, so that no time goes into clearing it.
- * Of a first fragment, payload_len is what this packet carries, not the datagram.
+ * Of a fragment, payload_len is what this packet carries, not the datagram.
  */
 struct lya_packet {
 	int64_t time_ns;
@@ -153,6 +154,8 @@ struct lya_packet {
 	uint32_t frag_offset;  /* bytes; of any fragment */
 	bool frag_more;
 	bool is_fragment;      /* of any kind, head included */
+	bool reassembled;      /* payload is the whole datagram's, whatever payload_len; see reasm.h */
+	uint16_t frag_at;      /* of any fragment: bytes from `ip` to what it carries */
 	const uint8_t *ip;     /* start of the innermost IP header; borrowed; NULL when none */
 	uint32_t ip_captured;  /* bytes captured from there on */
 	const uint8_t *eth_src, *eth_dst; /* 6 bytes each of the innermost frame; NULL when none

@@ -184,6 +184,7 @@ static inline void init(struct lya_packet *pkt, const struct lya_frame *frame)
 	pkt->frag_offset = 0;
 	pkt->frag_more = false;
 	pkt->is_fragment = false;
+	pkt->reassembled = false;
 	pkt->ip = NULL;
 	pkt->eth_src = NULL;
 	pkt->eth_dst = NULL;

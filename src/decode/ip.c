@@ -8,6 +8,7 @@ enum { IPV4_LEN = 20, AH_MIN = 12, DATAGRAM_MAX = 65535 };
 
 bool decode_fragment(struct lya_packet *pkt, uint8_t proto, struct bytes b)
 {
+	pkt->frag_at = (uint16_t)(b.p - pkt->ip);
 	/* All but the last carry a multiple of 8 bytes, and none reaches past the largest datagram.
 	 */
 	if (b.wire == 0 || (pkt->frag_more && b.wire % 8 != 0) ||

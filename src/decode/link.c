@@ -52,8 +52,29 @@ static bool is_known_type(uint16_t type)
 	}
 }
 
+/* One VLAN tag at b; *type becomes the type behind it.  False when the packet ends here. */
+static bool pass_tag(struct lya_packet *pkt, unsigned depth, uint16_t *type, struct bytes *b)
+{
+	uint16_t id;
+
+	if (b->left < 4)
+		return link_cut(pkt);
+	if (depth >= LYA_VLANS_MAX) {
+		lya_packet_note(pkt, LYA_EV_VLAN_DEPTH);
+		return false;
+	}
+	id = be16(b->p) & 0x0fff;
+	if (id != 0)
+		pkt->path.vlan[pkt->path.n_vlan++] = id;
+	*type = be16(b->p + 2);
+	*b = bytes_after(*b, 4);
+	return true;
+}
+
+static bool decode_type(struct lya_packet *pkt, uint16_t type, struct bytes b, unsigned depth);
+
 /* 802.2 behind a length: SNAP holds an EtherType, the old IP SAP an IP packet. */
-static bool decode_llc(struct lya_packet *pkt, struct bytes b)
+static bool decode_llc(struct lya_packet *pkt, struct bytes b, unsigned depth)
 {
 	if (b.left < 3)
 		return link_cut(pkt);
@@ -66,32 +87,14 @@ static bool decode_llc(struct lya_packet *pkt, struct bytes b)
 	/* The organisation code 0 and Apple's bridge tunnel (00-00-f8) both mean EtherType. */
 	if (b.p[3] == 0 && b.p[4] == 0 && (b.p[5] == 0 || b.p[5] == 0xf8) &&
 	    be16(b.p + 6) >= ETHERTYPE_MIN)
-		return decode_ethertype(pkt, be16(b.p + 6), bytes_after(b, 8));
+		return decode_type(pkt, be16(b.p + 6), bytes_after(b, 8), depth + 1);
 	return false;
 }
 
-/* One VLAN tag at b; *type becomes the type behind it.  False when the packet ends here. */
-static bool pass_tag(struct lya_packet *pkt, unsigned depth, uint16_t *type, struct bytes *b)
+/* `depth` counts the tags and LLC headers passed so far: they may hold each other. */
+static bool decode_type(struct lya_packet *pkt, uint16_t type, struct bytes b, unsigned depth)
 {
-	uint16_t id;
-
-	if (b->left < 4)
-		return link_cut(pkt);
-	if (depth == LYA_VLANS_MAX) {
-		lya_packet_note(pkt, LYA_EV_VLAN_DEPTH);
-		return false;
-	}
-	id = be16(b->p) & 0x0fff;
-	if (id != 0)
-		pkt->path.vlan[pkt->path.n_vlan++] = id;
-	*type = be16(b->p + 2);
-	*b = bytes_after(*b, 4);
-	return true;
-}
-
-bool decode_ethertype(struct lya_packet *pkt, uint16_t type, struct bytes b)
-{
-	for (unsigned depth = 0;; depth++) {
+	for (;; depth++) {
 		switch (type) {
 		case ETHERTYPE_IPV4:
 			return decode_ipv4(pkt, b);
@@ -114,10 +117,15 @@ bool decode_ethertype(struct lya_packet *pkt, uint16_t type, struct bytes b)
 			return true;
 		default:
 			if (type <= LENGTH_MAX)
-				return decode_llc(pkt, bytes_limit(b, type));
+				return decode_llc(pkt, bytes_limit(b, type), depth);
 			return is_known_type(type);
 		}
 	}
+}
+
+bool decode_ethertype(struct lya_packet *pkt, uint16_t type, struct bytes b)
+{
+	return decode_type(pkt, type, b, 0);
 }
 
 bool decode_ethernet(struct lya_packet *pkt, struct bytes b)

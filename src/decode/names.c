@@ -31,6 +31,7 @@ static const struct {
 	[LYA_EV_CHECKSUM_IP] = { "ipv4-checksum", false },
 	[LYA_EV_MACSEC] = { "macsec", false },
 	[LYA_EV_TEREDO] = { "teredo", false },
+	[LYA_EV_FRAGMENT_OVERLAP] = { "fragment-overlap", false },
 };
 
 static const char *const tunnels[] = {

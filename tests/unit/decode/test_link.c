@@ -95,6 +95,29 @@ static void vlan_snap(struct build *b)
 	add_ipv4_udp(b);
 }
 
+/* Tags inside of SNAP count together with those outside. */
+static void snap_tags(struct build *b)
+{
+	add_ethernet(b, 0x8100);
+	add_tag(b, 1, 0x8100);
+	add_tag(b, 2, 100);
+	add(b, "\xaa\xaa\x03\x00\x00\x00\x81\x00", 8);
+	add_tag(b, 3, 0x8100);
+	add_tag(b, 4, 0x8100);
+	add_tag(b, 5, 0x0800);
+	add_ipv4_udp(b);
+}
+
+/* Without a bound this nests as deep as the frame is long. */
+static void snap_in_tags_in_snap(struct build *b)
+{
+	add_ethernet(b, 0x8100);
+	for (unsigned i = 0; i < 100; i++) {
+		add_tag(b, 0, 1400);
+		add(b, "\xaa\xaa\x03\x00\x00\x00\x81\x00", 8);
+	}
+}
+
 static void llc_ip(struct build *b)
 {
 	add_ethernet(b, 43);
@@ -378,6 +401,17 @@ static const struct decode_case cases[] = {
 	    .vlan = { 1, 2, 3, 4 } } },
 	{ "SNAP", 0, snap, { UDP_EXPECT } },
 	{ "802.1Q, SNAP", 0, vlan_snap, { UDP_EXPECT, .n_vlan = 1, .vlan = { 7 } } },
+	{ "tags, SNAP, tags",
+	  0,
+	  snap_tags,
+	  { .kind = LYA_PKT_NOT_IP,
+	    .events = BIT(LYA_EV_VLAN_DEPTH),
+	    .n_vlan = 3,
+	    .vlan = { 1, 2, 3 } } },
+	{ "SNAP in tags in SNAP",
+	  0,
+	  snap_in_tags_in_snap,
+	  { .kind = LYA_PKT_NOT_IP, .events = BIT(LYA_EV_VLAN_DEPTH) } },
 	{ "LLC, IP", 0, llc_ip, { UDP_EXPECT } },
 	{ "spanning tree", 0, spanning_tree, { .kind = LYA_PKT_NOT_IP, .broadcast = true } },
 	{ "ARP", 0, arp, { .kind = LYA_PKT_NOT_IP, .broadcast = true } },

@@ -1,0 +1,92 @@
+/*
+ * reasm.c - duplicates first, then fragments: a copy of a fragment must not be
+ * put together a second time.
+ */
+#include "reasm/reasm.h"
+
+#include "lyncaudit/alloc.h"
+
+enum { DEFAULT_BYTES = 16 << 20, MIN_BYTES = 1 << 20 };
+
+struct lya_reasm {
+	struct duplicates *duplicates;
+	struct fragments *fragments;
+	uint64_t duplicate_counts[4];
+};
+
+int lya_reasm_new(struct lya_reasm **r, const struct lya_reasm_options *options,
+		  struct lya_error *err)
+{
+	size_t max = options->max_bytes == 0 ? DEFAULT_BYTES : options->max_bytes;
+	struct lya_reasm *made = lya_calloc(1, sizeof(*made));
+
+	*r = NULL;
+	if (made == NULL)
+		return lya_error_nomem(err);
+	if (max < MIN_BYTES)
+		max = MIN_BYTES;
+	made->duplicates = duplicates_new();
+	made->fragments = fragments_new(max - duplicates_bytes());
+	if (made->duplicates == NULL || made->fragments == NULL) {
+		lya_reasm_free(made);
+		return lya_error_nomem(err);
+	}
+	*r = made;
+	return LYA_OK;
+}
+
+void lya_reasm_free(struct lya_reasm *r)
+{
+	if (r == NULL)
+		return;
+	duplicates_free(r->duplicates);
+	fragments_free(r->fragments);
+	lya_free(r);
+}
+
+/* A fragment that fragments_take knows what to do with. */
+static bool is_ours(const struct lya_packet *pkt)
+{
+	return pkt->is_fragment && (pkt->kind == LYA_PKT_FRAGMENT || pkt->kind == LYA_PKT_TCP ||
+				    pkt->kind == LYA_PKT_UDP);
+}
+
+size_t lya_reasm_take(struct lya_reasm *r, struct lya_packet *pkts, size_t n)
+{
+	int64_t now_ns = n > 0 ? pkts[n - 1].time_ns : 0;
+	size_t left = 0;
+
+	fragments_begin(r->fragments);
+	duplicates_mark(r->duplicates, pkts, n, r->duplicate_counts);
+	for (size_t i = 0; i < n; i++) {
+		if (is_ours(&pkts[i]) && !fragments_take(r->fragments, &pkts[i]))
+			continue;
+		if (left != i)
+			pkts[left] = pkts[i];
+		left++;
+	}
+	if (n > 0)
+		fragments_expire(r->fragments, now_ns);
+	return left;
+}
+
+const struct lya_packet *lya_reasm_released(const struct lya_reasm *r, size_t *n)
+{
+	return fragments_released(r->fragments, n);
+}
+
+void lya_reasm_flush(struct lya_reasm *r)
+{
+	fragments_begin(r->fragments);
+	fragments_flush(r->fragments);
+}
+
+void lya_reasm_stats(const struct lya_reasm *r, struct lya_reasm_stats *out)
+{
+	*out = (struct lya_reasm_stats){ 0 };
+	fragments_stats(r->fragments, out);
+	for (unsigned i = 0; i < 4; i++)
+		out->duplicates[i] = r->duplicate_counts[i];
+	out->bytes += duplicates_bytes() + sizeof(*r);
+	out->bytes_peak += duplicates_bytes() + sizeof(*r);
+}

@@ -1,0 +1,33 @@
+/*
+ * reasm.h - what the files of reasm share.
+ */
+#ifndef LYNCAUDIT_REASM_REASM_H
+#define LYNCAUDIT_REASM_REASM_H
+
+#include "lyncaudit/reasm.h"
+
+/* Second sightings: a table of fixed size, see duplicate.c. */
+struct duplicates;
+
+struct duplicates *duplicates_new(void); /* NULL when out of memory */
+void duplicates_free(struct duplicates *d);
+size_t duplicates_bytes(void);
+/* Mark the second sightings among n packets and count them by kind. */
+void duplicates_mark(struct duplicates *d, struct lya_packet *pkts, size_t n, uint64_t counts[4]);
+
+/* Fragments, see fragment.c. */
+struct fragments;
+
+struct fragments *fragments_new(size_t max_bytes); /* NULL when out of memory */
+void fragments_free(struct fragments *f);
+/* A new batch: what was released or delivered is no longer borrowed. */
+void fragments_begin(struct fragments *f);
+/* A fragment of TCP or UDP: false when it is held back, true when it goes on. */
+bool fragments_take(struct fragments *f, struct lya_packet *pkt);
+/* It is `now`: give up what waited too long. */
+void fragments_expire(struct fragments *f, int64_t now_ns);
+void fragments_flush(struct fragments *f);
+const struct lya_packet *fragments_released(const struct fragments *f, size_t *n);
+void fragments_stats(const struct fragments *f, struct lya_reasm_stats *out);
+
+#endif
