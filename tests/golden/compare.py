@@ -13,8 +13,9 @@ CASE is a folder with a case.json:
 
 Every line of the truth (its keys are explained in tests/lab/traffic.py) must be
 met by its flows in the flow log, and no flow may be left that no line explains.
-Counts, verdict, severities and Community IDs of report and flow log are checked
-from the truth alone.  Prints each difference; exit status 1 when there is one.
+Counts, verdict, severities, roles, volumes and Community IDs of report and flow log
+are checked from the truth, the site and the capture's own packets.  Prints each
+difference; exit status 1 when there is one.
 """
 
 import argparse
@@ -29,11 +30,19 @@ import subprocess
 import sys
 import tempfile
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lab"))
+import variants  # noqa: E402
+import wire  # noqa: E402
+
 VERDICTS = ["documented", "waived", "wrong-direction", "unexpected-port", "undocumented-path",
             "undetermined", "out-of-scope"]
 LEVELS = ["critical", "high", "medium", "low", "info"]
 SEVERITY = {"wrong-direction": "high", "undocumented-path": "high", "unexpected-port": "medium",
             "wrong-load-balancing": "medium", "feature-not-deployed": "low"}
+GRADE = {"syn": ["certain"], "syn-ack": ["certain", "strong"], "protocol": ["certain"],
+         "documented-port": ["strong"], "known-listener": ["strong"], "port-order": ["hint"],
+         "first-packet": ["hint"]}
 OUTER_SIDE = {"edge-access", "edge-webconf", "edge-av", "edge-access-vip", "edge-webconf-vip",
               "edge-av-vip", "reverse-proxy-external"}
 
@@ -111,7 +120,7 @@ def community_id(flow):
     return "1:" + base64.b64encode(hashlib.sha1(raw).digest()).decode()
 
 
-def judge(t, f, findings, diff):
+def judge(t, f, findings, roles, diff):
     """One flow against its line."""
     wrong = []
 
@@ -132,6 +141,10 @@ def judge(t, f, findings, diff):
         want("state", f["state"] in t["states"], " or ".join(t["states"]))
     if t["basis"]:
         want("basis", f["basis"] == t["basis"], t["basis"])
+    want("grade", f["grade"] in GRADE[f["basis"]], " or ".join(GRADE[f["basis"]]))
+    for side in ("src", "dst"):
+        declared = roles.get(f[side], set())
+        want(side + "_roles", declared <= set(f[side + "_roles"]), sorted(declared))
     if t["speaks"]:
         named = None if t["speaks"] == "none" else t["speaks"]
         want("application", f["application"] == named, json.dumps(named))
@@ -155,6 +168,47 @@ def judge(t, f, findings, diff):
     if wrong:
         diff.add("connection %d of %s" % (t["conn"], t["capture"]), show(t), show(f),
                  *wrong + (["reading: " + t["why"]] if t["why"] else []))
+
+
+def declared_roles(site_path):
+    roles = {}
+    for host in variants.load(site_path)["hosts"]:
+        for role, addrs in host["roles"].items():
+            for a in addrs:
+                roles.setdefault(a, set()).add(role)
+    return roles
+
+
+def check_volumes(paths, report, truths, flows, diff):
+    """Packets and IP bytes of every conversation, as the files themselves have them."""
+    seen, total, other = {}, 0, 0
+    for path in paths:
+        for _, frame, _ in wire.read_any(path):
+            total += 1
+            e = wire.ends(frame)
+            if e is None:
+                other += 1
+                continue
+            key = (e[0],) + tuple(sorted([(e[1], e[2] or 0), (e[3], e[4] or 0)]))
+            count = seen.setdefault(key, [0, 0])
+            count[0] += 1
+            count[1] += wire.ip_bytes(frame)
+    if report["capture"]["packets"] != total:
+        diff.add("capture: %d packets instead of %d" % (report["capture"]["packets"], total))
+    counted = report["capture"]["not_ip"] + report["capture"]["not_tcp_udp"]
+    if counted != other:
+        diff.add("capture: %d packets are no TCP or UDP over IP, instead of %d" % (counted, other))
+    if any(t["tail"] or t["dport"] is None for t in truths):
+        return  # who counts a fragment is open
+    for f in flows:
+        key = (f["transport"],) + tuple(sorted([end(f, "src"), end(f, "dst")]))
+        count = seen.setdefault(key, [0, 0])
+        count[0] -= sum(f["packets"])
+        count[1] -= sum(f["bytes"])
+    for key, (packets, octets) in seen.items():
+        if packets or octets:
+            diff.add("%s %s %s: %d packets and %d bytes of the capture are missing in the flow log"
+                     % (key + (packets, octets)))
 
 
 def lower(level):
@@ -278,8 +332,11 @@ def main():
             flows = [json.loads(line) for line in f]
         findings = {g["id"]: g for g in report["findings"]}
         pairs = assign(truths, flows, diff)
+        roles = declared_roles(os.path.join(args.case, case["site"]))
         for t, f in pairs:
-            judge(t, f, findings, diff)
+            judge(t, f, findings, roles, diff)
+        check_volumes([os.path.join(args.case, c) for c in case["captures"]], report, truths,
+                      flows, diff)
         check_summary(report, truths, flows, case["exit"], diff)
         check_findings(report, flows, case, diff)
     finally:

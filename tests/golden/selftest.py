@@ -16,6 +16,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import compare  # noqa: E402
+from compare import wire  # noqa: E402
 
 FAKE = """#!/usr/bin/env python3
 import shutil, sys
@@ -25,25 +26,52 @@ shutil.copy(%r, a[a.index("--flows") + 1])
 """
 
 
-def perfect(truths):
+def volumes(capture):
+    """Packets and bytes of each conversation."""
+    seen = {}
+    for _, frame, _ in wire.read_any(capture):
+        e = wire.ends(frame)
+        if e:
+            count = seen.setdefault((e[0], frozenset([(e[1], e[2]), (e[3], e[4])])), [0, 0])
+            count[0] += 1
+            count[1] += wire.ip_bytes(frame)
+    return seen
+
+
+def perfect(truths, capture, roles):
     """A flow log that says what the truth says."""
     flows = []
-    for t in truths:
-        for n in range(t["count"]):
+    seen = volumes(capture)
+    used = set()
+    for t in sorted(truths, key=lambda t: t["sport"] is None):
+        for _ in range(t["count"]):
             f = {k: t[k] for k in ("transport", "src", "dst", "dport", "verdict", "waiver")}
             f.update(application=None if t["speaks"] == "none" else t["speaks"],
-                     src_roles=[], dst_roles=[], findings=[], packets=[1, 1],
-                     sport=t["sport"] or 40000 + n + len(flows),
+                     findings=[], sport=t["sport"],
                      leg=None if t["leg"] == "*" else t["leg"],
                      rules=t["rules"] or (["edge.1.1"] if t["cited"] else []),
                      state=(t["states"] or [None])[0], basis=t["basis"] or "documented-port")
+            if t["sport"] is None:
+                f["sport"] = next(sport for k in seen for (a, sport) in k[1]
+                                  if k[0] == t["transport"] and a == t["src"]
+                                  and (t["dst"], t["dport"]) in k[1] and k not in used
+                                  and (a, sport) not in [(x["src"], x["sport"]) for x in flows])
+            key = (f["transport"], frozenset([(f["src"], f["sport"]), (f["dst"], f["dport"])]))
+            used.add(key)
+            f["packets"], f["bytes"] = [seen[key][0], 0], [seen[key][1], 0]
+            f["grade"] = compare.GRADE[f["basis"]][0]
+            f["src_roles"] = sorted(roles.get(f["src"], []))
+            f["dst_roles"] = sorted(roles.get(f["dst"], []))
             f["community_id"] = compare.community_id(f)
             flows.append(f)
     return flows
 
 
-def report_of(flows):
-    return {"findings": [], "summary": {
+def report_of(flows, capture):
+    frames = [frame for _, frame, _ in wire.read_any(capture)]
+    other = sum(wire.ends(frame) is None for frame in frames)
+    return {"findings": [], "capture": {"packets": len(frames), "not_ip": other,
+                                        "not_tcp_udp": 0}, "summary": {
         "verdict": "compliant", "findings": dict.fromkeys(compare.LEVELS, 0),
         "flows": dict({v: sum(f["verdict"] == v for f in flows) for v in compare.VERDICTS},
                       total=len(flows))}}
@@ -83,6 +111,10 @@ FAULTS = [
         application="http")),
     ("another end", lambda fl: swap(first(fl, lambda f: f["basis"] == "syn"))),
     ("another id", lambda fl: first(fl, lambda f: True).update(community_id="1:x")),
+    ("a packet less", lambda fl: fl[0].update(packets=[fl[0]["packets"][0] - 1, 0])),
+    ("a byte more", lambda fl: fl[0].update(bytes=[fl[0]["bytes"][0] + 1, 0])),
+    ("another grade", lambda fl: fl[0].update(grade="hint")),
+    ("a role less", lambda fl: first(fl, lambda f: f["src_roles"])["src_roles"].pop()),
     ("a flow less", lambda fl: fl.pop()),
     ("a flow more", lambda fl: fl.append(dict(fl[0], sport=1, src="192.0.2.200"))),
     ("a flow twice", lambda fl: fl.append(dict(fl[0]))),
@@ -93,17 +125,21 @@ FAULTS = [
 def main():
     case = os.path.join(HERE, "lab-rows")
     with open(os.path.join(case, "case.json")) as f:
-        truths = compare.read_truth(case, json.load(f))
-    flows = perfect(truths)
+        what = json.load(f)
+    truths = compare.read_truth(case, what)
+    capture = os.path.join(case, what["captures"][0])
+    roles = compare.declared_roles(os.path.join(case, what["site"]))
+    flows = perfect(truths, capture, roles)
+    report = report_of(flows, capture)
     failed = 0
-    status, text = run(case, flows, report_of(flows))
+    status, text = run(case, flows, report)
     if status != 0:
         failed += 1
         print("a flow log that is right is refused:\n" + text)
     for name, spoil in FAULTS:
-        flows = perfect(truths)
+        flows = perfect(truths, capture, roles)
         spoil(flows)
-        status, text = run(case, flows, report_of(perfect(truths)))
+        status, text = run(case, flows, report)
         if status != 1 or "DIFFERENCE" not in text:
             failed += 1
             print("not seen: " + name)

@@ -398,12 +398,7 @@ def play_day(op):
     for who in (DESK, DESK2, ANNE, BOB):
         sign_in(op, who)
     edge_to_pool(op)
-    for server in (FE1, FE2):
-        op.udp(server, DC, 53, waived("EX-01", basis="protocol"), server="dns")
-        op.tcp(server, DC, 88, waived("EX-03"), server="echo")
-        op.tcp(server, SQL, 1433, waived("EX-10"), server="echo")
-        op.tcp(server, FILES, 445, waived("EX-12"), server="smb")
-    op.tcp(FE1, FE2, 5090, waived("EX-13"), server="tls")
+    healthy_background(op)
     op.udp(DESK, ANNE, 20000, doc("internal.4.8", "internal.4.9", either=True), rounds=40)
     conference(op, DESK, FE1)
     conference(op, BOB, FE2)

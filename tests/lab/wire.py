@@ -111,6 +111,13 @@ def ends(frame):
     return transport, src, sport, dst, dport, at
 
 
+def ip_bytes(frame):
+    """Length of the IP packet by its own header."""
+    if struct.unpack_from("!H", frame, 12)[0] == 0x0800:
+        return struct.unpack_from("!H", frame, 16)[0]
+    return 40 + struct.unpack_from("!H", frame, 18)[0]
+
+
 def conversations(path):
     """Set of (transport, end, end) with the ends in order: what was on the wire."""
     seen = {}
