@@ -27,26 +27,25 @@ static void build_end(const struct lya_ledger *l, const struct pair_key *key,
 	crowd_read(&e->crowds[end], out);
 }
 
-/* The set bits of a scan as ranges. */
+static bool has_port(const uint64_t *words, unsigned port)
+{
+	return (words[port / 64] >> (port % 64) & 1) != 0;
+}
+
+/* The set bits of a scan as ranges; out NULL: how many. */
 static size_t scan_ranges(const uint64_t *words, struct lya_port_range *out)
 {
 	size_t n = 0;
 
 	for (unsigned port = 0; port <= UINT16_MAX; port++) {
-		if ((words[port / 64] >> (port % 64) & 1) == 0)
+		if (!has_port(words, port))
 			continue;
-		if (n == 0 || out == NULL || out[n - 1].last + 1u != port) {
-			bool grows = out == NULL && port > 0 &&
-			             (words[(port - 1) / 64] >> ((port - 1) % 64) & 1) != 0;
-
-			if (grows)
-				continue;
-			if (out != NULL)
-				out[n] = (struct lya_port_range){ (uint16_t)port, (uint16_t)port };
-			n++;
-		} else {
-			out[n - 1].last = (uint16_t)port;
-		}
+		n += port == 0 || !has_port(words, port - 1);
+		if (out == NULL)
+			continue;
+		if (port == 0 || !has_port(words, port - 1))
+			out[n - 1].first = (uint16_t)port;
+		out[n - 1].last = (uint16_t)port;
 	}
 	return n;
 }

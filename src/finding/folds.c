@@ -273,14 +273,14 @@ static int mark(struct folds *f, const struct pair_key *key, struct lya_port_ran
 int folds_add(struct folds *f, const struct pair_key *key, uint8_t rank,
               struct lya_port_range ports, const struct lya_flow *flow,
               const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
-              struct fold_news *news)
+              struct fold_place *place)
 {
 	struct pair *p;
 	struct entry *e;
 	bool made;
 	int rc;
 
-	*news = (struct fold_news){ 0 };
+	*place = (struct fold_place){ 0 };
 	f->flows++;
 	if ((rc = mark(f, key, ports)) != LYA_OK || (rc = pair_get(f, key, rank, &p)) != LYA_OK)
 		return rc;
@@ -296,8 +296,7 @@ int folds_add(struct folds *f, const struct pair_key *key, uint8_t rank,
 		                               f->closed_rank, f->closed_hash))
 			return LYA_OK; /* it was this one that had to go */
 	}
-	if (made)
-		*news = (struct fold_news){ .pair = p, .entry = e };
+	*place = (struct fold_place){ .pair = p, .entry = e, .made = made };
 	return LYA_OK;
 }
 

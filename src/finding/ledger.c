@@ -67,12 +67,12 @@ const struct lya_policy *lya_ledger_policy(const struct lya_ledger *l)
 }
 
 /* Tell the caller of a finding that has just begun. */
-static int tell_new(const struct lya_ledger *l, const struct fold_news *news)
+static int tell_new(const struct lya_ledger *l, const struct fold_place *place)
 {
 	struct lya_finding f;
 	int rc = LYA_ENOMEM;
 
-	if (build_finding(l, news->pair, news->entry, &f)) {
+	if (build_finding(l, place->pair, place->entry, &f)) {
 		f.id[2 + 8] = '\0';
 		rc = l->options.on_new(l->options.ctx, &f);
 	}
@@ -80,23 +80,36 @@ static int tell_new(const struct lya_ledger *l, const struct fold_news *news)
 	return rc;
 }
 
-static int note_ids(const struct lya_ledger *l, const struct pair_key *key,
-                    const struct lya_port_range *ports, struct lya_flow_findings *out)
+/* An id is worked out once and kept with what it names, where that is kept. */
+static bool note_id(const struct lya_ledger *l, const struct pair_key *key,
+                    const struct lya_port_range *ports, char *kept, char out[LYA_FINDING_ID])
 {
-	char *id = out->ids[out->n], *scan = out->scan_ids[out->n];
+	char fresh[LYA_FINDING_ID] = "";
+	char *id = kept != NULL ? kept : fresh;
 
-	assert(out->n < LYA_FLOW_FINDINGS && "a flow raises few findings");
-	identify_pair(l, key, ports, id);
 	if (id[0] == '\0')
+		identify_pair(l, key, ports, id);
+	memcpy(out, id, LYA_FINDING_ID);
+	out[2 + 8] = '\0';
+	return id[0] != '\0';
+}
+
+static int note_ids(const struct lya_ledger *l, const struct pair_key *key,
+                    const struct lya_port_range *ports, const struct fold_place *place,
+                    struct lya_flow_findings *out)
+{
+	bool scan = place->pair != NULL && place->pair->scan != NULL;
+	size_t n = out->n;
+
+	assert(n < LYA_FLOW_FINDINGS && "a flow raises few findings");
+	out->scan_ids[n][0] = '\0';
+	if (!note_id(l, key, ports, place->entry != NULL && !scan ? place->entry->id : NULL,
+	             out->ids[n]))
 		return LYA_ENOMEM;
-	id[2 + 8] = '\0';
-	scan[0] = '\0';
-	if (key->type != LYA_FINDING_EXCEPTION_EXPIRED) {
-		identify_pair(l, key, NULL, scan);
-		if (scan[0] == '\0')
-			return LYA_ENOMEM;
-		scan[2 + 8] = '\0';
-	}
+	if (key->type != LYA_FINDING_EXCEPTION_EXPIRED &&
+	    !note_id(l, key, NULL, place->pair != NULL ? place->pair->scan_id : NULL,
+	             out->scan_ids[n]))
+		return LYA_ENOMEM;
 	out->n++;
 	return LYA_OK;
 }
@@ -143,14 +156,14 @@ static int raise_finding(struct lya_ledger *l, const struct pair_key *key,
                          struct lya_flow_findings *out)
 {
 	enum lya_finding_type type = (enum lya_finding_type)key->type;
-	struct fold_news news;
+	struct fold_place place;
 	int rc = folds_add(&l->folds, key, (uint8_t)severity_gravest(l->site, type), ports, flow,
-	                   ends, v, &news);
+	                   ends, v, &place);
 
 	if (rc == LYA_OK && out != NULL)
-		rc = note_ids(l, key, &ports, out);
-	if (rc == LYA_OK && news.entry != NULL && l->options.on_new != NULL)
-		rc = tell_new(l, &news);
+		rc = note_ids(l, key, &ports, &place, out);
+	if (rc == LYA_OK && place.made && l->options.on_new != NULL)
+		rc = tell_new(l, &place);
 	return rc;
 }
 

@@ -64,6 +64,7 @@ void crowd_fini(struct crowd *c);
 /* entry.c: the sums of one finding -------------------------------------------- */
 
 struct entry {
+	char id[LYA_FINDING_ID];     /* all 12 digits; "" until asked for */
 	struct lya_port_range ports; /* meaningless in a scan */
 	uint64_t flows, packets, bytes, through, attempted, refused;
 	int64_t first_ns, last_ns;
@@ -110,6 +111,7 @@ struct pair {
 	struct entry **entries; /* ascending by ports, at most LYA_FINDING_PORTS */
 	size_t n_entries;
 	struct entry *scan;     /* in place of entries */
+	char scan_id[LYA_FINDING_ID]; /* as an entry's */
 	uint64_t *ports;        /* of a scan: a bit per port */
 };
 
@@ -133,16 +135,17 @@ struct folds {
 int folds_init(struct folds *f, size_t max);
 void folds_fini(struct folds *f);
 
-/* What folds_add tells of a new finding. */
-struct fold_news {
-	const struct pair *pair;
-	const struct entry *entry; /* NULL: nothing new */
+/* Where folds_add put a flow. */
+struct fold_place {
+	struct pair *pair;   /* NULL: beyond the bound */
+	struct entry *entry;
+	bool made;           /* the entry is new */
 };
 
 int folds_add(struct folds *f, const struct pair_key *key, uint8_t rank,
               struct lya_port_range ports, const struct lya_flow *flow,
               const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
-              struct fold_news *news);
+              struct fold_place *place);
 int folds_merge(struct folds *f, const struct folds *from);
 /* Kept findings, before sorting; and those that did not fit. */
 size_t folds_count(const struct folds *f);

@@ -4,6 +4,7 @@
 #include "finding/sentence.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 enum { RANGES_SAID = 6 };
 
@@ -139,10 +140,29 @@ void say_row(const struct telling *t, int rule)
 	}
 }
 
+/* The groups of rule files in words; a role is a word already. */
+static const char *plain_word(const char *word)
+{
+	static const char *const words[][2] = {
+		{ "any", "any address" },
+		{ "any-internal", "any internal address" },
+		{ "internal-server", "an internal server" },
+		{ "FE", "front-end (or its VIP)" },
+		{ "DIR", "director (or its VIP)" },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(words[i][0], word) == 0)
+			return words[i][1];
+	}
+	return word;
+}
+
 static void say_words(const struct telling *t, const struct lya_row_end *end)
 {
 	for (size_t i = 0; i < end->n_words; i++)
-		say(t, "%s%s", i == 0 ? "" : i + 1 < end->n_words ? ", " : " or ", end->words[i]);
+		say(t, "%s%s", i == 0 ? "" : i + 1 < end->n_words ? ", " : " or ",
+		    plain_word(end->words[i]));
 }
 
 void say_row_ends(const struct telling *t, int rule)

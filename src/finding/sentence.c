@@ -57,25 +57,52 @@ static bool same_transport(const struct telling *t, int rule)
 	return (rule_at(t, rule)->transports & bit) != 0;
 }
 
-/* "; probably tcp 4443 was meant (...)" */
+enum { MIXUPS = sizeof(mixups) / sizeof(mixups[0]) };
+
+/* The known mix-up that the finding and its rule are; MIXUPS: none. */
+static size_t find_mixup(const struct telling *t)
+{
+	size_t i = 0;
+
+	while (i < MIXUPS && !(is_port(t, mixups[i].seen) &&
+	                       rule_has_port(t, t->finding->mixup, mixups[i].meant)))
+		i++;
+	return i;
+}
+
+/* "tcp 4443": of a row with several ports the one that was meant. */
+static void say_meant(const struct telling *t)
+{
+	const struct lya_finding *f = t->finding;
+	const char *other = f->transport == 6 ? "udp" : "tcp";
+	size_t i = find_mixup(t);
+
+	if (!same_transport(t, f->mixup) && f->n_ports == 1 &&
+	    rule_has_port(t, f->mixup, f->ports[0].first))
+		say(t, "%s %u", other, f->ports[0].first);
+	else if (i < MIXUPS)
+		say(t, "tcp %u", mixups[i].meant);
+	else
+		say_rule_ports(t, f->mixup);
+}
+
+/* "; probably tcp 4443 was meant, as in row ...: why" */
 static void say_mixup(const struct telling *t)
 {
 	int rule = t->finding->mixup;
+	size_t i;
 
 	if (rule < 0)
 		return;
 	say(t, "; probably ");
-	say_rule_ports(t, rule);
+	say_meant(t);
 	say(t, " was meant, as in ");
 	say_row(t, rule);
-	if (!same_transport(t, rule)) {
+	i = find_mixup(t);
+	if (!same_transport(t, rule))
 		say(t, ": the port is right, the transport is not");
-		return;
-	}
-	for (size_t i = 0; i < sizeof(mixups) / sizeof(mixups[0]); i++) {
-		if (is_port(t, mixups[i].seen) && rule_has_port(t, rule, mixups[i].meant))
-			say(t, ": %s", mixups[i].so);
-	}
+	else if (i < MIXUPS)
+		say(t, ": %s", mixups[i].so);
 }
 
 /* 4443 between a pair that neither of its two kinds of traffic knows. */
@@ -98,10 +125,10 @@ static void say_nearest(const struct telling *t)
 	const struct lya_finding *f = t->finding;
 
 	if (f->nearest < 0) {
-		say(t, "no row of the documents comes near it");
+		say(t, "No documented row comes near it");
 		return;
 	}
-	say(t, "the nearest is ");
+	say(t, "The nearest documented one is ");
 	say_row(t, f->nearest);
 	switch (f->but) {
 	case LYA_BUT_DIRECTION:
@@ -282,7 +309,6 @@ static void what_unused(const struct telling *t)
 
 static void why_nearest(const struct telling *t)
 {
-	say(t, "Of the documented rows, ");
 	say_nearest(t);
 	say_mixup(t);
 	say_4443(t);
@@ -291,20 +317,49 @@ static void why_nearest(const struct telling *t)
 	end_sentence(t);
 }
 
-static void why_unexpected_port(const struct telling *t)
+/* True when both rules name the same transports and ports, as they are in force. */
+static bool same_ports(const struct telling *t, int a, int b)
+{
+	const struct lya_rule *ra = rule_at(t, a), *rb = rule_at(t, b);
+	const struct lya_port_range *la, *lb;
+	size_t na, nb;
+
+	la = lya_policy_ports(t->ledger->policy, (size_t)a, &na);
+	lb = lya_policy_ports(t->ledger->policy, (size_t)b, &nb);
+	return ra->transports == rb->transports && ra->any_port == rb->any_port && na == nb &&
+	       (na == 0 || memcmp(la, lb, na * sizeof(*la)) == 0);
+}
+
+/* "tcp 443 (edge.3.3, internal.4.2), tcp 5061 (edge.3.4)": rows with the same ports together */
+static void say_documented(const struct telling *t)
 {
 	const struct lya_finding *f = t->finding;
+	bool said[LYA_FINDING_RULES] = { false };
 
-	if (f->n_rules == 0) {
+	for (size_t i = 0; i < f->n_rules; i++) {
+		if (said[i])
+			continue;
+		say(t, "%s", i > 0 ? ", " : "");
+		say_rule_ports(t, f->rules[i]);
+		say(t, " (%s", rule_at(t, f->rules[i])->id);
+		for (size_t k = i + 1; k < f->n_rules; k++) {
+			if (!same_ports(t, f->rules[i], f->rules[k]))
+				continue;
+			said[k] = true;
+			say(t, ", %s", rule_at(t, f->rules[k])->id);
+		}
+		say(t, ")");
+	}
+}
+
+static void why_unexpected_port(const struct telling *t)
+{
+	if (t->finding->n_rules == 0) {
 		why_nearest(t);
 		return;
 	}
 	say(t, "Documented between these roles: ");
-	for (size_t i = 0; i < f->n_rules; i++) {
-		say(t, "%s", i > 0 ? ", " : "");
-		say_rule_ports(t, f->rules[i]);
-		say(t, " (%s)", rule_at(t, f->rules[i])->id);
-	}
+	say_documented(t);
 	say_mixup(t);
 	say_4443(t);
 	say_expired(t);
@@ -363,15 +418,12 @@ static void say_or_exception(const struct telling *t)
 {
 	const struct lya_finding *f = t->finding;
 
-	say(t, "; if it is needed, write an exception for %s ",
-	    f->transport == 6 ? "tcp" : "udp");
-	if (f->n_ports == 1) {
-		char text[12];
-
-		lya_port_range_format(&f->ports[0], text);
-		say(t, "%s ", text);
-	}
-	say(t, "with reason, owner and last day into the site description");
+	say(t, "; if it is needed, write an exception for ");
+	if (f->n_ports == 1 && !f->source_port)
+		say_ports(t);
+	else
+		say(t, "it");
+	say(t, " with reason, owner and last day into the site description");
 }
 
 static void fix_wrong_direction(const struct telling *t)
@@ -384,14 +436,43 @@ static void fix_wrong_direction(const struct telling *t)
 	end_sentence(t);
 }
 
+/* A stranger cannot be asked what it is doing; the firewall can be closed. */
+static bool is_stranger(const struct lya_finding_end *end)
+{
+	return end->host == NULL && end->role == LYA_ROLE_EXTERNAL;
+}
+
+static void fix_stranger(const struct telling *t)
+{
+	if (!got_through(t)) {
+		say(t, "Nothing got through; let the outer firewall drop such attempts, so that they do "
+		       "not reach ");
+		say_end_short(t, &t->finding->responder);
+		say(t, " at all.");
+		return;
+	}
+	say(t, "Close ");
+	say_ports(t);
+	say(t, " to ");
+	say_end_short(t, &t->finding->responder);
+	say(t, " in the outer firewall");
+	say_or_exception(t);
+	end_sentence(t);
+}
+
 static void fix_unexpected_port(const struct telling *t)
 {
 	int rule = t->finding->mixup;
 
+	if (is_stranger(&t->finding->initiator)) {
+		fix_stranger(t);
+		return;
+	}
 	if (rule < 0) {
 		say(t, "Find out which program on ");
 		say_end_short(t, &t->finding->initiator);
-		say(t, " uses this port, and close it between the two");
+		say(t, t->finding->n_ports > 1 ? " tries these ports, and close them between the two"
+		                               : " uses this port, and close it between the two");
 		say_or_exception(t);
 		end_sentence(t);
 		return;
@@ -401,20 +482,23 @@ static void fix_unexpected_port(const struct telling *t)
 	say(t, ", let what points to ");
 	say_end_short(t, &t->finding->responder);
 	say(t, " use ");
-	say_rule_ports(t, rule);
+	say_meant(t);
 	say(t, " instead, and open that in the firewall (%s).", rule_at(t, rule)->id);
 }
 
 static void fix_undocumented_path(const struct telling *t)
 {
-	if (got_through(t))
-		say(t, "Close the way from ");
-	else
-		say(t, "The way is closed; find out what makes ");
+	bool through = got_through(t);
+
+	if (is_stranger(&t->finding->initiator)) {
+		fix_stranger(t);
+		return;
+	}
+	say(t, through ? "Close the way from " : "Nothing got through; find out what makes ");
 	say_end_short(t, &t->finding->initiator);
-	say(t, got_through(t) ? " to " : " try ");
+	say(t, through ? " to " : " try ");
 	say_end_short(t, &t->finding->responder);
-	if (got_through(t))
+	if (through)
 		say(t, " in the firewall");
 	say_or_exception(t);
 	end_sentence(t);

@@ -11,7 +11,7 @@
 #include "lyncaudit/text.h"
 #include "lyncaudit/timeutil.h"
 
-enum { WIDTH = 80, WIDTH_MIN = 40, ROWS_SHOWN = 24, INDENT_TEXT = 6 };
+enum { WIDTH = 80, WIDTH_MIN = 40, ROWS_SHOWN = 24, FINDINGS_SHOWN = 40, INDENT_TEXT = 6 };
 
 struct page {
 	struct lya_output *out;
@@ -181,6 +181,8 @@ static void finding_block(const struct page *p, const struct lya_finding *f)
 		lya_output_printf(p->out, ", %s flow%s", grouped(f->flows, flows), plural(f->flows));
 	lya_output_puts(p->out, "\n");
 	wrapped(p, INDENT_TEXT, "", f->what);
+	if (f->severity == LYA_SEVERITY_INFO)
+		return;
 	wrapped(p, INDENT_TEXT, "Why: ", f->why);
 	wrapped(p, INDENT_TEXT, "Fix: ", f->fix);
 }
@@ -189,6 +191,7 @@ static void finding_lines(const struct page *p)
 {
 	size_t n;
 	const struct lya_finding *list = lya_ledger_findings(p->in->ledger, &n);
+	size_t shown = 0;
 	char title[64], buf[32];
 
 	if (n == 0) {
@@ -204,8 +207,12 @@ static void finding_lines(const struct page *p)
 			               plural(p->counts.findings[s]));
 			title[0] = (char)(title[0] - 'a' + 'A');
 			heading(p, title);
+			shown = 0;
 		}
-		finding_block(p, &list[i]);
+		if (shown++ < FINDINGS_SHOWN)
+			finding_block(p, &list[i]);
+		else if (shown == FINDINGS_SHOWN + 1)
+			lya_output_puts(p->out, "  ... and more: the JSON report (-o) has them all\n");
 	}
 	if (p->counts.folded_findings > 0)
 		lya_output_printf(p->out, "\n  About %s more findings are not kept one by one (%s).\n",
