@@ -60,7 +60,7 @@ struct lya_json {
 
 struct lya_json lya_json_root(struct lya_json_doc *doc);
 
-/* Note a fault at this value: "FILE: PATH: TEXT". */
+/* Note a fault at this value: "FILE: PATH: TEXT", control characters in it as '?'. */
 void lya_json_fault(const struct lya_json *at, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void lya_json_warn(const struct lya_json *at, const char *fmt, ...)
@@ -83,8 +83,8 @@ bool lya_json_string(const struct lya_json *at, const char **s);
 bool lya_json_bool(const struct lya_json *at, bool *b);
 bool lya_json_int(const struct lya_json *at, int64_t min, int64_t max, int64_t *n);
 /*
- * A string that is not empty, borrowed; and a copy of one, for lya_free (*copy
- * is NULL before, or a copy to be dropped).
+ * A string that is not empty and holds no control characters, borrowed; and a
+ * copy of one, for lya_free (*copy is NULL before, or a copy to be dropped).
  */
 bool lya_json_text(const struct lya_json *at, const char **s);
 bool lya_json_text_dup(const struct lya_json *at, char **copy);

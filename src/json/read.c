@@ -210,6 +210,10 @@ static void report(const struct lya_json *at, enum lya_diag_level level, const c
 
 	add_path(at, &path);
 	lya_text_vaddf(&text, fmt, ap);
+	if (path.data != NULL)
+		json_clean(path.data);
+	if (text.data != NULL)
+		json_clean(text.data);
 	lya_diags_add(at->doc->diags, level, at->doc->name, lya_text_str(&path), "%s",
 		      lya_text_str(&text));
 	if (path.failed || text.failed)
@@ -326,12 +330,18 @@ bool lya_json_string(const struct lya_json *at, const char **s)
 
 bool lya_json_text(const struct lya_json *at, const char **s)
 {
+	unsigned control;
+
 	if (!lya_json_string(at, s))
 		return false;
-	if ((*s)[0] != '\0')
-		return true;
-	lya_json_fault(at, "wanted a text, found an empty string");
-	return false;
+	control = json_find_control(*s, NULL);
+	if (control != 0)
+		lya_json_fault(at,
+			       "wanted a text in one line, found control character 0x%02x in it",
+			       control);
+	else if ((*s)[0] == '\0')
+		lya_json_fault(at, "wanted a text, found an empty string");
+	return control == 0 && (*s)[0] != '\0';
 }
 
 bool lya_json_nomem(const struct lya_json *at)

@@ -400,6 +400,8 @@ static void report_twice(struct scan *s, const struct key *first, const struct k
 	add_path(s, s->depth - 1, &path);
 	lya_text_addf(&path, "%s%.*s", s->depth > 1 ? "." : "", (int)again->len,
 		      s->arena + again->at);
+	if (path.data != NULL)
+		json_clean(path.data);
 	(void)snprintf(where, sizeof(where), "%s:%zu", s->name, again->line);
 	lya_diags_add(s->diags, LYA_DIAG_ERROR, where, lya_text_str(&path),
 		      "is given twice, first in line %zu", first->line);
@@ -411,12 +413,14 @@ static void report_twice(struct scan *s, const struct key *first, const struct k
 static void check_keys(struct scan *s)
 {
 	const struct frame *f = &s->frames[s->depth - 1];
-	struct key *keys = s->keys + f->first_key;
+	struct key *keys = s->keys;
 	size_t n = s->n_keys - f->first_key;
 	size_t first = 0;
 
-	if (n > 1)
-		qsort_r(keys, n, sizeof(*keys), compare_keys, s->arena);
+	if (n == 0)
+		return;
+	keys += f->first_key;
+	qsort_r(keys, n, sizeof(*keys), compare_keys, s->arena);
 	for (size_t i = 1; i < n; i++) {
 		if (same_key(s, &keys[first], &keys[i]))
 			report_twice(s, &keys[first], &keys[i]);

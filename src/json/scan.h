@@ -17,4 +17,12 @@
  */
 bool json_scan(char *text, size_t len, const char *name, struct lya_diags *diags, bool *nomem);
 
+/*
+ * Is there a control character (C0, DEL, C1) in the UTF-8 text at s?  Returns it,
+ * 0 when there is none; *at (may be NULL) is where.
+ */
+unsigned json_find_control(const char *s, const char **at);
+/* Put '?' for control characters: messages quote what files hold, and terminals obey it. */
+void json_clean(char *s);
+
 #endif

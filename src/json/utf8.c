@@ -1,6 +1,7 @@
 /*
- * utf8.c - what is a UTF-8 character (RFC 3629) and what is not.
+ * utf8.c - what is a UTF-8 character (RFC 3629), and what a terminal would obey.
  */
+#include "json/scan.h"
 #include "lyncaudit/json.h"
 
 static bool is_tail(unsigned char c)
@@ -35,4 +36,33 @@ unsigned lya_utf8_len(const char *s, size_t left)
 		return 4;
 	}
 	return 0;
+}
+
+unsigned json_find_control(const char *s, const char **at)
+{
+	for (; *s != '\0'; s++) {
+		unsigned char c = (unsigned char)s[0];
+		unsigned char next = (unsigned char)s[1];
+
+		if (at != NULL)
+			*at = s;
+		if (c < 0x20 || c == 0x7f)
+			return c;
+		if (c == 0xc2 && next >= 0x80 && next < 0xa0)
+			return next; /* U+0080 to U+009F */
+	}
+	return 0;
+}
+
+void json_clean(char *s)
+{
+	const char *at;
+	unsigned c;
+
+	while ((c = json_find_control(s, &at)) != 0) {
+		s += at - s;
+		*s++ = '?';
+		if (c >= 0x80)
+			*s++ = '?';
+	}
 }
