@@ -19,11 +19,11 @@ enum { PROBE_REQUEST_MAX = 2048, PROBE_ANSWER_MAX = 8192 };
 
 enum {
 	PREFIX_WAIT = 4,    /* packets of one side, then the other's first bytes are not waited for */
-	SILENT_ENOUGH = 64, /* packets of one side while the other was never seen */
-	TURN_ENOUGH = 64,   /* packets of a TURN or STUN flow without media */
-	MEDIA_ENOUGH = 16,  /* packets of a flow that is known to carry media */
-	ICE_ENOUGH = 255,   /* packets of a flow of nothing but ICE checks */
-	UNKNOWN_ENOUGH = 16 /* datagrams of one side without a known protocol */
+	SILENT_ENOUGH = 64, /* packets of a side that is done, while the other has little to say */
+	TURN_ENOUGH = 64,   /* messages of a TURN or STUN flow without media */
+	MEDIA_ENOUGH = 16,  /* messages of a flow that is known to carry media */
+	ICE_ENOUGH = 512,   /* messages of a flow of nothing but ICE checks */
+	UNKNOWN_ENOUGH = 16 /* datagrams of a flow without a known protocol */
 };
 
 static const char *const names[LYA_APP_COUNT] = {
@@ -122,6 +122,12 @@ void app_become(struct lya_app_state *st, unsigned side, enum app_machine machin
 	s->skip = 0;
 	s->have = 0;
 	s->big_have = 0;
+}
+
+void app_count_message(struct lya_app_state *st)
+{
+	if (st->messages < UINT16_MAX)
+		st->messages++;
 }
 
 void app_is_single(struct lya_app_state *st, enum lya_app app, int client)
@@ -259,8 +265,12 @@ void app_lost(struct lya_app_state *st, unsigned side, size_t n)
 	bool goes_on;
 
 	count_bytes(s, n);
-	if (s->machine == APP_DEAD || (s->machine == APP_SNIFF && s->head_len == 0))
+	if (s->machine == APP_DEAD)
 		return;
+	if (s->machine == APP_SNIFF && s->head_len == 0) { /* the stream begins after the loss */
+		st->headless = true;
+		return;
+	}
 	if (s->machine == APP_SNIFF)
 		goes_on = false;
 	else if (machines[s->machine].lost != NULL)
@@ -288,11 +298,6 @@ static bool has_prefix(const struct lya_app_state *st, unsigned side)
 	return st->side[side].head_len >= want || st->side[!side].packets >= PREFIX_WAIT;
 }
 
-static unsigned packets(const struct lya_app_state *st)
-{
-	return (unsigned)st->side[0].packets + st->side[1].packets;
-}
-
 /* Whether what is known of a TCP flow will not change although its machines could go on. */
 static bool is_enough(const struct lya_app_state *st)
 {
@@ -307,7 +312,7 @@ static bool is_enough(const struct lya_app_state *st)
 		return st->rpc_bind && !st->rpc_epm;
 	case LYA_APP_STUN:
 	case LYA_APP_MSTURN:
-		return (st->seen & LYA_SEEN_MEDIA) || packets(st) >= TURN_ENOUGH;
+		return (st->seen & LYA_SEEN_MEDIA) || st->messages >= TURN_ENOUGH;
 	default:
 		return true;
 	}
@@ -320,7 +325,8 @@ static bool is_tcp_settled(const struct lya_app_state *st)
 	for (unsigned i = 0; i < 2; i++) {
 		if (!has_prefix(st, i))
 			return false;
-		if (st->side[i].machine != APP_DEAD && st->side[!i].packets < SILENT_ENOUGH)
+		if (st->side[i].machine != APP_DEAD &&
+		    (st->side[!i].machine != APP_DEAD || st->side[!i].packets < SILENT_ENOUGH))
 			over = false;
 	}
 	return (over && st->app != LYA_APP_HTTP) || is_enough(st);
@@ -359,18 +365,15 @@ static void recognise_datagram(struct lya_app_state *st, unsigned side, const ui
 
 static bool is_udp_settled(const struct lya_app_state *st)
 {
-	unsigned most = st->side[0].packets > st->side[1].packets ? st->side[0].packets
-	                                                          : st->side[1].packets;
-
 	if (st->single)
 		return has_prefix(st, 0) && has_prefix(st, 1);
 	if (st->app == LYA_APP_NONE)
-		return most >= UNKNOWN_ENOUGH;
+		return st->messages >= UNKNOWN_ENOUGH;
 	if (st->seen & LYA_SEEN_MEDIA)
-		return packets(st) >= MEDIA_ENOUGH;
+		return st->messages >= MEDIA_ENOUGH;
 	if (st->stun_ice && !st->not_ice)
-		return most >= ICE_ENOUGH;
-	return packets(st) >= TURN_ENOUGH;
+		return st->messages >= ICE_ENOUGH;
+	return st->messages >= TURN_ENOUGH;
 }
 
 static void feed_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,
@@ -382,6 +385,7 @@ static void feed_datagram(struct lya_app_state *st, unsigned side, const uint8_t
 		return;
 	if (s->head_len == 0)
 		keep_head(s, data, len);
+	app_count_message(st);
 	recognise_datagram(st, side, data, len, full_len);
 	st->settled = is_udp_settled(st);
 }
@@ -436,6 +440,8 @@ void lya_app_result(const struct lya_app_state *st, struct lya_app_result *out)
 	out->client_side = st->client_conflict ? -1 : st->client;
 	if (out->app == LYA_APP_TLS || out->app == LYA_APP_XMPP) { /* else it was no handshake */
 		out->tls = st->tls;
+		if (st->headless)
+			out->tls |= LYA_TLS_GAP;
 		out->tls_version = st->tls_version;
 	}
 	out->seen = st->seen;

@@ -150,6 +150,7 @@ struct lya_app_state {
 	uint8_t seen;
 	uint16_t tls;
 	uint16_t tls_version;
+	uint16_t messages;    /* datagrams, frames; stops at its maximum */
 	uint8_t pseudo_sides; /* bit per side: its TLS was the pseudo-TLS of MS-TURN */
 	uint8_t real_sides;   /* bit per side: its TLS was not */
 	bool client_conflict; /* both sides sent what names the client */
@@ -159,6 +160,7 @@ struct lya_app_state {
 	bool single;          /* a protocol that one message shows whole */
 	bool stun_ice;        /* a STUN message with ICE attributes was seen */
 	bool not_ice;         /* something else than an ICE check was seen */
+	bool headless;        /* the first bytes of a side were lost */
 	bool rpc_bind;        /* DCE/RPC: a bind was seen */
 	bool rpc_epm;         /* and it was to the endpoint mapper */
 };
@@ -198,6 +200,8 @@ void app_client_is(struct lya_app_state *st, unsigned side);
 void app_side_done(struct lya_app_state *st, unsigned side);
 /* This side goes on in another machine, which starts afresh. */
 void app_become(struct lya_app_state *st, unsigned side, enum app_machine machine);
+/* One more datagram or frame. */
+void app_count_message(struct lya_app_state *st);
 /* A protocol of which one message is enough; client is side, !side or -1. */
 void app_is_single(struct lya_app_state *st, enum lya_app app, int client);
 

@@ -141,12 +141,27 @@ static void recognised(struct lya_app_state *st)
 static void is_real(struct lya_app_state *st, unsigned side)
 {
 	st->real_sides |= (uint8_t)(1U << side);
+	st->pseudo_sides &= (uint8_t)~(1U << side);
 }
 
 static void is_pseudo(struct lya_app_state *st, unsigned side)
 {
 	st->pseudo_sides |= (uint8_t)(1U << side);
 	st->side[side].u.tls.flags |= TLS_PSEUDO_END;
+}
+
+/*
+ * A hello of pseudo-TLS's lengths is taken for one until its end says more: the
+ * capture may have cut it, and a real one has extensions.
+ */
+static void is_perhaps_pseudo(struct lya_app_state *st, unsigned side)
+{
+	const struct app_tls *t = &st->side[side].u.tls;
+	bool client = t->msg_type == MSG_CLIENT_HELLO;
+
+	if (t->rec_len == (client ? PSEUDO_CLIENT_REC : PSEUDO_SERVER_REC) &&
+	    t->msg_len == (client ? PSEUDO_CLIENT_MSG : PSEUDO_SERVER_MSG))
+		st->pseudo_sides |= (uint8_t)(1U << side);
 }
 
 /* Hellos ---------------------------------------------------------------------- */
@@ -476,6 +491,7 @@ static bool begin_message(struct lya_app_state *st, unsigned side)
 	case MSG_CLIENT_HELLO:
 	case MSG_SERVER_HELLO:
 		memset(&t->hello, 0, sizeof(t->hello));
+		is_perhaps_pseudo(st, side);
 		t->step = STEP_FIXED;
 		return t->msg_left >= 38;
 	case MSG_HELLO_REQUEST:
@@ -701,7 +717,6 @@ static bool is_frames_begin(struct lya_app_state *st, unsigned side, const struc
 	t->flags &= (uint16_t)~TLS_PSEUDO_END;
 	if (in->pos[0] == 2 || in->pos[0] == 3)
 		return true;
-	st->pseudo_sides &= (uint8_t)~(1U << side);
 	is_real(st, side);
 	return false;
 }

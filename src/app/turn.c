@@ -70,6 +70,7 @@ static enum frame_step step(struct lya_app_state *st, unsigned side, struct lya_
 		if (p == NULL)
 			return FRAME_MORE;
 		f->body = false;
+		app_count_message(st);
 		return framing->take_body(st, side, p, got) ? FRAME_NEXT : FRAME_BAD;
 	}
 	p = app_piece(s, in, framing->header_len);
