@@ -149,7 +149,8 @@ static void tell_documented(const struct lya_flow *flow, int initiator,
  * Look for a documented orientation.  True when found: *o is then the opening
  * that the verdict stands on.
  */
-static bool find_documented(const struct question *q, struct opening *o, struct lya_verdict *out)
+static bool find_documented(const struct question *q, int listener_side, struct opening *o,
+                            struct lya_verdict *out)
 {
 	struct policy_relation room[2];
 	const struct policy_relation *rel[2];
@@ -166,12 +167,12 @@ static bool find_documented(const struct question *q, struct opening *o, struct 
 	if (!documented[0] && !documented[1])
 		return false;
 	if (documented[0] && documented[1]) {
+		if (o->initiator < 0 && rel[0]->width == rel[1]->width)
+			*o = guess_opening(q->flow, listener_side); /* the ports do not tell */
 		if (o->initiator >= 0)
 			side = o->initiator;
-		else if (rel[0]->width != rel[1]->width)
-			side = rel[0]->width < rel[1]->width ? 0 : 1;
 		else
-			side = q->flow->first_side;
+			side = rel[0]->width < rel[1]->width ? 0 : 1;
 	} else {
 		side = documented[0] ? 0 : 1;
 	}
@@ -250,6 +251,7 @@ static bool find_waiver(const struct question *q, int initiator, struct lya_verd
 			continue;
 		}
 		out->exception = (int32_t)i;
+		out->expired = -1; /* one in force is enough, wherever in the list it stands */
 		out->kind = LYA_VERDICT_WAIVED;
 		return true;
 	}
@@ -317,7 +319,7 @@ static void judge_known(const struct question *q, int listener_side, struct open
 {
 	bool no_role = q->ends[0].no_role || q->ends[1].no_role || q->flow->group_dst;
 
-	if (no_role ? find_dhcp(q, o, out) : find_documented(q, o, out))
+	if (no_role ? find_dhcp(q, o, out) : find_documented(q, listener_side, o, out))
 		return;
 	if (o->initiator < 0)
 		*o = guess_opening(q->flow, listener_side);

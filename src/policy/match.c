@@ -61,3 +61,10 @@ bool policy_leg_joins(const struct lya_policy *p, const struct policy_row *row,
 	}
 	return false;
 }
+
+bool policy_row_reaches(const struct lya_policy *p, const struct policy_row *row,
+                        const struct lya_policy_end *i, const struct lya_policy_end *r)
+{
+	return !row->rule->statement &&
+	       (policy_row_joins(row, i, r) || policy_leg_joins(p, row, i, r));
+}

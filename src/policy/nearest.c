@@ -46,20 +46,24 @@ static unsigned distance(const struct policy_row *row, uint8_t t_bit, uint16_t r
 	return row->rule->app == LYA_ROW_DHCP ? 9 : 6;
 }
 
-/* Among the rows that let these roles talk. */
-static void nearest_by_port(const struct lya_policy *p, uint8_t t_bit, uint16_t rport,
+/* Among all rows that let these roles talk: out->reach may not have had room for each. */
+static void nearest_by_port(const struct lya_policy *p, const struct lya_policy_end *i,
+                            const struct lya_policy_end *r, uint8_t t_bit, uint16_t rport,
                             struct policy_relation *out)
 {
 	unsigned best = UINT32_MAX;
 
-	for (size_t k = 0; k < out->n_reach; k++) {
-		const struct policy_row *row = &p->rows[out->reach[k]];
-		unsigned d = distance(row, t_bit, rport) * 1000 + row->breadth;
+	for (size_t k = 0; k < p->n_rows; k++) {
+		const struct policy_row *row = &p->rows[k];
+		unsigned d;
 
+		if (!policy_row_reaches(p, row, i, r))
+			continue;
+		d = distance(row, t_bit, rport) * 1000 + row->breadth;
 		if (d >= best)
 			continue;
 		best = d;
-		out->nearest = out->reach[k];
+		out->nearest = (int16_t)k;
 		out->but = (row->rule->transports & t_bit) ? LYA_BUT_PORT : LYA_BUT_TRANSPORT;
 	}
 	if (best < 6 * 1000)
@@ -96,7 +100,7 @@ void policy_find_nearest(const struct lya_policy *p, const struct lya_policy_end
                          uint16_t rport, struct policy_relation *out)
 {
 	if (out->n_reach > 0 && !out->av_rewrite)
-		nearest_by_port(p, t_bit, rport, out);
+		nearest_by_port(p, i, r, t_bit, rport, out);
 	else
 		nearest_by_end(p, i, r, t_bit, iport, rport, out);
 }

@@ -91,6 +91,9 @@ bool policy_row_joins(const struct policy_row *row, const struct lya_policy_end 
                       const struct lya_policy_end *r);
 bool policy_leg_joins(const struct lya_policy *p, const struct policy_row *row,
                       const struct lya_policy_end *i, const struct lya_policy_end *r);
+/* The row, or its leg, lets the roles of i reach those of r, on whatever port. */
+bool policy_row_reaches(const struct lya_policy *p, const struct policy_row *row,
+                        const struct lya_policy_end *i, const struct lya_policy_end *r);
 /* nearest.c */
 void policy_find_nearest(const struct lya_policy *p, const struct lya_policy_end *i,
                          const struct lya_policy_end *r, uint8_t t_bit, uint16_t iport,

@@ -162,13 +162,7 @@ static void find_reach(const struct lya_policy *p, const struct lya_policy_end *
                        const struct lya_policy_end *r, struct policy_relation *out)
 {
 	for (size_t k = 0; k < p->n_rows; k++) {
-		const struct policy_row *row = &p->rows[k];
-
-		if (row->rule->statement)
-			continue;
-		if (!policy_row_joins(row, i, r) && !policy_leg_joins(p, row, i, r))
-			continue;
-		if (out->n_reach < LYA_VERDICT_RULES_MAX)
+		if (policy_row_reaches(p, &p->rows[k], i, r) && out->n_reach < LYA_VERDICT_RULES_MAX)
 			out->reach[out->n_reach++] = (int16_t)k;
 	}
 }
