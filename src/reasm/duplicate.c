@@ -156,8 +156,9 @@ static inline uint32_t hash_link(const struct lya_packet *pkt)
 {
 	uint64_t h = load64((const uint8_t *)pkt->path.vlan) ^ salt[0];
 
-	h = lya_hash_mix(h, (uint64_t)pkt->path.tunnel_id << 16 |
-				(uint64_t)pkt->path.n_tunnels << 8 | pkt->path.tunnel);
+	h = lya_hash_mix(h, ((uint64_t)pkt->path.tunnel_id << 16 |
+			     (uint64_t)pkt->path.n_tunnels << 8 | pkt->path.tunnel) ^
+				salt[5]); /* a factor of 0 would fold all to 0 */
 	if (pkt->eth_src != NULL)
 		h ^= lya_hash_mix(load_part(pkt->eth_src, 6) ^ salt[1], salt[2]);
 	if (pkt->eth_dst != NULL)

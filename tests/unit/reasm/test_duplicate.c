@@ -1,0 +1,293 @@
+/*
+ * test_duplicate.c - which second packets are copies of the first, and which are not.
+ */
+#include "wire.h"
+
+static void tcp_frame(struct build *b)
+{
+	size_t ip;
+
+	add_ethernet(b, 0x0800);
+	ip = open_ipv4(b, 6, 64);
+	add_tcp(b, 50000, 443, 0x18);
+	add_fill(b, 40);
+	close_ipv4(b, ip);
+}
+
+static void udp_frame(struct build *b)
+{
+	add_ethernet(b, 0x0800);
+	add_ipv4_udp(b);
+}
+
+static void udp_no_id(struct build *b)
+{
+	size_t ip;
+
+	add_ethernet(b, 0x0800);
+	ip = open_ipv4(b, 17, 64);
+	set16(b, ip + 4, 0);
+	set16(b, ip + 6, 0x4000);
+	add_udp(b, 5000, 3478, 300);
+	add_fill(b, 300);
+	set16(b, ip + 26, 0xabcd);
+	close_ipv4(b, ip);
+}
+
+static void udp6_frame(struct build *b)
+{
+	size_t ip;
+
+	add_ethernet(b, 0x86dd);
+	ip = open_ipv6(b, 17);
+	add_udp(b, 5000, 3478, 20);
+	add_fill(b, 20);
+	close_ipv6(b, ip);
+}
+
+static void tag(struct build *b, unsigned vlan)
+{
+	memmove(b->data + 18, b->data + 14, b->n - 14);
+	b->n += 4;
+	b->data[16] = b->data[12];
+	b->data[17] = b->data[13];
+	set16(b, 12, 0x8100);
+	set16(b, 14, vlan);
+}
+
+static void same(struct build *b)
+{
+	(void)b;
+}
+
+static void in_vlan(struct build *b)
+{
+	tag(b, 30);
+}
+
+static void other_mac(struct build *b)
+{
+	b->data[5] = 0x77;
+}
+
+static void routed(struct build *b)
+{
+	b->data[14 + 8]--;
+	set_ipv4_checksum(b, 14);
+	b->data[5] = 0x77;
+	b->data[11] = 0x78;
+	tag(b, 31);
+}
+
+static void routed6(struct build *b)
+{
+	b->data[14 + 7]--;
+}
+
+/* A balancer rewrites the destination. */
+static void translated(struct build *b)
+{
+	b->data[14 + 19] = 99;
+	set_ipv4_checksum(b, 14);
+}
+
+static void other_port(struct build *b)
+{
+	b->data[14 + 21] ^= 1;
+}
+
+static void retransmitted(struct build *b)
+{
+	set16(b, 14 + 4, 0x1235);
+	set_ipv4_checksum(b, 14);
+}
+
+static void other_seq(struct build *b)
+{
+	b->data[14 + 20 + 7] ^= 1;
+}
+
+static void other_flags(struct build *b)
+{
+	b->data[14 + 20 + 13] = 0x10;
+}
+
+static void other_payload(struct build *b)
+{
+	b->data[14 + 20 + 8 + 3] ^= 1;
+}
+
+static void tcp_checksum(struct build *b)
+{
+	set16(b, 14 + 20 + 16, 0x1111);
+}
+
+static void last_byte(struct build *b)
+{
+	b->data[b->n - 1] ^= 1;
+}
+
+static void transport_checksum(struct build *b)
+{
+	set16(b, 14 + 20 + 6, 0xabce);
+}
+
+static void other_fragment(struct build *b)
+{
+	set16(b, 14 + 6, 0x2000);
+	set_ipv4_checksum(b, 14);
+}
+
+static const struct {
+	const char *name;
+	void (*first)(struct build *b);
+	void (*change)(struct build *b); /* what the second one has else */
+	int64_t after_ns;
+	enum lya_duplicate want;
+} cases[] = {
+	{ "exact", tcp_frame, same, 3 * US, LYA_DUP_EXACT },
+	{ "exact, UDP", udp_frame, same, 0, LYA_DUP_EXACT },
+	{ "exact, just inside the window", tcp_frame, same, 9900 * US, LYA_DUP_EXACT },
+	{ "exact, past the window", tcp_frame, same, 10100 * US, LYA_DUP_NONE },
+	{ "exact, before the first", tcp_frame, same, -1 * MS, LYA_DUP_NONE },
+	{ "VLAN", tcp_frame, in_vlan, 3 * US, LYA_DUP_VLAN },
+	{ "other MAC address", udp_frame, other_mac, 3 * US, LYA_DUP_VLAN },
+	{ "routed", tcp_frame, routed, 100 * US, LYA_DUP_ROUTED },
+	{ "routed, IPv6", udp6_frame, routed6, 100 * US, LYA_DUP_ROUTED },
+	{ "translated", tcp_frame, translated, 3 * US, LYA_DUP_NONE },
+	{ "other port", tcp_frame, other_port, 3 * US, LYA_DUP_NONE },
+	{ "retransmitted", tcp_frame, retransmitted, 3 * US, LYA_DUP_NONE },
+	{ "retransmitted, same id by chance", tcp_frame, same, 200 * MS, LYA_DUP_NONE },
+	{ "other sequence number", tcp_frame, other_seq, 3 * US, LYA_DUP_NONE },
+	{ "other flags", tcp_frame, other_flags, 3 * US, LYA_DUP_NONE },
+	{ "other payload, same headers", udp_frame, other_payload, 3 * US, LYA_DUP_NONE },
+	{ "checksum filled in by the card", tcp_frame, tcp_checksum, 3 * US, LYA_DUP_EXACT },
+	{ "fragment bits", udp_frame, other_fragment, 3 * US, LYA_DUP_NONE },
+	{ "no id, same bytes", udp_no_id, same, 1900 * US, LYA_DUP_EXACT },
+	{ "no id, 2.1 ms", udp_no_id, same, 2100 * US, LYA_DUP_NONE },
+	{ "no id, other end", udp_no_id, last_byte, 3 * US, LYA_DUP_NONE },
+	{ "no id, other checksum", udp_no_id, transport_checksum, 3 * US, LYA_DUP_NONE },
+	{ "no id, VLAN", udp_no_id, in_vlan, 3 * US, LYA_DUP_VLAN },
+	{ "IPv6, same bytes", udp6_frame, same, 1 * MS, LYA_DUP_EXACT },
+	{ "IPv6, 3 ms", udp6_frame, same, 3 * MS, LYA_DUP_NONE },
+};
+
+static void test_pairs(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct lya_reasm *r = reasm_new(0);
+		struct wire *w = wire_new();
+		struct build *a = next_frame(w);
+		struct build *b = next_frame(w);
+		struct lya_packet pkts[2];
+		int64_t time_ns = INT64_C(1700000000000000000);
+
+		print_message("  %s\n", cases[i].name);
+		cases[i].first(a);
+		cases[i].first(b);
+		cases[i].change(b);
+		pkts[0] = decode_at(w, a, time_ns);
+		pkts[1] = decode_at(w, b, time_ns + cases[i].after_ns);
+		lya_reasm_take(r, pkts, 2);
+		assert_int_equal(pkts[0].duplicate, LYA_DUP_NONE);
+		assert_int_equal(pkts[1].duplicate, cases[i].want);
+		assert_int_equal(stats_of(r).duplicates[LYA_DUP_NONE], 0);
+		if (cases[i].want != LYA_DUP_NONE)
+			assert_int_equal(stats_of(r).duplicates[cases[i].want], 1);
+		lya_reasm_free(r);
+		free(w);
+	}
+}
+
+/* Three copies: each of the later ones is compared with the first. */
+static void test_triple(void **state)
+{
+	struct lya_reasm *r = reasm_new(0);
+	struct wire *w = wire_new();
+	struct lya_packet pkt;
+	static void (*const changes[])(struct build *) = { same, in_vlan, routed, same };
+	static const enum lya_duplicate want[] = { LYA_DUP_NONE, LYA_DUP_VLAN, LYA_DUP_ROUTED,
+						   LYA_DUP_EXACT };
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct build *b = next_frame(w);
+
+		tcp_frame(b);
+		changes[i](b);
+		pkt = decode_at(w, b, i * 10 * US);
+		assert_int_equal(lya_reasm_take(r, &pkt, 1), 1);
+		assert_int_equal(pkt.duplicate, want[i]);
+	}
+	lya_reasm_free(r);
+	free(w);
+}
+
+/* Frames without IP, and malformed ones, are not compared. */
+static void test_not_compared(void **state)
+{
+	struct lya_reasm *r = reasm_new(0);
+	struct wire *w = wire_new();
+	struct build *arp = next_frame(w);
+	struct build *bad = next_frame(w);
+	struct lya_packet pkts[4];
+
+	(void)state;
+	add_ethernet(arp, 0x0806);
+	add_fill(arp, 28);
+	tcp_frame(bad);
+	bad->data[14 + 32] = 0x10;
+	for (unsigned i = 0; i < 4; i++)
+		pkts[i] = decode_at(w, i % 2 ? bad : arp, 0);
+	assert_int_equal(pkts[1].kind, LYA_PKT_BAD);
+	assert_int_equal(lya_reasm_take(r, pkts, 4), 4);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(pkts[i].duplicate, LYA_DUP_NONE);
+	lya_reasm_free(r);
+	free(w);
+}
+
+/*
+ * A stream of 200 000 packets at a million a second, one in ten copied 500
+ * packets later: all copies are found and nothing else.
+ */
+static void test_stream(void **state)
+{
+	enum { PACKETS = 200000, LAG = 500 };
+	struct lya_reasm *r = reasm_new(0);
+	struct wire *w = wire_new();
+	struct build *b = next_frame(w);
+	struct lya_packet pkt;
+	unsigned expected = 0;
+
+	(void)state;
+	udp_frame(b);
+	for (unsigned i = 0; i < PACKETS; i++) {
+		bool is_copy = i >= LAG && i % 10 == 5;
+		unsigned id = is_copy ? i - LAG - 1 : i; /* what was sent then was no copy itself */
+
+		set16(b, 14 + 4, 1 + id % 50000);
+		set16(b, 14 + 20, 1024 + id % 60000);
+		set_ipv4_checksum(b, 14);
+		pkt = decode_at(w, b, (int64_t)i * US);
+		lya_reasm_take(r, &pkt, 1);
+		assert_int_equal(pkt.duplicate, is_copy ? LYA_DUP_EXACT : LYA_DUP_NONE);
+		expected += is_copy;
+	}
+	assert_int_equal(stats_of(r).duplicates[LYA_DUP_EXACT], expected);
+	lya_reasm_free(r);
+	free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pairs),
+		cmocka_unit_test(test_triple),
+		cmocka_unit_test(test_not_compared),
+		cmocka_unit_test(test_stream),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
