@@ -18,4 +18,17 @@ if(TARGET lyncaudit)
       --rules ${PROJECT_SOURCE_DIR}/rules/lync-server-2013)
     set_tests_properties(golden.${name} PROPERTIES LABELS golden TIMEOUT 120)
   endforeach()
+
+  # One capture with IPv6 and everything documented, one with every fault.
+  foreach(name lab-rows lab-violations)
+    add_test(NAME golden.carriers.${name} COMMAND Python3::Interpreter ${GOLDEN}/carriers.py
+      $<TARGET_FILE:lyncaudit> ${GOLDEN}/${name}
+      --rules ${PROJECT_SOURCE_DIR}/rules/lync-server-2013)
+    set_tests_properties(golden.carriers.${name} PROPERTIES LABELS golden TIMEOUT 300)
+  endforeach()
+
+  add_test(NAME golden.truncate COMMAND Python3::Interpreter ${GOLDEN}/truncate.py
+    $<TARGET_FILE:lyncaudit> ${GOLDEN}/lab-midstream
+    --rules ${PROJECT_SOURCE_DIR}/rules/lync-server-2013)
+  set_tests_properties(golden.truncate PROPERTIES LABELS golden TIMEOUT 300)
 endif()

@@ -111,6 +111,10 @@ def ends(frame):
     return transport, src, sport, dst, dport, at
 
 
+def is_ip(frame):
+    return frame[12:14] in (b"\x08\x00", b"\x86\xdd")
+
+
 def ip_bytes(frame):
     """Length of the IP packet by its own header."""
     if struct.unpack_from("!H", frame, 12)[0] == 0x0800:
