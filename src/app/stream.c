@@ -49,43 +49,44 @@ static void give_up_gap(struct lya_app_state *st, unsigned side)
 	consume_held(st, side);
 }
 
+/* Add a segment that begins inside what waits, or right after it. */
+static bool hold_after(struct app_side *s, uint8_t *room, size_t at, const uint8_t *data,
+                       size_t len)
+{
+	size_t known = s->held - at;
+
+	if (known >= len)
+		return true;
+	if (len - known > (size_t)APP_HELD_MAX - s->held)
+		return false;
+	memcpy(room + s->held, data + known, len - known);
+	s->held = (uint16_t)(s->held + (len - known));
+	return true;
+}
+
 /* Keep a segment that came too early; false when it cannot be kept. */
 static bool hold(struct lya_app_state *st, unsigned side, uint32_t seq, const uint8_t *data,
                  size_t len)
 {
 	struct app_side *s = &st->side[side];
 	uint8_t *room = app_scratch_held(st, side);
-	uint32_t after = seq - s->held_seq;
+	uint32_t after = seq - s->held_seq, before = s->held_seq - seq;
 
 	if (room == NULL)
 		return false;
 	if (s->held == 0) {
-		if (len > APP_HELD_MAX)
-			return false;
-		memcpy(room, data, len);
 		s->held_seq = seq;
-		s->held = (uint16_t)len;
-		return true;
+		return hold_after(s, room, 0, data, len);
 	}
-	if (after <= s->held) { /* adjoining, overlapping or repeated */
-		size_t known = s->held - after;
-
-		if (known >= len)
-			return true;
-		if (len - known > (size_t)APP_HELD_MAX - s->held)
-			return false;
-		memcpy(room + s->held, data + known, len - known);
-		s->held = (uint16_t)(s->held + (len - known));
-		return true;
-	}
-	if (seq + (uint32_t)len == s->held_seq && len <= (size_t)APP_HELD_MAX - s->held) {
-		memmove(room + len, room, s->held);
-		memcpy(room, data, len);
-		s->held_seq = seq;
-		s->held = (uint16_t)(s->held + len);
-		return true;
-	}
-	return false;
+	if (after <= s->held)
+		return hold_after(s, room, after, data, len);
+	if (before > len || before > (size_t)APP_HELD_MAX - s->held)
+		return false; /* a second run, or too long */
+	memmove(room + before, room, s->held);
+	memcpy(room, data, before);
+	s->held_seq = seq;
+	s->held = (uint16_t)(s->held + before);
+	return hold_after(s, room, before, data + before, len - before);
 }
 
 static void take_segment(struct lya_app_state *st, unsigned side, uint32_t seq,
