@@ -1,0 +1,227 @@
+/*
+ * What is said of a finding: it names hosts, addresses, ports and rows, the
+ * likely mix-up, and keeps "tried" apart from "reached".
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "world.h"
+
+static struct world world;
+
+static int setup(void **state)
+{
+	(void)state;
+	world_open(&world, NULL);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	world_close(&world);
+	return 0;
+}
+
+enum { WORDS = 4 };
+
+static const struct {
+	const char *name, *src;
+	uint16_t sport;
+	const char *dst;
+	uint16_t dport;
+	uint8_t transport;
+	enum lya_flow_state state;
+	enum lya_app app;
+	const char *type;
+	const char *what[WORDS], *why[WORDS], *fix[WORDS];
+} cases[] = {
+	{ "internal web site published", "10.1.0.41", 50000, "10.2.0.11", 443, 6,
+	  LYA_STATE_ESTABLISHED, LYA_APP_TLS, "unexpected-port",
+	  { "rp01 (reverse-proxy-internal, 10.1.0.41)", "reached", "fe01 (front-end, 10.2.0.11)",
+	    "tcp 443" },
+	  { "rproxy.2.2", "probably tcp 4443 was meant", "443 is the internal web site" },
+	  { "On rp01", "tcp 4443 instead" } },
+	{ "80 for 8080", "10.1.0.41", 50000, "10.2.0.11", 80, 6, LYA_STATE_REFUSED, LYA_APP_NONE,
+	  "unexpected-port",
+	  { "tried to reach", "the attempt was refused" },
+	  { "probably tcp 8080 was meant", "80 is the internal web site" },
+	  { "tcp 8080 instead" } },
+	{ "SIP in clear", "10.2.0.11", 50000, "10.1.0.11", 5060, 6, LYA_STATE_ATTEMPTED,
+	  LYA_APP_NONE, "unexpected-port",
+	  { "tried to reach", "hlb-int (edge-internal-vip, 10.1.0.11)", "(not answered)" },
+	  { "probably tcp 5061 was meant", "5060 is SIP in clear", "row edge.4.1", "table 4" },
+	  { "On fe01", "tcp 5061 instead", "(edge.4.1)" } },
+	{ "UDP for TCP", "10.2.0.11", 50000, "10.1.0.11", 5061, 17, LYA_STATE_NONE, LYA_APP_NONE,
+	  "unexpected-port",
+	  { "udp 5061" },
+	  { "tcp 5061 was meant", "the port is right, the transport is not" },
+	  { "use tcp 5061" } },
+	{ "4443 at the wrong pair", "10.1.0.41", 50000, "10.1.0.21", 4443, 6, LYA_STATE_ATTEMPTED,
+	  LYA_APP_NONE, "undocumented-path",
+	  { "edge01 (edge-internal, 10.1.0.21)", "tcp 4443", "no document" },
+	  { "rproxy.p.4443-caution", "edge.2.2" },
+	  { "Nothing got through", "what makes rp01 try edge01" } },
+	{ "the wrong way round", "10.2.0.11", 50000, "10.1.0.41", 4443, 6, LYA_STATE_ESTABLISHED,
+	  LYA_APP_NONE, "wrong-direction",
+	  { "fe01 (front-end, 10.2.0.11) opened tcp 4443 to rp01", "the wrong way round" },
+	  { "but for the direction", "4443 is used for two different things" },
+	  { "exchanged source and destination" } },
+	{ "from the service port", "10.1.0.21", 5061, "10.2.0.11", 50123, 6,
+	  LYA_STATE_ESTABLISHED, LYA_APP_NONE, "wrong-direction",
+	  { "edge01", "from its service port tcp 5061" },
+	  { "but for the direction" },
+	  { "Check the firewall rule" } },
+	{ "expired exception", "10.2.0.11", 50000, "10.9.0.20", 10050, 6, LYA_STATE_ESTABLISHED,
+	  LYA_APP_NONE, "undocumented-path",
+	  { "reached 10.9.0.20 (internal) on tcp 10050" },
+	  { "EX-21", "would have waived it, but ended on 2026-06-30" },
+	  { "Close the way from fe01 to 10.9.0.20" } },
+	{ "stranger", "203.0.113.77", 50000, "10.2.0.11", 3389, 6, LYA_STATE_ESTABLISHED,
+	  LYA_APP_NONE, "undocumented-path",
+	  { "203.0.113.77 (external) reached fe01" },
+	  { "No documented row comes near it." },
+	  { "outer firewall", "tcp 3389" } },
+	{ "source translation", "198.51.100.2", 50000, "198.51.100.23", 3478, 17,
+	  LYA_STATE_NONE, LYA_APP_STUN, "av-edge-snat",
+	  { "edge01 (edge-av, 198.51.100.23)", "udp 3478", "hlb-ext (hlb, 198.51.100.2)",
+	    "(proven)" },
+	  { "edge.p.av-no-snat", "one-way audio" },
+	  { "SNAT", "udp 3478" } },
+	{ "feature", "203.0.113.79", 40000, "198.51.100.23", 50010, 17, LYA_STATE_NONE,
+	  LYA_APP_NONE, "feature-not-deployed",
+	  { "udp 50000-59999", "\"federation-ocs2007\"" },
+	  { "row edge.1.7 of the edge document, table 1" },
+	  { "add \"federation-ocs2007\" to the features" } },
+};
+
+static void expect_words(const char *name, const char *text, const char *const words[WORDS])
+{
+	for (size_t i = 0; i < WORDS && words[i] != NULL; i++) {
+		if (strstr(text, words[i]) == NULL)
+			print_error("%s: \"%s\" is not in: %s\n", name, words[i], text);
+		assert_non_null(strstr(text, words[i]));
+	}
+	/* A sentence begins and ends like one. */
+	assert_true(text[strlen(text) - 1] == '.');
+	assert_null(strstr(text, ".."));
+	assert_null(strstr(text, "  "));
+}
+
+static void test_words(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct lya_ledger *l = world_ledger(&world, 0);
+		struct lya_flow f = world_flow(cases[i].src, cases[i].sport, cases[i].dst,
+		                               cases[i].dport, cases[i].transport, cases[i].state);
+		const struct lya_finding *found;
+
+		f.app.app = (uint8_t)cases[i].app;
+		f.app.service_payload = cases[i].app != LYA_APP_NONE;
+		if (cases[i].app == LYA_APP_STUN)
+			f.app.seen = LYA_SEEN_STUN | LYA_SEEN_TURN;
+		world_take(&world, l, &f, NULL, NULL);
+		world_finish(l);
+		found = world_finding(l, cases[i].type);
+		if (found == NULL)
+			print_error("%s: no %s\n", cases[i].name, cases[i].type);
+		assert_non_null(found);
+		expect_words(cases[i].name, found->what, cases[i].what);
+		expect_words(cases[i].name, found->why, cases[i].why);
+		expect_words(cases[i].name, found->fix, cases[i].fix);
+		lya_ledger_free(l);
+	}
+}
+
+static const char small_site[] =
+    "{\"schema\": \"lyncaudit-site/1\", \"name\": \"small\", \"timezone\": \"UTC\","
+    " \"networks\": {\"internal\": [\"10.0.0.0/8\"], \"clients\": [\"10.20.0.0/16\"]},"
+    " \"hosts\": [{\"name\": \"edge01\", \"roles\": {\"edge-internal\": [\"10.1.0.21\"]}},"
+    "  {\"name\": \"vip\", \"roles\": {\"front-end-vip\": [\"10.2.0.10\"]}},"
+    "  {\"name\": \"fe01\", \"roles\": {\"front-end\": [\"10.2.0.11\"]}}],"
+    " \"load_balancing\": {\"front-end\": \"dns\"},"
+    " \"port_overrides\": [{\"rule\": \"edge.2.2\", \"ports\": \"4445\","
+    "  \"reason\": \"moved in 2019\"}],"
+    " \"exceptions\": [{\"id\": \"SOON\", \"from\": \"front-end\", \"to\": \"10.9.0.1\","
+    "  \"transport\": \"tcp\", \"ports\": \"1433\", \"reason\": \"sql\", \"owner\": \"dba\","
+    "  \"expires\": \"2026-11-22\"}]}";
+
+static const struct lya_finding *one_flow(const struct world *w, struct lya_ledger *l,
+                                          const char *src, const char *dst, uint16_t dport,
+                                          const char *type)
+{
+	struct lya_flow f = world_flow(src, 50000, dst, dport, 6, LYA_STATE_ESTABLISHED);
+
+	world_take(w, l, &f, NULL, NULL);
+	world_finish(l);
+	return world_finding(l, type);
+}
+
+/* A moved port is told with the site's reason wherever its row is cited. */
+static void test_moved(void **state)
+{
+	struct world w;
+	struct lya_ledger *l;
+	const struct lya_finding *found;
+
+	(void)state;
+	world_open(&w, small_site);
+	l = world_ledger(&w, 0);
+	found = one_flow(&w, l, "10.1.0.21", "10.2.0.11", 4445, "wrong-direction");
+	assert_non_null(found);
+	assert_non_null(strstr(found->why, "edge.2.2"));
+	assert_non_null(strstr(found->why, "moved to port 4445 (moved in 2019)"));
+	lya_ledger_free(l);
+	world_close(&w);
+}
+
+static void test_load_balancing(void **state)
+{
+	struct world w;
+	struct lya_ledger *l;
+	const struct lya_finding *found;
+
+	(void)state;
+	world_open(&w, small_site);
+	l = world_ledger(&w, 0);
+	found = one_flow(&w, l, "10.20.0.5", "10.2.0.10", 5061, "wrong-load-balancing");
+	assert_non_null(found);
+	assert_non_null(strstr(found->what, "vip (front-end-vip, 10.2.0.10) on tcp 5061"));
+	assert_non_null(strstr(found->fix, "load_balancing"));
+	lya_ledger_free(l);
+	world_close(&w);
+}
+
+static void test_expiring(void **state)
+{
+	struct world w;
+	struct lya_ledger *l;
+	const struct lya_finding *found;
+
+	(void)state;
+	world_open(&w, small_site);
+	l = world_ledger(&w, 0);
+	found = one_flow(&w, l, "10.2.0.11", "10.9.0.1", 1433, "exception-expiring");
+	assert_non_null(found);
+	assert_string_equal(found->what,
+	                    "The exception SOON (sql; owner: dba) ends in 1 day, on 2026-11-22.");
+	assert_non_null(strstr(found->why, "waived 1 flow of this audit"));
+	assert_non_null(strstr(found->fix, "SOON"));
+	lya_ledger_free(l);
+	world_close(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_moved),
+		cmocka_unit_test(test_load_balancing),
+		cmocka_unit_test(test_expiring),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
