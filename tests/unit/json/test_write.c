@@ -130,6 +130,26 @@ static void both_styles(void **state)
 	assert_string_equal(finish(out), compact);
 }
 
+static void flat_items_stand_on_lines_of_their_own(void **state)
+{
+	struct lya_json_writer w;
+	struct lya_output *out = begin();
+
+	(void)state;
+	lya_jw_init(&w, out, LYA_JW_PRETTY);
+	lya_jw_array_open(&w);
+	for (int i = 0; i < 2; i++) {
+		lya_jw_flat(&w);
+		lya_jw_array_open(&w);
+		lya_jw_int(&w, i);
+		lya_jw_bool(&w, true);
+		lya_jw_array_close(&w);
+	}
+	lya_jw_array_close(&w);
+	lya_jw_end(&w);
+	assert_string_equal(finish(out), "[\n  [0, true],\n  [1, true]\n]\n");
+}
+
 static void lines_follow_one_another(void **state)
 {
 	struct lya_json_writer w;

@@ -283,6 +283,13 @@ static void rows_that_say_the_same_are_noted(void **state)
 	}
 }
 
+/* row-ends.md, "Shorthand". */
+#define ANY_INTERNAL                                                                               \
+	(BIT(DIRECTOR) | BIT(DIRECTOR_VIP) | BIT(FRONT_END) | BIT(FRONT_END_VIP) |                 \
+	 BIT(MEDIATION) | BIT(MEDIATION_VIP) | BIT(PERSISTENT_CHAT) | BIT(OFFICE_WEB_APPS) |       \
+	 BIT(CENTRAL_MANAGEMENT) | BIT(SURVIVABLE_BRANCH) | BIT(CLIENT) | BIT(PSTN_GATEWAY) |      \
+	 BIT(TRUSTED_APPLICATION) | BIT(INTERNAL))
+
 /* The ends of a row, with the roles that count as named (policy-model "Verdict of a flow"). */
 static const struct {
 	const char *list, *strict;
@@ -295,6 +302,10 @@ static const struct {
 	  BIT(FRONT_END) | BIT(FRONT_END_VIP) | BIT(DIRECTOR) | BIT(DIRECTOR_VIP), 0, false,
 	  false },
 	{ "[\"any\"]", NULL, (1u << LYA_ROLES) - 1, 0, 0, true, false },
+	{ "[\"any-internal\"]", "[\"FE\"]", ANY_INTERNAL, BIT(FRONT_END) | BIT(FRONT_END_VIP),
+	  BIT(FRONT_END) | BIT(FRONT_END_VIP), false, true },
+	{ "[\"any-internal\", \"reverse-proxy-internal\"]", NULL,
+	  ANY_INTERNAL | BIT(REVERSE_PROXY_INTERNAL), BIT(REVERSE_PROXY_INTERNAL), 0, false, true },
 	{ "[\"external\"]", "[\"federated-partner\"]", BIT(EXTERNAL),
 	  BIT(EXTERNAL) | BIT(FEDERATED_PARTNER), BIT(FEDERATED_PARTNER), false, false },
 };
@@ -325,6 +336,62 @@ static void ends_are_resolved(void **state)
 		assert_int_equal(end->strict, ends[i].narrow);
 		assert_int_equal(end->any, ends[i].any);
 		assert_int_equal(end->any_internal, ends[i].any_internal);
+		lya_rules_free(rules);
+		lya_diags_fini(&diags);
+	}
+}
+
+/* What the words of an entry become. */
+static void members_are_read(void **state)
+{
+	static const struct {
+		const char *member, *value;
+		int port_of, app, mode, feature, transports;
+		bool any_port;
+	} cases[] = {
+		{ "port_of", "\"responder\"", LYA_PORT_RESPONDER, LYA_ROW_SIP_MTLS, -1, -1,
+		  LYA_T_TCP, false },
+		{ "port_of", "\"initiator\"", LYA_PORT_INITIATOR, LYA_ROW_SIP_MTLS, -1, -1,
+		  LYA_T_TCP, false },
+		{ "port_of", "\"either\"", LYA_PORT_EITHER, LYA_ROW_SIP_MTLS, -1, -1, LYA_T_TCP,
+		  false },
+		{ "load_balancing", "\"dns\"", LYA_PORT_RESPONDER, LYA_ROW_SIP_MTLS, LYA_LB_DNS, -1,
+		  LYA_T_TCP, false },
+		{ "load_balancing", "\"hlb\"", LYA_PORT_RESPONDER, LYA_ROW_SIP_MTLS, LYA_LB_HLB, -1,
+		  LYA_T_TCP, false },
+		{ "load_balancing", "null", LYA_PORT_RESPONDER, LYA_ROW_SIP_MTLS, -1, -1, LYA_T_TCP,
+		  false },
+		{ "feature", "\"e911\"", LYA_PORT_RESPONDER, LYA_ROW_SIP_MTLS, -1, LYA_FEATURE_E911,
+		  LYA_T_TCP, false },
+		{ "application", "\"rtp\"", LYA_PORT_RESPONDER, LYA_ROW_RTP, -1, -1, LYA_T_TCP,
+		  false },
+		{ "transport", "[\"udp\", \"tcp\"]", LYA_PORT_RESPONDER, LYA_ROW_SIP_MTLS, -1, -1,
+		  LYA_T_TCP | LYA_T_UDP, false },
+		{ "ports", "[\"any\"]", LYA_PORT_RESPONDER, LYA_ROW_SIP_MTLS, -1, -1, LYA_T_TCP,
+		  true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct lya_diags diags = { 0 };
+		const struct lya_rule *rule;
+		struct lya_rules *rules;
+		char text[4096];
+
+		make_file(text, sizeof(text), cases[i].member, cases[i].value);
+		rules = load(text, &diags);
+		assert_non_null(rules);
+		rule = &rules->list[0];
+		assert_int_equal(rule->port_of, cases[i].port_of);
+		assert_int_equal(rule->app, cases[i].app);
+		assert_int_equal(rule->mode, cases[i].mode);
+		assert_int_equal(rule->feature, cases[i].feature);
+		assert_int_equal(rule->transports, cases[i].transports);
+		assert_int_equal(rule->any_port, cases[i].any_port);
+		assert_int_equal(rule->n_ports, cases[i].any_port ? 0 : 1);
+		assert_true(rule->required);
+		assert_string_equal(rule->doc_key, "edge");
+		assert_string_equal(rule->doc_title, "Edge");
 		lya_rules_free(rules);
 		lya_diags_fini(&diags);
 	}
@@ -526,6 +593,7 @@ int main(void)
 		cmocka_unit_test(a_key_of_another_document_is_refused),
 		cmocka_unit_test(rows_that_say_the_same_are_noted),
 		cmocka_unit_test(ends_are_resolved),
+		cmocka_unit_test(members_are_read),
 		cmocka_unit_test(statements_have_no_flow),
 		cmocka_unit_test(ids_are_found),
 		cmocka_unit_test(the_shipped_rules_are_whole),

@@ -49,7 +49,7 @@ struct change {
 	const char *out[3], *in[3];
 	struct {
 		const char *type, *rule, *about, *says;
-	} faults[3];
+	} faults[5];
 };
 
 #define COUNT "site-public-address-count"
@@ -149,6 +149,22 @@ static const struct change changes[] = {
 	  { { "site-vip-without-load-balancing", "internal.p.hlb-ports", "lb2/director-vip",
 	      "lb2 declares the role director-vip, but load balancing for \"director\" is "
 	      "\"none\"" } } },
+	{ "a pool of Edge nodes without any VIP, while another has them",
+	  { "\"name\": \"edge01\"", "\"name\": \"edge02\"",
+	    "\"edge-internal-vip\": [\"10.1.0.20\"], " },
+	  { "\"name\": \"edge01\", \"pool\": \"b\"", "\"name\": \"edge02\", \"pool\": \"b\"", "" },
+	  { { COUNT, PUBLIC, "edge/b/ipv4",
+	      "have 6 different public IPv4 addresses, 9 are needed" },
+	    { MISSING, PUBLIC, "b/edge-access-vip", "for pool \"b\"" },
+	    { MISSING, PUBLIC, "b/edge-webconf-vip", "for pool \"b\"" },
+	    { MISSING, PUBLIC, "b/edge-av-vip", "for pool \"b\"" },
+	    { MISSING, "edge.4.1", "b/edge-internal-vip", "for pool \"b\"" } } },
+	{ "one Edge node alone needs no balancer",
+	  { "\"name\": \"edge02\"", "\"mediation\": \"hlb\"",
+	    "edge-access\": [\"198.51.100.21\"]" },
+	  { "\"name\": \"edge02\", \"pool\": \"b\"", "\"edge\": \"hlb\"",
+	    "edge-access\": [\"198.51.100.21\"]" },
+	  { { NULL } } },
 	{ "the Edge's constraints are those of the hardware load balanced one",
 	  { "\"mediation\": \"hlb\"", "198.51.100.33",
 	    "\"edge-webconf-vip\": [\"198.51.100.12\"], " },
@@ -207,7 +223,7 @@ static void constraints_are_checked(void **state)
 		size_t wanted = 0;
 		size_t n;
 
-		while (wanted < 3 && c->faults[wanted].type != NULL)
+		while (wanted < 5 && c->faults[wanted].type != NULL)
 			wanted++;
 		assert_int_equal(lya_site_check(site, &list, &n, NULL), LYA_OK);
 		if (n != wanted)
@@ -240,7 +256,7 @@ static void statements_exist(void **state)
 					NULL),
 			 LYA_OK);
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
-		for (size_t k = 0; k < 3 && changes[i].faults[k].type != NULL; k++)
+		for (size_t k = 0; k < 5 && changes[i].faults[k].type != NULL; k++)
 			assert_non_null(lya_rules_find(rules, changes[i].faults[k].rule));
 	}
 	lya_rules_free(rules);
