@@ -262,9 +262,13 @@ static void deep_values_are_indented(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(both_styles),         cmocka_unit_test(lines_follow_one_another),
-		cmocka_unit_test(strings_are_escaped), cmocka_unit_test(any_bytes_are_read_back),
-		cmocka_unit_test(doubles_are_fixed),   cmocka_unit_test(deep_values_are_indented),
+		cmocka_unit_test(both_styles),
+		cmocka_unit_test(flat_items_stand_on_lines_of_their_own),
+		cmocka_unit_test(lines_follow_one_another),
+		cmocka_unit_test(strings_are_escaped),
+		cmocka_unit_test(any_bytes_are_read_back),
+		cmocka_unit_test(doubles_are_fixed),
+		cmocka_unit_test(deep_values_are_indented),
 	};
 
 	return cmocka_run_group_tests(tests, make_file, remove_file);
