@@ -66,8 +66,8 @@ int capture_pcap_begin(struct capture_reader *r, struct lya_error *err)
 		return rc;
 	if (r->end < FILE_HEADER)
 		return lya_error_set(err, LYA_EIO, NULL, NULL,
-		                     "wanted the %d bytes of a pcap file header, found %zu",
-		                     FILE_HEADER, r->end);
+		                     "wanted the %d bytes of a pcap file header, found %zu%s%s",
+		                     FILE_HEADER, r->end, r->why[0] == '\0' ? "" : ": ", r->why);
 	major = capture_u16(r->buf + 4, r->big);
 	if (major != VERSION_MAJOR)
 		return lya_error_set(err, LYA_EINPUT, NULL, NULL,

@@ -114,7 +114,7 @@ static int reader_begin(struct capture_reader *r, struct lya_error *err)
 
 	if (rc != LYA_OK)
 		return rc;
-	if (r->why[0] != '\0')
+	if (r->end < 4 && r->why[0] != '\0')
 		return lya_error_set(err, LYA_EIO, NULL, NULL, "%s", r->why);
 	if (r->end == 0)
 		return lya_error_set(err, LYA_EINPUT, NULL, NULL,

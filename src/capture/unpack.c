@@ -63,6 +63,7 @@ struct capture_unpack {
 	lzma_allocator lzma_memory;
 	bool between; /* between members: the last one is whole */
 	bool in_end;  /* no more compressed bytes */
+	size_t zstd_wants; /* bytes that a call may be given */
 	size_t in_pos, in_len;
 	uint8_t in[INPUT_LEN];
 };
@@ -201,6 +202,12 @@ static void zstd_free(void *opaque, void *p)
 	capture_budget_free_sized(opaque, p);
 }
 
+static bool zstd_again(struct capture_unpack *u)
+{
+	u->zstd_wants = ZSTD_FRAMEHEADERSIZE_MAX;
+	return !ZSTD_isError(ZSTD_DCtx_reset(u->state.zstd, ZSTD_reset_session_only));
+}
+
 static bool zstd_begin(struct capture_unpack *u)
 {
 	ZSTD_customMem memory = { zstd_alloc, zstd_free, u->budget };
@@ -209,17 +216,17 @@ static bool zstd_begin(struct capture_unpack *u)
 	if (u->state.zstd == NULL)
 		return false;
 	ZSTD_DCtx_setParameter(u->state.zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX);
-	return true;
+	return zstd_again(u);
 }
 
-static bool zstd_again(struct capture_unpack *u)
-{
-	return !ZSTD_isError(ZSTD_DCtx_reset(u->state.zstd, ZSTD_reset_session_only));
-}
-
+/*
+ * In a call that fails libzstd does not say what it wrote before.  So it is
+ * given no more than it asked for, which is a block: what was whole before the
+ * broken one is not lost.
+ */
 static enum step zstd_run(struct capture_unpack *u, struct span *s, const char **why)
 {
-	ZSTD_inBuffer in = { s->in, s->in_left, 0 };
+	ZSTD_inBuffer in = { s->in, s->in_left < u->zstd_wants ? s->in_left : u->zstd_wants, 0 };
 	ZSTD_outBuffer out = { s->out, s->out_left, 0 };
 	size_t rc = ZSTD_decompressStream(u->state.zstd, &out, &in);
 
@@ -232,6 +239,7 @@ static enum step zstd_run(struct capture_unpack *u, struct span *s, const char *
 		return ZSTD_getErrorCode(rc) == ZSTD_error_memory_allocation ? STEP_NO_MEMORY
 		                                                             : STEP_BROKEN;
 	}
+	u->zstd_wants = rc;
 	return rc == 0 ? STEP_MEMBER_END : STEP_ON;
 }
 
