@@ -155,6 +155,12 @@ struct lya_packet {
 	bool frag_more;
 	bool is_fragment;      /* of any kind, head included */
 	bool reassembled;      /* payload is the whole datagram's, whatever payload_len; see reasm.h */
+	/*
+	 * Of what the first fragment of a tunnel's IPv4 packet carries: that packet's
+	 * header, so that its later fragments are known for the tunnel's; else NULL.
+	 * Borrowed; outermost tunnel alone.
+	 */
+	const uint8_t *tunnel_head;
 	uint16_t frag_at;      /* of any fragment: bytes from `ip` to what it carries */
 	const uint8_t *ip;     /* start of the innermost IP header; borrowed; NULL when none */
 	uint32_t ip_captured;  /* bytes captured from there on */

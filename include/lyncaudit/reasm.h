@@ -67,6 +67,8 @@ void lya_reasm_free(struct lya_reasm *r);
  *   whole datagram's payload at `payload`, borrowed until the next call for r;
  *   payload_len stays what this packet carries.  The head kept its own part of
  *   the payload: what reads messages takes the head for a beginning only.
+ * - A later fragment of a tunnel whose head was opened becomes LYA_PKT_OTHER_IP:
+ *   the flow inside was counted with the head, and the tunnel is nobody's flow.
  * - A later fragment that comes before its head is taken out, to be released
  *   when the head has come or the wait is over.
  *

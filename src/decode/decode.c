@@ -185,6 +185,7 @@ static inline void init(struct lya_packet *pkt, const struct lya_frame *frame)
 	pkt->frag_more = false;
 	pkt->is_fragment = false;
 	pkt->reassembled = false;
+	pkt->tunnel_head = NULL;
 	pkt->ip = NULL;
 	pkt->eth_src = NULL;
 	pkt->eth_dst = NULL;

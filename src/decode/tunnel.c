@@ -57,6 +57,8 @@ bool decode_inner(struct lya_packet *pkt, enum lya_tunnel_kind kind, uint32_t id
 	inner.frag_offset = 0;
 	inner.frag_more = false;
 	inner.is_fragment = false;
+	if (pkt->is_fragment && pkt->src.family == 4 && pkt->path.n_tunnels == 0)
+		inner.tunnel_head = pkt->ip;
 	inner.ip = NULL;
 	inner.path.tunnel = (uint8_t)kind;
 	inner.path.tunnel_id = id;

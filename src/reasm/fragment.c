@@ -61,6 +61,7 @@ struct datagram {
 	uint32_t reach;               /* the largest end of a fragment seen */
 	uint16_t sport, dport;
 	bool head_seen;
+	bool is_tunnel;          /* the head was opened: no flow of its own */
 	bool whole;              /* put together and delivered */
 	bool spoilt;             /* cannot be: cut, contradictory, or no memory */
 	int32_t next;            /* in its hash chain, or among the free */
@@ -225,6 +226,10 @@ static void resolve(struct fragments *f, const struct datagram *d, struct lya_pa
 		f->stats.given_up++;
 		return;
 	}
+	if (d->is_tunnel) {
+		pkt->kind = LYA_PKT_OTHER_IP;
+		return;
+	}
 	pkt->kind = d->key.transport == PROTO_TCP ? LYA_PKT_TCP : LYA_PKT_UDP;
 	pkt->sport = d->sport;
 	pkt->dport = d->dport;
@@ -273,6 +278,7 @@ static void start(struct datagram *d, int64_t first_ns)
 	d->sport = 0;
 	d->dport = 0;
 	d->head_seen = false;
+	d->is_tunnel = false;
 	d->whole = false;
 	d->spoilt = false;
 	d->held = d->held_last = NONE;
@@ -559,6 +565,31 @@ bool fragments_take(struct fragments *f, struct lya_packet *pkt)
 	if (d->bytes != NULL && d->total != 0 && d->have == d->total)
 		deliver(f, d, pkt);
 	return true;
+}
+
+void fragments_take_tunnel(struct fragments *f, const struct lya_packet *pkt)
+{
+	const uint8_t *ip = pkt->tunnel_head;
+	struct datagram_key key;
+	struct datagram *d;
+
+	memset(&key, 0, sizeof(key));
+	memcpy(key.src.bytes, ip + 12, 4);
+	memcpy(key.dst.bytes, ip + 16, 4);
+	key.src.family = key.dst.family = 4;
+	key.transport = ip[9];
+	key.ip_id = (uint32_t)(ip[4] << 8 | ip[5]);
+	if (key.transport != PROTO_UDP) /* other protocols' fragments are no flow's anyway */
+		return;
+	d = find(f, &key);
+	if (d == NULL)
+		d = make(f, &key, pkt->time_ns);
+	else if (d->head_seen && pkt->duplicate == LYA_DUP_NONE)
+		restart(f, d, pkt->time_ns);
+	spoil(f, d);
+	d->is_tunnel = true;
+	d->head_seen = true;
+	release(f, d);
 }
 
 void fragments_expire(struct fragments *f, int64_t now_ns)

@@ -59,6 +59,8 @@ size_t lya_reasm_take(struct lya_reasm *r, struct lya_packet *pkts, size_t n)
 	fragments_begin(r->fragments);
 	duplicates_mark(r->duplicates, pkts, n, r->duplicate_counts);
 	for (size_t i = 0; i < n; i++) {
+		if (pkts[i].tunnel_head != NULL)
+			fragments_take_tunnel(r->fragments, &pkts[i]);
 		if (is_ours(&pkts[i]) && !fragments_take(r->fragments, &pkts[i]))
 			continue;
 		if (left != i)

@@ -24,6 +24,8 @@ void fragments_free(struct fragments *f);
 void fragments_begin(struct fragments *f);
 /* A fragment of TCP or UDP: false when it is held back, true when it goes on. */
 bool fragments_take(struct fragments *f, struct lya_packet *pkt);
+/* What a tunnel's first fragment carried (pkt->tunnel_head): it goes on as it is. */
+void fragments_take_tunnel(struct fragments *f, const struct lya_packet *pkt);
 /* It is `now`: give up what waited too long. */
 void fragments_expire(struct fragments *f, int64_t now_ns);
 void fragments_flush(struct fragments *f);

@@ -14,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { RECORD = 6, RECORDS_MAX = 64, HEADER = 20, CONTENT_MAX = 512, CAP = 1 << 20, BATCH = 8 };
+enum { RECORD = 6, RECORDS_MAX = 24, HEADER = 20, CONTENT_MAX = 512, CAP = 1 << 20, BATCH = 8 };
 
 struct run {
 	struct lya_reasm *r;

@@ -417,6 +417,45 @@ static void test_cut(void **state)
 	free(w);
 }
 
+/* A fragmented VXLAN datagram: the flow inside counts, the later fragments are nobody's. */
+static void test_tunnel(void **state)
+{
+	struct lya_reasm *r = reasm_new(0);
+	struct wire *w = wire_new();
+	struct build *head = next_frame(w);
+	struct lya_packet pkt;
+	const struct lya_packet *more;
+	size_t ip, n;
+
+	(void)state;
+	pkt = decode_at(w, fragment4(w, 7, 17, 2000, TRANSPORT), 0);
+	assert_int_equal(take_one(r, &pkt), 0);
+	add_ethernet(head, 0x0800);
+	ip = open_ipv4(head, 17, 64);
+	set16(head, ip + 4, 7);
+	set16(head, ip + 6, 0x2000);
+	add_udp(head, 50000, 4789, 2500);
+	add32(head, 0x08000000);
+	add32(head, 0x00000100);
+	add_ethernet(head, 0x0800);
+	add_ipv4_udp(head);
+	add_fill(head, 2); /* 8 + 8 + 14 + 40 and these are a multiple of 8 */
+	close_ipv4(head, ip);
+	pkt = decode_at(w, head, 1 * MS);
+	assert_int_equal(pkt.path.tunnel, LYA_TUN_VXLAN);
+	assert_int_equal(take_one(r, &pkt), 1);
+	check_ports(&pkt);
+	more = lya_reasm_released(r, &n);
+	assert_int_equal(n, 1);
+	assert_int_equal(more[0].kind, LYA_PKT_OTHER_IP);
+	pkt = decode_at(w, fragment4(w, 7, 17, 1000, 2000), 2 * MS);
+	assert_int_equal(take_one(r, &pkt), 1);
+	assert_int_equal(pkt.kind, LYA_PKT_OTHER_IP);
+	assert_int_equal(pkt.sport | pkt.dport, 0);
+	lya_reasm_free(r);
+	free(w);
+}
+
 /*
  * A flood of fragments without heads, in the least memory: it stays under the
  * cap, every packet goes on in the end, and a datagram among them still finds
@@ -502,13 +541,13 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_orders),    cmocka_unit_test(test_batch),
-		cmocka_unit_test(test_tcp),       cmocka_unit_test(test_other_datagrams),
-		cmocka_unit_test(test_overlap),   cmocka_unit_test(test_overlap_harmless),
-		cmocka_unit_test(test_two_ends),  cmocka_unit_test(test_copies),
-		cmocka_unit_test(test_id_again),  cmocka_unit_test(test_timeout),
-		cmocka_unit_test(test_cut),       cmocka_unit_test(test_flood),
-		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_orders),   cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_tcp),      cmocka_unit_test(test_other_datagrams),
+		cmocka_unit_test(test_overlap),  cmocka_unit_test(test_overlap_harmless),
+		cmocka_unit_test(test_two_ends), cmocka_unit_test(test_copies),
+		cmocka_unit_test(test_id_again), cmocka_unit_test(test_timeout),
+		cmocka_unit_test(test_cut),      cmocka_unit_test(test_tunnel),
+		cmocka_unit_test(test_flood),    cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
