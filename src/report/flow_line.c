@@ -5,8 +5,13 @@
 
 #include "lyncaudit/digest.h"
 
+/* `internal` says nothing of an address that plays another role as well. */
 static void roles(struct lya_json_writer *w, const char *name, lya_roles set)
 {
+	lya_roles internal = LYA_ROLE_BIT(LYA_ROLE_INTERNAL);
+
+	if (set & ~internal)
+		set &= ~internal;
 	lya_jw_key(w, name);
 	lya_jw_array_open(w);
 	for (unsigned role = 0; role < LYA_ROLES; role++) {

@@ -90,7 +90,7 @@ static const struct {
 	    "(proven)" },
 	  { "edge.p.av-no-snat", "one-way audio" },
 	  { "SNAT", "udp 3478" } },
-	{ "feature", "203.0.113.79", 40000, "198.51.100.23", 50010, 17, LYA_STATE_NONE,
+	{ "feature", "203.0.113.79", 60500, "198.51.100.23", 50010, 17, LYA_STATE_NONE,
 	  LYA_APP_NONE, "feature-not-deployed",
 	  { "udp 50000-59999", "\"federation-ocs2007\"" },
 	  { "row edge.1.7 of the edge document, table 1" },
