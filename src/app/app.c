@@ -19,7 +19,7 @@ enum { PROBE_REQUEST_MAX = 2048, PROBE_ANSWER_MAX = 8192 };
 
 enum {
 	PREFIX_WAIT = 4,    /* packets of one side, then the other's first bytes are not waited for */
-	SILENT_ENOUGH = 64, /* packets of a side that is done, while the other has little to say */
+	SILENT_ENOUGH = 32768, /* bytes of a side that is done, while the other has little to say */
 	TURN_ENOUGH = 64,   /* messages of a TURN or STUN flow without media */
 	MEDIA_ENOUGH = 16,  /* messages of a flow that is known to carry media */
 	ICE_ENOUGH = 512,   /* messages of a flow of nothing but ICE checks */
@@ -326,7 +326,7 @@ static bool is_tcp_settled(const struct lya_app_state *st)
 		if (!has_prefix(st, i))
 			return false;
 		if (st->side[i].machine != APP_DEAD &&
-		    (st->side[!i].machine != APP_DEAD || st->side[!i].packets < SILENT_ENOUGH))
+		    (st->side[!i].machine != APP_DEAD || st->side[!i].bytes < SILENT_ENOUGH))
 			over = false;
 	}
 	return (over && st->app != LYA_APP_HTTP) || is_enough(st);
