@@ -15,10 +15,11 @@
  * more than LYA_FINDING_PORTS ports, all of them become one finding with port
  * ranges (a scan).
  *
- * The id is "F-" and the first 8 hexadecimal digits of SHA-256 over type,
- * initiator, responder, transport and ports, each with a NUL behind it; in
- * place of the ports a scan has "*".  Should two findings of a report share
- * these digits, the one whose text sorts later is given 12.
+ * The id is "F-" and the first 8 hexadecimal digits of SHA-256 over type, role
+ * and host of initiator and responder, transport and ports, each with a NUL
+ * behind it; in place of the ports a scan has "*".  Findings about an exception
+ * or the site have type and subject.  Should two findings of a report share
+ * these digits, the one whose digest sorts later is given 12.
  *
  * Bound.  At most max_findings are kept: those of the graver types first,
  * among equals a choice by content, so that it does not depend on order.  The
@@ -50,13 +51,13 @@ const char *lya_severity_name(enum lya_severity s); /* "critical" */
 bool lya_severity_find(const char *name, enum lya_severity *s);
 
 enum {
-	LYA_FINDING_ID = 16,       /* "F-3f9c2a71", with room for 12 digits */
-	LYA_FINDING_PORTS = 10,    /* ports of one pair that stay findings of their own */
-	LYA_FINDING_SAMPLES = 5,   /* flows that are shown of one finding */
-	LYA_FINDING_RULES = 8,     /* rows that are cited */
-	LYA_FINDING_BUSIEST = 16,  /* addresses that are listed of one end */
+	LYA_FINDING_ID = 16,        /* "F-3f9c2a71", with room for 12 digits */
+	LYA_FINDING_PORTS = 10,     /* ports of one pair that stay findings of their own */
+	LYA_FINDING_SAMPLES = 5,    /* flows that are shown of one finding */
+	LYA_FINDING_RULES = 8,      /* rows that are cited */
+	LYA_FINDING_BUSIEST = 16,   /* addresses that are listed of one end */
 	LYA_FINDING_ADDRESSES = 64, /* addresses of one end that are counted one by one */
-	LYA_FINDING_MAX = 10000    /* findings of a report */
+	LYA_FINDING_MAX = 10000     /* findings of a report */
 };
 
 /* An address of one end, and what it took part in. */
@@ -68,9 +69,9 @@ struct lya_finding_address {
 
 /* One end of a finding. */
 struct lya_finding_end {
-	bool given;       /* false: the finding is about no flow, or has no such end */
+	bool given; /* false: the finding is about no flow, or has no such end */
 	enum lya_role role;
-	const char *host; /* borrowed from the site; NULL: undeclared */
+	const char *host;        /* borrowed from the site; NULL: undeclared */
 	struct lya_addr address; /* the only one; family 0: several */
 	struct lya_finding_address busiest[LYA_FINDING_BUSIEST]; /* most flows first */
 	size_t n_busiest;
@@ -83,7 +84,7 @@ struct lya_finding_sample {
 	struct lya_addr src, dst;
 	uint16_t sport, dport;
 	uint8_t transport;
-	uint8_t state;   /* enum lya_flow_state */
+	uint8_t state; /* enum lya_flow_state */
 	uint32_t source;
 	uint64_t packet;
 	int64_t first_ns;
@@ -92,33 +93,33 @@ struct lya_finding_sample {
 struct lya_finding {
 	char id[LYA_FINDING_ID];
 	enum lya_finding_type kind;
-	const char *type;        /* its name; "site-..." for faults of the site */
+	const char *type; /* its name; "site-..." for faults of the site */
 	enum lya_severity severity;
-	bool has_basis;          /* basis and grade tell something */
-	enum lya_basis basis;    /* the best one of its flows */
+	bool has_basis;       /* basis and grade tell something */
+	enum lya_basis basis; /* the best one of its flows */
 	enum lya_grade grade;
 	struct lya_finding_end initiator, responder;
-	uint8_t transport;       /* 6, 17, or 0: none or either */
-	bool source_port;        /* `ports` are the initiator's, not the responder's */
+	uint8_t transport;            /* 6, 17, or 0: none or either */
+	bool source_port;             /* `ports` are the initiator's, not the responder's */
 	struct lya_port_range *ports; /* ascending */
 	size_t n_ports;
-	int nearest;             /* index of a rule, or -1 */
+	int nearest; /* index of a rule, or -1 */
 	enum lya_but but;
-	int mixup;               /* rule that was probably meant, or -1 */
+	int mixup;                    /* rule that was probably meant, or -1 */
 	int rules[LYA_FINDING_RULES]; /* rows cited, ascending */
 	size_t n_rules;
-	int exception;           /* the site's exception it is about, or that has expired; -1 */
-	const char *level;       /* av-edge-snat: "proven" or "observed"; else NULL */
-	const char *statement;   /* id of the statement of the prose that is broken, or NULL */
-	const char *place;       /* path in the site description, or NULL */
+	int exception;         /* the site's exception it is about, or that has expired; -1 */
+	const char *level;     /* av-edge-snat: "proven" or "observed"; else NULL */
+	const char *statement; /* id of the statement of the prose that is broken, or NULL */
+	const char *place;     /* path in the site description, or NULL */
 	uint64_t flows, packets, bytes;
-	uint64_t through;        /* of the flows: those that got an answer */
+	uint64_t through; /* of the flows: those that got an answer */
 	uint64_t attempted, refused;
 	int64_t first_ns, last_ns; /* LYA_TIME_NONE for findings without flows */
-	uint8_t digits;          /* decimals of these times */
+	uint8_t digits;            /* decimals of these times */
 	struct lya_finding_sample samples[LYA_FINDING_SAMPLES]; /* the earliest */
 	size_t n_samples;
-	char *what, *why, *fix;  /* one sentence each */
+	char *what, *why, *fix; /* one sentence each */
 };
 
 struct lya_ledger;
@@ -152,7 +153,7 @@ struct lya_flow_findings {
 
 /* policy and what it rests on must outlive the ledger. */
 int lya_ledger_new(struct lya_ledger **l, const struct lya_policy *policy,
-                   const struct lya_ledger_options *options, struct lya_error *err);
+		   const struct lya_ledger_options *options, struct lya_error *err);
 void lya_ledger_free(struct lya_ledger *l);
 
 /*
@@ -160,15 +161,15 @@ void lya_ledger_free(struct lya_ledger *l);
  * be NULL.  Returns 0, LYA_ENOMEM, or what on_new answered.
  */
 int lya_ledger_take(struct lya_ledger *l, const struct lya_flow *flow,
-                    const struct lya_policy_end ends[static 2], const struct lya_verdict *verdict,
-                    struct lya_flow_findings *out);
+		    const struct lya_policy_end ends[static 2], const struct lya_verdict *verdict,
+		    struct lya_flow_findings *out);
 
 /* Add what `from` holds; it may only be freed after that.  Both have the same policy and bound. */
 int lya_ledger_merge(struct lya_ledger *l, struct lya_ledger *from);
 
 /* What the end of an audit knows. */
 struct lya_ledger_end {
-	int64_t first_ns, last_ns; /* of all packets; LYA_TIME_NONE without any */
+	int64_t first_ns, last_ns;           /* of all packets; LYA_TIME_NONE without any */
 	const struct lya_site_fault *faults; /* of lya_site_check; borrowed until free */
 	size_t n_faults;
 };
@@ -179,7 +180,7 @@ struct lya_ledger_end {
  * may be called after this, and lya_ledger_take no more.
  */
 int lya_ledger_finish(struct lya_ledger *l, const struct lya_ledger_end *end,
-                      struct lya_error *err);
+		      struct lya_error *err);
 
 const struct lya_policy *lya_ledger_policy(const struct lya_ledger *l);
 
@@ -189,7 +190,7 @@ const struct lya_finding *lya_ledger_findings(const struct lya_ledger *l, size_t
 struct lya_ledger_counts {
 	uint64_t flows, packets, bytes;
 	uint64_t verdicts[LYA_VERDICTS];
-	uint64_t probes, av_probes;          /* health probes; those to A/V Edge nodes */
+	uint64_t probes, av_probes; /* health probes; those to A/V Edge nodes */
 	uint64_t findings[LYA_SEVERITIES];
 	uint64_t folded_findings, folded_flows; /* beyond the bound; the first is an estimate */
 };

@@ -22,7 +22,7 @@
 /* How this run came about; the one part that may differ between two reports. */
 struct lya_report_run {
 	const char *version;
-	const char *host;       /* the machine's name; NULL: not known */
+	const char *host; /* the machine's name; NULL: not known */
 	int64_t started_ns, finished_ns;
 	const char *const *arguments;
 	size_t n_arguments;
@@ -33,7 +33,7 @@ struct lya_report_totals {
 	uint64_t not_ip, not_tcp_udp;
 	uint64_t events[LYA_EV_COUNT]; /* packets with each event */
 	uint64_t duplicates;
-	bool interrupted;              /* the audit was stopped before its input ended */
+	bool interrupted; /* the audit was stopped before its input ended */
 };
 
 /* One external A/V VIP and one node behind it. */
@@ -63,7 +63,7 @@ struct lya_report_input {
 	const struct lya_limit *limits;
 	size_t n_limits;
 	struct lya_report_snat snat;
-	enum lya_severity fail_on;       /* the lowest severity that fails */
+	enum lya_severity fail_on; /* the lowest severity that fails */
 };
 
 /*
@@ -71,7 +71,7 @@ struct lya_report_input {
  * address family), counts zero, sorted.  *list is freed with lya_free.
  */
 int lya_report_snat_pairs(const struct lya_site *site, struct lya_report_snat_pair **list,
-                          size_t *n, struct lya_error *err);
+			  size_t *n, struct lya_error *err);
 
 enum lya_report_verdict {
 	LYA_REPORT_COMPLIANT,
@@ -90,17 +90,16 @@ int lya_report_exit_status(enum lya_report_verdict v);
 void lya_report_json(struct lya_output *out, const struct lya_report_input *in);
 /* The readable summary, in lines of at most `width` columns (0: 80). */
 void lya_report_summary(struct lya_output *out, const struct lya_report_input *in, bool colour,
-                        unsigned width);
+			unsigned width);
 
 /* One line of the flow log; raised may be NULL. */
 void lya_report_flow_line(struct lya_output *out, const struct lya_policy *policy,
-                          const struct lya_flow *flow,
-                          const struct lya_policy_end ends[static 2],
-                          const struct lya_verdict *verdict,
-                          const struct lya_flow_findings *raised);
+			  const struct lya_flow *flow, const struct lya_policy_end ends[static 2],
+			  const struct lya_verdict *verdict,
+			  const struct lya_flow_findings *raised);
 /* One line for a finding, as it stands in the report. */
 void lya_report_finding_line(struct lya_output *out, const struct lya_policy *policy,
-                             const struct lya_source *sources, size_t n_sources,
-                             const struct lya_finding *finding);
+			     const struct lya_source *sources, size_t n_sources,
+			     const struct lya_finding *finding);
 
 #endif

@@ -59,16 +59,16 @@ int lya_validity_merge(struct lya_validity *v, const struct lya_validity *from);
 
 /* Flows by source: those that show traffic past a first attempt, and of them the one-sided. */
 void lya_validity_tcp(const struct lya_validity *v, size_t source, uint64_t *flows,
-                      uint64_t *one_sided);
+		      uint64_t *one_sided);
 
 /*
  * The limits of this audit, by kind, then place; freed with lya_limits_free.
  * measures has one entry per source, or is NULL.
  */
 int lya_validity_limits(const struct lya_validity *v, const struct lya_source *sources,
-                        size_t n_sources, const struct lya_source_measures *measures,
-                        const struct lya_flow_stats *flows, struct lya_limit **list, size_t *n,
-                        struct lya_error *err);
+			size_t n_sources, const struct lya_source_measures *measures,
+			const struct lya_flow_stats *flows, struct lya_limit **list, size_t *n,
+			struct lya_error *err);
 void lya_limits_free(struct lya_limit *list, size_t n);
 
 #endif

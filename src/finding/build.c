@@ -15,8 +15,8 @@ void finding_fini(struct lya_finding *f)
 	lya_free(f->fix);
 }
 
-static void build_end(const struct lya_ledger *l, const struct pair_key *key,
-                      const struct entry *e, unsigned end, struct lya_finding_end *out)
+static void build_end(const struct lya_ledger *l, const struct pair_key *key, const struct entry *e,
+		      unsigned end, struct lya_finding_end *out)
 {
 	if (key->type != LYA_FINDING_EXCEPTION_EXPIRED) {
 		out->given = true;
@@ -50,8 +50,8 @@ static size_t scan_ranges(const uint64_t *words, struct lya_port_range *out)
 	return n;
 }
 
-static bool build_ports(const struct lya_ledger *l, const struct pair *pair,
-                        const struct entry *e, struct lya_finding *out)
+static bool build_ports(const struct lya_ledger *l, const struct pair *pair, const struct entry *e,
+			struct lya_finding *out)
 {
 	const struct lya_exception *ex;
 
@@ -106,7 +106,7 @@ static void build_rows(const struct entry *e, struct lya_finding *out)
 }
 
 bool build_finding(const struct lya_ledger *l, const struct pair *pair, const struct entry *e,
-                   struct lya_finding *out)
+		   struct lya_finding *out)
 {
 	enum lya_finding_type kind = (enum lya_finding_type)pair->key.type;
 

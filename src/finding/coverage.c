@@ -55,7 +55,7 @@ static void add(struct lya_coverage *to, const struct lya_coverage *more)
 }
 
 void coverage_take(struct coverage *c, const struct lya_flow *flow,
-                   const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
+		   const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
 {
 	struct lya_coverage one = {
 		.flows = 1,
@@ -82,7 +82,7 @@ void coverage_merge(struct coverage *c, const struct coverage *from)
 }
 
 static enum lya_coverage_status status_of(const struct coverage *c, const struct lya_policy *p,
-                                          const struct lya_coverage *row)
+					  const struct lya_coverage *row)
 {
 	lya_roles from, to;
 
@@ -92,7 +92,7 @@ static enum lya_coverage_status status_of(const struct coverage *c, const struct
 		return LYA_COVERAGE_OBSERVED;
 	lya_policy_rule_ends(p, (size_t)row->rule, &from, &to);
 	return (from & c->seen) == 0 || (to & c->seen) == 0 ? LYA_COVERAGE_NOT_OBSERVABLE
-	                                                    : LYA_COVERAGE_NOT_OBSERVED;
+							    : LYA_COVERAGE_NOT_OBSERVED;
 }
 
 /* Statements of the prose are no rows that a flow could match: they go. */

@@ -12,7 +12,7 @@
 uint64_t finding_hash(const void *data, size_t len)
 {
 	static const struct lya_hash_key fixed = { UINT64_C(0x8bb84b93962eacc9),
-		                                   UINT64_C(0x2d358dccaa6c78a5) };
+						   UINT64_C(0x2d358dccaa6c78a5) };
 
 	return lya_hash(&fixed, data, len);
 }
@@ -74,7 +74,7 @@ uint64_t marks_count(const struct marks *m, bool *estimated)
 	if (!*estimated)
 		return m->n;
 	return (uint64_t)((double)(MARKS_MAX - 1) * 18446744073709551616.0 /
-	                  ((double)m->list[MARKS_MAX - 1] + 1.0));
+			  ((double)m->list[MARKS_MAX - 1] + 1.0));
 }
 
 void marks_fini(struct marks *m)
@@ -115,8 +115,7 @@ static int member_add(struct crowd *c, const struct lya_addr *addr, uint64_t flo
 	if (rc != LYA_OK)
 		return rc;
 	c->members = list;
-	memmove(&c->members[lo + 1], &c->members[lo],
-	        (c->n_members - lo) * sizeof(*c->members));
+	memmove(&c->members[lo + 1], &c->members[lo], (c->n_members - lo) * sizeof(*c->members));
 	c->members[lo] = (struct crowd_member){ .addr = *addr, .flows = flows };
 	c->n_members++;
 	return LYA_OK;
@@ -208,7 +207,7 @@ static size_t read_draws(const struct crowd *c, struct lya_finding_address *list
 			k++;
 		if (k == n)
 			list[n++] = (struct lya_finding_address){ .addr = c->draws[i].addr,
-				                                  .estimated = true };
+								  .estimated = true };
 		list[k].flows++;
 	}
 	for (size_t k = 0; k < n; k++)
@@ -219,8 +218,8 @@ static size_t read_draws(const struct crowd *c, struct lya_finding_address *list
 void crowd_read(const struct crowd *c, struct lya_finding_end *out)
 {
 	struct lya_finding_address list[LYA_FINDING_ADDRESSES > (int)CROWD_DRAWS
-	                                    ? LYA_FINDING_ADDRESSES
-	                                    : (int)CROWD_DRAWS];
+					    ? LYA_FINDING_ADDRESSES
+					    : (int)CROWD_DRAWS];
 	size_t n = 0;
 
 	if (c->many) {
@@ -228,7 +227,7 @@ void crowd_read(const struct crowd *c, struct lya_finding_end *out)
 	} else {
 		for (; n < c->n_members; n++)
 			list[n] = (struct lya_finding_address){ .addr = c->members[n].addr,
-				                                .flows = c->members[n].flows };
+								.flows = c->members[n].flows };
 	}
 	qsort(list, n, sizeof(list[0]), busiest_cmp);
 	out->n_busiest = n < LYA_FINDING_BUSIEST ? n : LYA_FINDING_BUSIEST;

@@ -46,7 +46,7 @@ static int push(struct lya_finding **list, size_t *n, size_t *cap, const struct 
 }
 
 static struct lya_finding blank(const struct lya_ledger *l, enum lya_finding_type kind,
-                                const char *type)
+				const char *type)
 {
 	return (struct lya_finding){
 		.kind = kind,
@@ -61,7 +61,7 @@ static struct lya_finding blank(const struct lya_ledger *l, enum lya_finding_typ
 }
 
 static int add_fault(const struct lya_ledger *l, const struct lya_site_fault *fault,
-                     struct lya_finding **list, size_t *n, size_t *cap)
+		     struct lya_finding **list, size_t *n, size_t *cap)
 {
 	struct lya_finding f = blank(l, LYA_FINDING_SITE, fault->type);
 	const struct lya_rule *rule = lya_rules_find(l->rules, fault->rule);
@@ -83,7 +83,7 @@ static int add_fault(const struct lya_ledger *l, const struct lya_site_fault *fa
 }
 
 static int add_exception(const struct lya_ledger *l, size_t index, enum lya_finding_type kind,
-                         struct lya_finding **list, size_t *n, size_t *cap)
+			 struct lya_finding **list, size_t *n, size_t *cap)
 {
 	const struct lya_exception *ex = &l->site->exceptions[index];
 	struct lya_finding f = blank(l, kind, lya_finding_type_name(kind));
@@ -126,7 +126,7 @@ int deployment_findings(struct lya_ledger *l, struct lya_finding **list, size_t 
 static int waiver_cmp(const void *a, const void *b)
 {
 	return strcmp(((const struct lya_waiver *)a)->exception->id,
-	              ((const struct lya_waiver *)b)->exception->id);
+		      ((const struct lya_waiver *)b)->exception->id);
 }
 
 int deployment_waivers(struct lya_ledger *l)
@@ -138,9 +138,9 @@ int deployment_waivers(struct lya_ledger *l)
 	for (size_t i = 0; i < l->n_waivers; i++) {
 		l->waivers[i].exception = &l->site->exceptions[i];
 		l->waivers[i].flows = l->waived[i];
-		l->waivers[i].has_days = deployment_days_left(&l->site->exceptions[i],
-		                                              l->end.last_ns,
-		                                              &l->waivers[i].days_left);
+		l->waivers[i].has_days =
+		    deployment_days_left(&l->site->exceptions[i], l->end.last_ns,
+					 &l->waivers[i].days_left);
 	}
 	qsort(l->waivers, l->n_waivers, sizeof(*l->waivers), waiver_cmp);
 	return LYA_OK;

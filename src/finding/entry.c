@@ -167,7 +167,7 @@ static uint64_t hash_of_flow(const struct lya_flow *flow)
 }
 
 static void facts_add(struct entry *e, const struct lya_flow *flow,
-                      const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
+		      const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
 {
 	lya_roles external = LYA_ROLE_BIT(LYA_ROLE_EXTERNAL);
 	const struct lya_policy_end *from = &ends[v->initiator], *to = &ends[!v->initiator];
@@ -181,13 +181,13 @@ static void facts_add(struct entry *e, const struct lya_flow *flow,
 	e->attempted += !through && !(flow->transport == 6 && flow->state == LYA_STATE_REFUSED);
 	e->external = e->external || ((from->roles | to->roles) & external) != 0;
 	e->intrusion = e->intrusion ||
-	               (through && (from->roles & external) != 0 && (to->roles & OUTER_ROLES) == 0);
+		       (through && (from->roles & external) != 0 && (to->roles & OUTER_ROLES) == 0);
 	e->proven = e->proven || v->av_proven;
 	e->av_internal = e->av_internal || v->av_internal;
 }
 
 int entry_add(struct entry *e, const struct lya_flow *flow,
-              const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
+	      const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
 {
 	struct lya_finding_sample sample;
 	uint64_t hash = hash_of_flow(flow);

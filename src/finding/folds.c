@@ -214,7 +214,7 @@ static int make_scan(struct folds *f, struct pair *p)
 
 /* A new entry in its place among the pair's. */
 static int insert_entry(struct folds *f, struct pair *p, struct lya_port_range ports,
-                        struct entry **out)
+			struct entry **out)
 {
 	size_t at = p->n_entries;
 
@@ -233,7 +233,7 @@ static int insert_entry(struct folds *f, struct pair *p, struct lya_port_range p
 
 /* The entry for these ports, made when there is none; *made tells (a scan too). */
 static int entry_get(struct folds *f, struct pair *p, struct lya_port_range ports,
-                     struct entry **out, bool *made)
+		     struct entry **out, bool *made)
 {
 	int rc;
 
@@ -271,9 +271,9 @@ static int mark(struct folds *f, const struct pair_key *key, struct lya_port_ran
 }
 
 int folds_add(struct folds *f, const struct pair_key *key, uint8_t rank,
-              struct lya_port_range ports, const struct lya_flow *flow,
-              const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
-              struct fold_place *place)
+	      struct lya_port_range ports, const struct lya_flow *flow,
+	      const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
+	      struct fold_place *place)
 {
 	struct pair *p;
 	struct entry *e;
@@ -293,7 +293,7 @@ int folds_add(struct folds *f, const struct pair_key *key, uint8_t rank,
 		if ((rc = shrink(f)) != LYA_OK)
 			return rc;
 		if (f->closed && !comes_before(rank, finding_hash(key, sizeof(*key)),
-		                               f->closed_rank, f->closed_hash))
+					       f->closed_rank, f->closed_hash))
 			return LYA_OK; /* it was this one that had to go */
 	}
 	*place = (struct fold_place){ .pair = p, .entry = e, .made = made };
@@ -328,7 +328,7 @@ int folds_merge(struct folds *f, const struct folds *from)
 
 	f->flows += from->flows;
 	if (from->closed && (!f->closed || comes_before(from->closed_rank, from->closed_hash,
-	                                                f->closed_rank, f->closed_hash))) {
+							f->closed_rank, f->closed_hash))) {
 		f->closed = true;
 		f->closed_rank = from->closed_rank;
 		f->closed_hash = from->closed_hash;

@@ -32,7 +32,7 @@ static void finish(struct lya_digest *d, char id[static LYA_FINDING_ID])
 }
 
 static void add_end(struct lya_digest *d, const struct lya_ledger *l, const struct pair_key *key,
-                    unsigned end)
+		    unsigned end)
 {
 	add(d, key->role[end] < LYA_ROLES ? lya_role_name((enum lya_role)key->role[end]) : "");
 	add(d, key->host[end] >= 0 ? l->site->hosts[key->host[end]].name : "");
@@ -44,14 +44,14 @@ static const char *transport_word(uint8_t transport)
 }
 
 void identify_pair(const struct lya_ledger *l, const struct pair_key *key,
-                   const struct lya_port_range *ports, char id[static LYA_FINDING_ID])
+		   const struct lya_port_range *ports, char id[static LYA_FINDING_ID])
 {
 	struct lya_digest *d;
 	char text[12];
 
 	if (key->type == LYA_FINDING_EXCEPTION_EXPIRED) {
 		identify_subject(lya_finding_type_name(LYA_FINDING_EXCEPTION_EXPIRED),
-		                 l->site->exceptions[key->host[0]].id, id);
+				 l->site->exceptions[key->host[0]].id, id);
 		return;
 	}
 	d = lya_digest_new();

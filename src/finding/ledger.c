@@ -22,7 +22,7 @@ static size_t findings_bound(const struct lya_ledger_options *o)
 }
 
 int lya_ledger_new(struct lya_ledger **out, const struct lya_policy *policy,
-                   const struct lya_ledger_options *options, struct lya_error *err)
+		   const struct lya_ledger_options *options, struct lya_error *err)
 {
 	struct lya_ledger *l = lya_calloc(1, sizeof(*l));
 
@@ -82,7 +82,7 @@ static int tell_new(const struct lya_ledger *l, const struct fold_place *place)
 
 /* An id is worked out once and kept with what it names, where that is kept. */
 static bool note_id(const struct lya_ledger *l, const struct pair_key *key,
-                    const struct lya_port_range *ports, char *kept, char out[LYA_FINDING_ID])
+		    const struct lya_port_range *ports, char *kept, char out[LYA_FINDING_ID])
 {
 	char fresh[LYA_FINDING_ID] = "";
 	char *id = kept != NULL ? kept : fresh;
@@ -95,8 +95,8 @@ static bool note_id(const struct lya_ledger *l, const struct pair_key *key,
 }
 
 static int note_ids(const struct lya_ledger *l, const struct pair_key *key,
-                    const struct lya_port_range *ports, const struct fold_place *place,
-                    struct lya_flow_findings *out)
+		    const struct lya_port_range *ports, const struct fold_place *place,
+		    struct lya_flow_findings *out)
 {
 	bool scan = place->pair != NULL && place->pair->scan != NULL;
 	size_t n = out->n;
@@ -104,11 +104,11 @@ static int note_ids(const struct lya_ledger *l, const struct pair_key *key,
 	assert(n < LYA_FLOW_FINDINGS && "a flow raises few findings");
 	out->scan_ids[n][0] = '\0';
 	if (!note_id(l, key, ports, place->entry != NULL && !scan ? place->entry->id : NULL,
-	             out->ids[n]))
+		     out->ids[n]))
 		return LYA_ENOMEM;
 	if (key->type != LYA_FINDING_EXCEPTION_EXPIRED &&
 	    !note_id(l, key, NULL, place->pair != NULL ? place->pair->scan_id : NULL,
-	             out->scan_ids[n]))
+		     out->scan_ids[n]))
 		return LYA_ENOMEM;
 	out->n++;
 	return LYA_OK;
@@ -135,15 +135,14 @@ static bool row_has_port(const struct lya_ledger *l, int rule, uint16_t port)
  * opens flows itself, towards ports that differ each time); else the responder's.
  */
 static struct lya_port_range finding_ports(const struct lya_ledger *l, struct pair_key *key,
-                                           const struct lya_flow *flow,
-                                           const struct lya_verdict *v)
+					   const struct lya_flow *flow, const struct lya_verdict *v)
 {
 	uint16_t iport = flow->port[v->initiator], rport = flow->port[!v->initiator];
 
 	if (v->kind == LYA_VERDICT_DOCUMENTED && v->n_rules > 0)
 		return name_ports(l->policy, v->rules[0], iport, rport);
-	if (v->but == LYA_BUT_DIRECTION && v->nearest >= 0 &&
-	    row_has_port(l, v->nearest, iport) && !row_has_port(l, v->nearest, rport)) {
+	if (v->but == LYA_BUT_DIRECTION && v->nearest >= 0 && row_has_port(l, v->nearest, iport) &&
+	    !row_has_port(l, v->nearest, rport)) {
 		key->source_port = 1;
 		return (struct lya_port_range){ iport, iport };
 	}
@@ -151,14 +150,14 @@ static struct lya_port_range finding_ports(const struct lya_ledger *l, struct pa
 }
 
 static int raise_finding(struct lya_ledger *l, const struct pair_key *key,
-                         struct lya_port_range ports, const struct lya_flow *flow,
-                         const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
-                         struct lya_flow_findings *out)
+			 struct lya_port_range ports, const struct lya_flow *flow,
+			 const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
+			 struct lya_flow_findings *out)
 {
 	enum lya_finding_type type = (enum lya_finding_type)key->type;
 	struct fold_place place;
 	int rc = folds_add(&l->folds, key, (uint8_t)severity_gravest(l->site, type), ports, flow,
-	                   ends, v, &place);
+			   ends, v, &place);
 
 	if (rc == LYA_OK && out != NULL)
 		rc = note_ids(l, key, &ports, &place, out);
@@ -167,9 +166,9 @@ static int raise_finding(struct lya_ledger *l, const struct pair_key *key,
 	return rc;
 }
 
-static int raise_flow(struct lya_ledger *l, enum lya_finding_type type,
-                      const struct lya_flow *flow, const struct lya_policy_end ends[static 2],
-                      const struct lya_verdict *v, struct lya_flow_findings *out)
+static int raise_flow(struct lya_ledger *l, enum lya_finding_type type, const struct lya_flow *flow,
+		      const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
+		      struct lya_flow_findings *out)
 {
 	const struct lya_policy_end *from = &ends[v->initiator], *to = &ends[!v->initiator];
 	struct lya_port_range ports;
@@ -187,8 +186,8 @@ static int raise_flow(struct lya_ledger *l, enum lya_finding_type type,
 }
 
 static int raise_expired(struct lya_ledger *l, const struct lya_flow *flow,
-                         const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
-                         struct lya_flow_findings *out)
+			 const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
+			 struct lya_flow_findings *out)
 {
 	struct pair_key key;
 
@@ -202,7 +201,7 @@ static int raise_expired(struct lya_ledger *l, const struct lya_flow *flow,
 }
 
 static void count(struct lya_ledger *l, const struct lya_flow *flow,
-                  const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
+		  const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
 {
 	bool probe = v->leg == LYA_LEG_PROBE;
 
@@ -218,8 +217,8 @@ static void count(struct lya_ledger *l, const struct lya_flow *flow,
 }
 
 int lya_ledger_take(struct lya_ledger *l, const struct lya_flow *flow,
-                    const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
-                    struct lya_flow_findings *out)
+		    const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
+		    struct lya_flow_findings *out)
 {
 	int rc;
 
@@ -305,8 +304,7 @@ static int build_all(struct lya_ledger *l)
 	return deployment_findings(l, &l->findings, &l->n_findings, &cap);
 }
 
-int lya_ledger_finish(struct lya_ledger *l, const struct lya_ledger_end *end,
-                      struct lya_error *err)
+int lya_ledger_finish(struct lya_ledger *l, const struct lya_ledger_end *end, struct lya_error *err)
 {
 	l->end = *end;
 	if (build_all(l) != LYA_OK || deployment_waivers(l) != LYA_OK ||

@@ -49,8 +49,8 @@ struct crowd_draw {
 struct crowd {
 	struct crowd_member *members; /* ascending */
 	size_t n_members, cap_members;
-	bool many;                    /* there were more: members is empty */
-	struct crowd_draw *draws;     /* ascending by hash, then address */
+	bool many;                /* there were more: members is empty */
+	struct crowd_draw *draws; /* ascending by hash, then address */
 	size_t n_draws, cap_draws;
 	struct marks marks;
 	uint64_t flows;
@@ -69,10 +69,10 @@ struct entry {
 	uint64_t flows, packets, bytes, through, attempted, refused;
 	int64_t first_ns, last_ns;
 	uint8_t digits;
-	uint8_t basis, grade;   /* the best */
+	uint8_t basis, grade; /* the best */
 	uint8_t but;
-	bool intrusion;         /* one got through from outside to an inner role */
-	bool external;          /* one end is external */
+	bool intrusion; /* one got through from outside to an inner role */
+	bool external;  /* one end is external */
 	bool proven, av_internal;
 	int32_t nearest, mixup, expired; /* the least; INT32_MAX: none */
 	int32_t rules[LYA_FINDING_RULES];
@@ -85,7 +85,7 @@ struct entry {
 struct entry *entry_new(struct lya_port_range ports);
 void entry_free(struct entry *e);
 int entry_add(struct entry *e, const struct lya_flow *flow,
-              const struct lya_policy_end ends[static 2], const struct lya_verdict *v);
+	      const struct lya_policy_end ends[static 2], const struct lya_verdict *v);
 int entry_merge(struct entry *e, const struct entry *from);
 /* The flow got an answer: more than an attempt that nobody or a refusal met. */
 bool flow_through(const struct lya_flow *flow);
@@ -106,13 +106,13 @@ struct pair_key {
 
 struct pair {
 	struct pair_key key;
-	uint8_t rank;           /* gravest severity of its type: fixed, unlike the finding's own */
+	uint8_t rank; /* gravest severity of its type: fixed, unlike the finding's own */
 	uint64_t hash;
 	struct entry **entries; /* ascending by ports, at most LYA_FINDING_PORTS */
 	size_t n_entries;
-	struct entry *scan;     /* in place of entries */
+	struct entry *scan;           /* in place of entries */
 	char scan_id[LYA_FINDING_ID]; /* as an entry's */
-	uint64_t *ports;        /* of a scan: a bit per port */
+	uint64_t *ports;              /* of a scan: a bit per port */
 };
 
 /*
@@ -121,15 +121,15 @@ struct pair {
  * is the same in any order: whatever was kept to the end was never dropped.
  */
 struct folds {
-	struct lya_map *map;    /* key to struct pair *, NULL once dropped */
-	struct pair **heap;     /* the last in order on top */
+	struct lya_map *map; /* key to struct pair *, NULL once dropped */
+	struct pair **heap;  /* the last in order on top */
 	size_t n, cap;
 	size_t weight, max;
-	bool closed;            /* pairs from (rank, hash) on are not taken */
+	bool closed; /* pairs from (rank, hash) on are not taken */
 	uint8_t closed_rank;
 	uint64_t closed_hash;
-	uint64_t flows;         /* raised, kept or not */
-	struct marks marks;     /* raised: keys with ports */
+	uint64_t flows;     /* raised, kept or not */
+	struct marks marks; /* raised: keys with ports */
 };
 
 int folds_init(struct folds *f, size_t max);
@@ -137,15 +137,15 @@ void folds_fini(struct folds *f);
 
 /* Where folds_add put a flow. */
 struct fold_place {
-	struct pair *pair;   /* NULL: beyond the bound */
+	struct pair *pair; /* NULL: beyond the bound */
 	struct entry *entry;
-	bool made;           /* the entry is new */
+	bool made; /* the entry is new */
 };
 
 int folds_add(struct folds *f, const struct pair_key *key, uint8_t rank,
-              struct lya_port_range ports, const struct lya_flow *flow,
-              const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
-              struct fold_place *place);
+	      struct lya_port_range ports, const struct lya_flow *flow,
+	      const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
+	      struct fold_place *place);
 int folds_merge(struct folds *f, const struct folds *from);
 /* Kept findings, before sorting; and those that did not fit. */
 size_t folds_count(const struct folds *f);
@@ -156,18 +156,18 @@ void folds_dropped(const struct folds *f, uint64_t *findings, uint64_t *flows);
 struct coverage {
 	struct lya_coverage *list; /* one per rule of the set, statements too while it grows */
 	size_t n;
-	lya_roles seen;            /* roles of all addresses of all flows */
+	lya_roles seen; /* roles of all addresses of all flows */
 };
 
 int coverage_init(struct coverage *c, const struct lya_policy *p);
 void coverage_fini(struct coverage *c);
 void coverage_take(struct coverage *c, const struct lya_flow *flow,
-                   const struct lya_policy_end ends[static 2], const struct lya_verdict *v);
+		   const struct lya_policy_end ends[static 2], const struct lya_verdict *v);
 void coverage_merge(struct coverage *c, const struct coverage *from);
 void coverage_finish(struct coverage *c, const struct lya_policy *p);
 
 struct matrix {
-	struct lya_map *map; /* group to cells */
+	struct lya_map *map;         /* group to cells */
 	struct lya_matrix_row *rows; /* made at the end */
 	size_t n_rows;
 };
@@ -175,25 +175,25 @@ struct matrix {
 int matrix_init(struct matrix *m);
 void matrix_fini(struct matrix *m);
 int matrix_take(struct matrix *m, const struct lya_policy *p, const struct lya_flow *flow,
-                const struct lya_policy_end ends[static 2], const struct lya_verdict *v);
+		const struct lya_policy_end ends[static 2], const struct lya_verdict *v);
 int matrix_merge(struct matrix *m, const struct matrix *from);
 int matrix_finish(struct matrix *m);
 
 /* name.c: the role that an end of a flow goes by; LYA_ROLES: none ------------------ */
 
 enum lya_role name_role(const struct lya_policy *p, const struct lya_policy_end *end,
-                        const struct lya_verdict *v, bool initiator);
+			const struct lya_verdict *v, bool initiator);
 /*
  * The responder's port, or the documented range of `rule` that holds it (or
  * the initiator's, where the row speaks of that).
  */
 struct lya_port_range name_ports(const struct lya_policy *p, int rule, uint16_t iport,
-                                 uint16_t rport);
+				 uint16_t rport);
 
 /* severity.c ------------------------------------------------------------------------ */
 
 enum lya_severity severity_of(const struct lya_site *site, enum lya_finding_type type,
-                              const char *type_name, const struct entry *e);
+			      const char *type_name, const struct entry *e);
 enum lya_severity severity_gravest(const struct lya_site *site, enum lya_finding_type type);
 
 /* The ledger ------------------------------------------------------------------------ */
@@ -206,8 +206,8 @@ struct lya_ledger {
 	struct folds folds;
 	struct coverage coverage;
 	struct matrix matrix;
-	uint64_t *waived;            /* flows per exception */
-	bool *expired;               /* per exception: it would have matched */
+	uint64_t *waived; /* flows per exception */
+	bool *expired;    /* per exception: it would have matched */
 	struct lya_ledger_counts counts;
 	struct lya_ledger_end end;
 	struct lya_finding *findings; /* made at the end, sorted */
@@ -218,13 +218,13 @@ struct lya_ledger {
 
 /* identify.c: ids.  `ports` NULL: a scan. */
 void identify_pair(const struct lya_ledger *l, const struct pair_key *key,
-                   const struct lya_port_range *ports, char id[static LYA_FINDING_ID]);
+		   const struct lya_port_range *ports, char id[static LYA_FINDING_ID]);
 void identify_subject(const char *type, const char *about, char id[static LYA_FINDING_ID]);
 /* Give 12 digits to the later of two that share 8; findings are sorted by id. */
 
 /* build.c: a finding from its sums; false when out of memory.  finding_fini frees it. */
 bool build_finding(const struct lya_ledger *l, const struct pair *pair, const struct entry *e,
-                   struct lya_finding *out);
+		   struct lya_finding *out);
 void finding_fini(struct lya_finding *f);
 
 /* deployment.c: findings about the site and its exceptions */

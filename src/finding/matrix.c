@@ -32,8 +32,8 @@ struct group {
 
 int matrix_init(struct matrix *m)
 {
-	*m = (struct matrix){ .map = lya_map_new(sizeof(struct group_key),
-		                                 sizeof(struct group), 0) };
+	*m = (struct matrix){ .map =
+				  lya_map_new(sizeof(struct group_key), sizeof(struct group), 0) };
 	return m->map != NULL ? LYA_OK : LYA_ENOMEM;
 }
 
@@ -90,7 +90,7 @@ static int group_add(struct group *g, const struct cell *more)
 }
 
 int matrix_take(struct matrix *m, const struct lya_policy *p, const struct lya_flow *flow,
-                const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
+		const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
 {
 	unsigned init = v->initiator;
 	struct group_key key = {
@@ -102,7 +102,7 @@ int matrix_take(struct matrix *m, const struct lya_policy *p, const struct lya_f
 	bool documented = v->kind == LYA_VERDICT_DOCUMENTED && v->n_rules > 0;
 	struct cell one = {
 		.ports = name_ports(p, documented ? v->rules[0] : -1, flow->port[init],
-		                    flow->port[!init]),
+				    flow->port[!init]),
 		.flows = 1,
 		.bytes = flow->bytes[0] + flow->bytes[1],
 	};
@@ -161,7 +161,7 @@ static int row_cmp(const void *pa, const void *pb)
 
 /* The rows of one group, its rest last. */
 static size_t group_rows(const struct group_key *key, const struct group *g,
-                         struct lya_matrix_row *rows)
+			 struct lya_matrix_row *rows)
 {
 	struct lya_matrix_row row = {
 		.from = (enum lya_role)key->from,

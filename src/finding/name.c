@@ -8,7 +8,7 @@
  * direction is wrong, that row's ends stand the other way round.
  */
 enum lya_role name_role(const struct lya_policy *p, const struct lya_policy_end *end,
-                        const struct lya_verdict *v, bool initiator)
+			const struct lya_verdict *v, bool initiator)
 {
 	bool documented = v->kind == LYA_VERDICT_DOCUMENTED && v->n_rules > 0;
 	int rule = documented ? v->rules[0] : v->nearest;
@@ -20,7 +20,7 @@ enum lya_role name_role(const struct lya_policy *p, const struct lya_policy_end 
 }
 
 static const struct lya_port_range *range_with(const struct lya_port_range *list, size_t n,
-                                               uint16_t port)
+					       uint16_t port)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (port >= list[i].first && port <= list[i].last)
@@ -30,7 +30,7 @@ static const struct lya_port_range *range_with(const struct lya_port_range *list
 }
 
 struct lya_port_range name_ports(const struct lya_policy *p, int rule, uint16_t iport,
-                                 uint16_t rport)
+				 uint16_t rport)
 {
 	const struct lya_port_range *list, *hit = NULL;
 	const struct lya_rule *row;

@@ -111,9 +111,10 @@ void say_rule_ports(const struct telling *t, int rule)
 	const struct lya_port_range *list;
 	size_t n;
 
-	say(t, "%s ", row->transports == LYA_T_TCP   ? "tcp"
-	              : row->transports == LYA_T_UDP ? "udp"
-	                                             : "tcp and udp");
+	say(t, "%s ",
+	    row->transports == LYA_T_TCP   ? "tcp"
+	    : row->transports == LYA_T_UDP ? "udp"
+					   : "tcp and udp");
 	list = lya_policy_ports(t->ledger->policy, (size_t)rule, &n);
 	if (row->any_port)
 		say(t, "any port");
@@ -161,7 +162,10 @@ static const char *plain_word(const char *word)
 static void say_words(const struct telling *t, const struct lya_row_end *end)
 {
 	for (size_t i = 0; i < end->n_words; i++)
-		say(t, "%s%s", i == 0 ? "" : i + 1 < end->n_words ? ", " : " or ",
+		say(t, "%s%s",
+		    i == 0                 ? ""
+		    : i + 1 < end->n_words ? ", "
+					   : " or ",
 		    plain_word(end->words[i]));
 }
 

@@ -65,7 +65,7 @@ static size_t find_mixup(const struct telling *t)
 	size_t i = 0;
 
 	while (i < MIXUPS && !(is_port(t, mixups[i].seen) &&
-	                       rule_has_port(t, t->finding->mixup, mixups[i].meant)))
+			       rule_has_port(t, t->finding->mixup, mixups[i].meant)))
 		i++;
 	return i;
 }
@@ -115,8 +115,10 @@ static void say_4443(const struct telling *t)
 	caution = lya_rules_find(t->ledger->rules, "rproxy.p.4443-caution");
 	if (caution == NULL)
 		return;
-	say(t, "; 4443 is used for two different things, the reverse proxy towards the pool and the "
-	       "Central Management Store towards each Edge Server, and the two are easily mixed up (%s)",
+	say(t,
+	    "; 4443 is used for two different things, the reverse proxy towards the pool and the "
+	    "Central Management Store towards each Edge Server, and the two are easily mixed up "
+	    "(%s)",
 	    caution->id);
 }
 
@@ -206,7 +208,8 @@ static void what_wrong_direction(const struct telling *t)
 {
 	say_initiator(t);
 	if (t->finding->source_port) {
-		say(t, "%s from its service port ", got_through(t) ? " opened flows" : " tried flows");
+		say(t, "%s from its service port ",
+		    got_through(t) ? " opened flows" : " tried flows");
 		say_ports(t);
 		say(t, " to ");
 		say_responder(t);
@@ -390,8 +393,9 @@ static void why_feature(const struct telling *t)
 
 static void why_expired(const struct telling *t)
 {
-	say(t, "After its last day an exception waives nothing: the flows are judged like any other, "
-	       "and have findings of their own.");
+	say(t,
+	    "After its last day an exception waives nothing: the flows are judged like any other, "
+	    "and have findings of their own.");
 }
 
 static void why_expiring(const struct telling *t)
@@ -402,8 +406,10 @@ static void why_expiring(const struct telling *t)
 	if (used == 0)
 		say(t, "Nothing in this audit needed it, so it may simply end.");
 	else
-		say(t, "It waived %" PRId64 " flow%s of this audit; from the day after they will be "
-		       "findings.", used, used == 1 ? "" : "s");
+		say(t,
+		    "It waived %" PRId64 " flow%s of this audit; from the day after they will be "
+		    "findings.",
+		    used, used == 1 ? "" : "s");
 }
 
 static void why_unused(const struct telling *t)
@@ -428,7 +434,8 @@ static void say_or_exception(const struct telling *t)
 
 static void fix_wrong_direction(const struct telling *t)
 {
-	say(t, "Check the firewall rule between the two for exchanged source and destination, and what "
+	say(t, "Check the firewall rule between the two for exchanged source and destination, and "
+	       "what "
 	       "on ");
 	say_end_short(t, &t->finding->initiator);
 	say(t, " opens these connections");
@@ -445,7 +452,8 @@ static bool is_stranger(const struct lya_finding_end *end)
 static void fix_stranger(const struct telling *t)
 {
 	if (!got_through(t)) {
-		say(t, "Nothing got through; let the outer firewall drop such attempts, so that they do "
+		say(t, "Nothing got through; let the outer firewall drop such attempts, so that "
+		       "they do "
 		       "not reach ");
 		say_end_short(t, &t->finding->responder);
 		say(t, " at all.");
@@ -471,8 +479,9 @@ static void fix_unexpected_port(const struct telling *t)
 	if (rule < 0) {
 		say(t, "Find out which program on ");
 		say_end_short(t, &t->finding->initiator);
-		say(t, t->finding->n_ports > 1 ? " tries these ports, and close them between the two"
-		                               : " uses this port, and close it between the two");
+		say(t, t->finding->n_ports > 1
+			   ? " tries these ports, and close them between the two"
+			   : " uses this port, and close it between the two");
 		say_or_exception(t);
 		end_sentence(t);
 		return;
@@ -508,13 +517,15 @@ static void fix_wrong_lb(const struct telling *t)
 {
 	say(t, "Let ");
 	say_end_short(t, &t->finding->initiator);
-	say(t, " use the pool's servers themselves for this port, or, if the balancer is a hardware "
-	       "one, say so in load_balancing of the site description.");
+	say(t,
+	    " use the pool's servers themselves for this port, or, if the balancer is a hardware "
+	    "one, say so in load_balancing of the site description.");
 }
 
 static void fix_snat(const struct telling *t)
 {
-	say(t, "On the load balancer, turn off source translation (SNAT, \"non-transparent\" mode) for "
+	say(t, "On the load balancer, turn off source translation (SNAT, \"non-transparent\" mode) "
+	       "for "
 	       "the A/V service on ");
 	say_ports(t);
 	say(t, ", and make it the gateway of the A/V Edge so that answers pass it.");
@@ -525,8 +536,9 @@ static void fix_feature(const struct telling *t)
 	const struct lya_finding *f = t->finding;
 	int feature = f->n_rules > 0 ? rule_at(t, f->rules[0])->feature : -1;
 
-	say(t, "Close the port, or add \"%s\" to the features of the site description if it is "
-	       "deployed.",
+	say(t,
+	    "Close the port, or add \"%s\" to the features of the site description if it is "
+	    "deployed.",
 	    feature >= 0 ? lya_feature_name((enum lya_feature)feature) : "?");
 }
 
@@ -540,8 +552,10 @@ static void fix_expired(const struct telling *t)
 
 static void fix_unused(const struct telling *t)
 {
-	say(t, "Delete %s from the site description, and the opening in the firewall, once a capture "
-	       "of a typical week shows no use either.", exception_of(t)->id);
+	say(t,
+	    "Delete %s from the site description, and the opening in the firewall, once a capture "
+	    "of a typical week shows no use either.",
+	    exception_of(t)->id);
 }
 
 /* -------------------------------------------------------------------------------------- */
@@ -553,9 +567,9 @@ static const struct {
 } table[LYA_FINDING_TYPES] = {
 	[LYA_FINDING_WRONG_DIRECTION] = { what_wrong_direction, why_nearest, fix_wrong_direction },
 	[LYA_FINDING_UNEXPECTED_PORT] = { what_unexpected_port, why_unexpected_port,
-	                                  fix_unexpected_port },
+					  fix_unexpected_port },
 	[LYA_FINDING_UNDOCUMENTED_PATH] = { what_undocumented_path, why_nearest,
-	                                    fix_undocumented_path },
+					    fix_undocumented_path },
 	[LYA_FINDING_AV_EDGE_SNAT] = { what_snat, why_snat, fix_snat },
 	[LYA_FINDING_FEATURE_NOT_DEPLOYED] = { what_feature, why_feature, fix_feature },
 	[LYA_FINDING_WRONG_LOAD_BALANCING] = { what_wrong_lb, why_nearest, fix_wrong_lb },
@@ -566,7 +580,7 @@ static const struct {
 
 /* One sentence, capitalised; NULL when out of memory. */
 static char *tell(const struct lya_ledger *l, const struct lya_finding *f,
-                  void (*fn)(const struct telling *t))
+		  void (*fn)(const struct telling *t))
 {
 	struct lya_text text = { 0 };
 	struct telling t = { .ledger = l, .finding = f, .text = &text };

@@ -93,7 +93,7 @@ static bool find_override(const struct lya_site *site, const char *type, enum ly
  * type whatever its condition; but a stranger who got inside stays critical.
  */
 enum lya_severity severity_of(const struct lya_site *site, enum lya_finding_type type,
-                              const char *type_name, const struct entry *e)
+			      const char *type_name, const struct entry *e)
 {
 	enum lya_severity s = table[type].usual;
 	bool grave = e != NULL && is_grave(type, e);

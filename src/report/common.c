@@ -14,9 +14,9 @@ void report_time(struct lya_json_writer *w, const char *name, int64_t time_ns, u
 {
 	char text[LYA_TIME_TEXT];
 
-	lya_jw_member_string(w, name, time_ns == LYA_TIME_NONE
-	                                  ? NULL
-	                                  : lya_time_format(time_ns, digits, text));
+	lya_jw_member_string(w, name,
+			     time_ns == LYA_TIME_NONE ? NULL
+						      : lya_time_format(time_ns, digits, text));
 }
 
 const char *report_transport(uint8_t transport)
@@ -99,8 +99,7 @@ static int add_nodes(struct pairs *p, const struct lya_addr *vip, const struct l
 		if (rc != LYA_OK)
 			return rc;
 		p->list = list;
-		p->list[p->n++] =
-		    (struct lya_report_snat_pair){ .vip = *vip, .node = a->net.addr };
+		p->list[p->n++] = (struct lya_report_snat_pair){ .vip = *vip, .node = a->net.addr };
 	}
 	return LYA_OK;
 }
@@ -121,7 +120,7 @@ static int add_vips(struct pairs *p, const struct lya_site *site, const struct l
 }
 
 int lya_report_snat_pairs(const struct lya_site *site, struct lya_report_snat_pair **list,
-                          size_t *n, struct lya_error *err)
+			  size_t *n, struct lya_error *err)
 {
 	struct pairs p = { 0 };
 	int rc = LYA_OK;

@@ -7,7 +7,7 @@
 #include "lyncaudit/digest.h"
 
 static void ports(struct lya_json_writer *w, const struct lya_policy *policy,
-                  const struct lya_finding *f)
+		  const struct lya_finding *f)
 {
 	char text[12];
 
@@ -59,7 +59,7 @@ static void end_of(struct lya_json_writer *w, const char *name, const struct lya
 }
 
 static void nearest(struct lya_json_writer *w, const struct lya_rules *rules,
-                    const struct lya_finding *f)
+		    const struct lya_finding *f)
 {
 	lya_jw_key(w, "nearest");
 	if (f->nearest < 0) {
@@ -74,7 +74,7 @@ static void nearest(struct lya_json_writer *w, const struct lya_rules *rules,
 }
 
 static void cited(struct lya_json_writer *w, const struct lya_rules *rules,
-                  const struct lya_finding *f)
+		  const struct lya_finding *f)
 {
 	lya_jw_key(w, "rules");
 	lya_jw_flat(w);
@@ -85,7 +85,7 @@ static void cited(struct lya_json_writer *w, const struct lya_rules *rules,
 }
 
 static void sample(struct lya_json_writer *w, const struct lya_source *sources, size_t n_sources,
-                   const struct lya_finding_sample *s)
+		   const struct lya_finding_sample *s)
 {
 	char id[LYA_COMMUNITY_ID];
 
@@ -105,7 +105,7 @@ static void sample(struct lya_json_writer *w, const struct lya_source *sources, 
 }
 
 static void samples(struct lya_json_writer *w, const struct lya_source *sources, size_t n_sources,
-                    const struct lya_finding *f)
+		    const struct lya_finding *f)
 {
 	lya_jw_key(w, "samples");
 	lya_jw_array_open(w);
@@ -116,7 +116,7 @@ static void samples(struct lya_json_writer *w, const struct lya_source *sources,
 
 /* What some findings have and others have not. */
 static void details(struct lya_json_writer *w, const struct lya_policy *policy,
-                    const struct lya_finding *f)
+		    const struct lya_finding *f)
 {
 	const struct lya_rules *rules = lya_policy_rules(policy);
 
@@ -131,16 +131,15 @@ static void details(struct lya_json_writer *w, const struct lya_policy *policy,
 	lya_jw_object_close(w);
 	lya_jw_member_string(w, "meant", f->mixup >= 0 ? rules->list[f->mixup].id : NULL);
 	lya_jw_member_string(w, "exception",
-	                     f->exception >= 0
-	                         ? lya_policy_site(policy)->exceptions[f->exception].id
-	                         : NULL);
+			     f->exception >= 0
+				 ? lya_policy_site(policy)->exceptions[f->exception].id
+				 : NULL);
 	lya_jw_member_string(w, "statement", f->statement);
 	lya_jw_member_string(w, "place", f->place);
 }
 
 void report_finding(struct lya_json_writer *w, const struct lya_policy *policy,
-                    const struct lya_source *sources, size_t n_sources,
-                    const struct lya_finding *f)
+		    const struct lya_source *sources, size_t n_sources, const struct lya_finding *f)
 {
 	const struct lya_rules *rules = lya_policy_rules(policy);
 
@@ -171,8 +170,8 @@ void report_finding(struct lya_json_writer *w, const struct lya_policy *policy,
 }
 
 void lya_report_finding_line(struct lya_output *out, const struct lya_policy *policy,
-                             const struct lya_source *sources, size_t n_sources,
-                             const struct lya_finding *finding)
+			     const struct lya_source *sources, size_t n_sources,
+			     const struct lya_finding *finding)
 {
 	struct lya_json_writer w;
 

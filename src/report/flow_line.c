@@ -31,7 +31,7 @@ static void pair(struct lya_json_writer *w, const char *name, uint64_t a, uint64
 }
 
 static void port(struct lya_json_writer *w, const char *name, const struct lya_flow *flow,
-                 unsigned side)
+		 unsigned side)
 {
 	if (flow->unknown != LYA_UNKNOWN_NOT)
 		lya_jw_member_null(w, name);
@@ -58,7 +58,7 @@ static void path(struct lya_json_writer *w, const struct lya_path *p)
 }
 
 static void matching(struct lya_json_writer *w, const struct lya_policy *policy,
-                     const struct lya_verdict *v)
+		     const struct lya_verdict *v)
 {
 	const struct lya_rules *rules = lya_policy_rules(policy);
 
@@ -98,7 +98,7 @@ static const char *unknown_name(uint8_t unknown)
 {
 	return unknown == LYA_UNKNOWN_FRAGMENT ? "fragment"
 	       : unknown == LYA_UNKNOWN_CUT    ? "cut"
-	                                       : NULL;
+					       : NULL;
 }
 
 static const char *app_name(uint8_t app)
@@ -107,7 +107,7 @@ static const char *app_name(uint8_t app)
 }
 
 static void what_was_seen(struct lya_json_writer *w, const struct lya_flow *flow,
-                          const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
+			  const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
 {
 	unsigned i = v->initiator, r = !v->initiator;
 
@@ -130,16 +130,16 @@ static void what_was_seen(struct lya_json_writer *w, const struct lya_flow *flow
 }
 
 void lya_report_flow_line(struct lya_output *out, const struct lya_policy *policy,
-                          const struct lya_flow *flow,
-                          const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
-                          const struct lya_flow_findings *raised)
+			  const struct lya_flow *flow, const struct lya_policy_end ends[static 2],
+			  const struct lya_verdict *v, const struct lya_flow_findings *raised)
 {
 	const struct lya_site *site = lya_policy_site(policy);
 	char id[LYA_COMMUNITY_ID];
 	struct lya_json_writer w;
 
 	lya_community_id(&flow->addr[v->initiator], flow->port[v->initiator],
-	                 &flow->addr[!v->initiator], flow->port[!v->initiator], flow->transport, id);
+			 &flow->addr[!v->initiator], flow->port[!v->initiator], flow->transport,
+			 id);
 	lya_jw_init(&w, out, LYA_JW_COMPACT);
 	lya_jw_object_open(&w);
 	what_was_seen(&w, flow, ends, v);
@@ -147,9 +147,9 @@ void lya_report_flow_line(struct lya_output *out, const struct lya_policy *polic
 	matching(&w, policy, v);
 	lya_jw_member_string(&w, "leg", leg_name(v->leg));
 	lya_jw_member_string(&w, "waiver",
-	                     v->kind == LYA_VERDICT_WAIVED && v->exception >= 0
-	                         ? site->exceptions[v->exception].id
-	                         : NULL);
+			     v->kind == LYA_VERDICT_WAIVED && v->exception >= 0
+				 ? site->exceptions[v->exception].id
+				 : NULL);
 	raised_ids(&w, raised);
 	lya_jw_member_string(&w, "community_id", id);
 	lya_jw_member_string(&w, "unknown", unknown_name(flow->unknown));

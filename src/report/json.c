@@ -61,7 +61,8 @@ static void write_source(struct lya_json_writer *w, const struct lya_source *s)
 	lya_jw_member_uint(w, "bytes", s->bytes);
 	report_time(w, "first", s->first_ns, s->digits);
 	report_time(w, "last", s->last_ns, s->digits);
-	lya_jw_member_double(w, "time_offset", (double)s->time_offset_ns / (double)LYA_SECOND_NS, 6);
+	lya_jw_member_double(w, "time_offset", (double)s->time_offset_ns / (double)LYA_SECOND_NS,
+			     6);
 	lya_jw_member_bool(w, "truncated", s->truncated);
 	lya_jw_member_uint(w, "dropped", s->dropped);
 	lya_jw_member_string(w, "error", s->error);
@@ -97,7 +98,7 @@ static int by_name(const void *a, const void *b)
 
 /* Counts of one class by name; what never happened is left out. */
 static void write_events(struct lya_json_writer *w, const char *key, enum event_class class,
-                         const uint64_t counts[static LYA_EV_COUNT])
+			 const uint64_t counts[static LYA_EV_COUNT])
 {
 	const char *names[LYA_EV_COUNT];
 	size_t n = 0;
@@ -205,12 +206,12 @@ static void write_findings(struct lya_json_writer *w, const struct lya_report_in
 	lya_jw_array_open(w);
 	for (size_t i = 0; i < n; i++)
 		report_finding(w, lya_ledger_policy(in->ledger), in->sources, in->n_sources,
-		               &list[i]);
+			       &list[i]);
 	lya_jw_array_close(w);
 }
 
 static void write_snat_counts(struct lya_json_writer *w, uint64_t tp, uint64_t tr, uint64_t cp,
-                              uint64_t cr)
+			      uint64_t cr)
 {
 	lya_jw_member_uint(w, "transactions_preserved", tp);
 	lya_jw_member_uint(w, "transactions_rewritten", tr);
@@ -227,7 +228,7 @@ static void write_snat(struct lya_json_writer *w, const struct lya_report_input 
 	lya_jw_key(w, "snat");
 	lya_jw_object_open(w);
 	write_snat_counts(w, s->transactions_preserved, s->transactions_rewritten,
-	                  s->connections_preserved, s->connections_rewritten);
+			  s->connections_preserved, s->connections_rewritten);
 	lya_jw_member_uint(w, "probes", counts.av_probes);
 	lya_jw_key(w, "vips");
 	lya_jw_array_open(w);
@@ -239,7 +240,7 @@ static void write_snat(struct lya_json_writer *w, const struct lya_report_input 
 		report_address(w, "vip", &p->vip);
 		report_address(w, "node", &p->node);
 		write_snat_counts(w, p->transactions_preserved, p->transactions_rewritten,
-		                  p->connections_preserved, p->connections_rewritten);
+				  p->connections_preserved, p->connections_rewritten);
 		lya_jw_object_close(w);
 	}
 	lya_jw_array_close(w);

@@ -17,8 +17,8 @@ void report_address(struct lya_json_writer *w, const char *name, const struct ly
 
 /* finding_json.c: one finding object */
 void report_finding(struct lya_json_writer *w, const struct lya_policy *policy,
-                    const struct lya_source *sources, size_t n_sources,
-                    const struct lya_finding *f);
+		    const struct lya_source *sources, size_t n_sources,
+		    const struct lya_finding *f);
 
 /* Sums over all sources. */
 struct report_span {

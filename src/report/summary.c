@@ -24,7 +24,7 @@ struct page {
 enum ink { INK_PLAIN, INK_BOLD, INK_DIM, INK_RED, INK_YELLOW, INK_GREEN };
 
 static const char *const inks[] = {
-	[INK_PLAIN] = "",       [INK_BOLD] = "\033[1m",      [INK_DIM] = "\033[2m",
+	[INK_PLAIN] = "",         [INK_BOLD] = "\033[1m",      [INK_DIM] = "\033[2m",
 	[INK_RED] = "\033[1;31m", [INK_YELLOW] = "\033[1;33m", [INK_GREEN] = "\033[1;32m",
 };
 
@@ -107,12 +107,12 @@ static void verdict_line(const struct page *p)
 		enum ink ink;
 	} verdicts[] = {
 		[LYA_REPORT_COMPLIANT] = { "COMPLIANT", "every flow that was seen is accounted for",
-		                           INK_GREEN },
+					   INK_GREEN },
 		[LYA_REPORT_NON_COMPLIANT] = { "NON-COMPLIANT", "see the findings below", INK_RED },
 		[LYA_REPORT_INCOMPLETE] = { "INCOMPLETE",
-		                            "nothing was found in what could be read, but not all "
-		                            "could be",
-		                            INK_YELLOW },
+					    "nothing was found in what could be read, but not all "
+					    "could be",
+					    INK_YELLOW },
 	};
 	enum lya_report_verdict v = lya_report_verdict(p->in);
 
@@ -130,13 +130,13 @@ static void capture_lines(const struct page *p)
 	char first[LYA_TIME_TEXT], last[LYA_TIME_TEXT], packets[32], bytes[32];
 
 	lya_output_printf(p->out, "site %s, rules %s (%zu)\n", lya_policy_site(policy)->name,
-	                  rules->name, rules->n);
-	lya_output_printf(p->out, "%s packet%s, %s bytes from %zu source%s", grouped(span.packets, packets),
-	                  plural(span.packets), grouped(span.bytes, bytes), p->in->n_sources,
-	                  plural(p->in->n_sources));
+			  rules->name, rules->n);
+	lya_output_printf(p->out, "%s packet%s, %s bytes from %zu source%s",
+			  grouped(span.packets, packets), plural(span.packets),
+			  grouped(span.bytes, bytes), p->in->n_sources, plural(p->in->n_sources));
 	if (span.first_ns != LYA_TIME_NONE)
 		lya_output_printf(p->out, "\n%s to %s", lya_time_format(span.first_ns, 0, first),
-		                  lya_time_format(span.last_ns, 0, last));
+				  lya_time_format(span.last_ns, 0, last));
 	lya_output_puts(p->out, "\n");
 }
 
@@ -160,7 +160,7 @@ static void flow_lines(const struct page *p)
 		lya_output_printf(p->out, "%14s  %s", grouped(n, buf), lya_verdict_name(order[i]));
 		if (order[i] == LYA_VERDICT_DOCUMENTED && p->counts.probes > 0)
 			lya_output_printf(p->out, " (%s health probe%s)",
-			                  grouped(p->counts.probes, buf), plural(p->counts.probes));
+					  grouped(p->counts.probes, buf), plural(p->counts.probes));
 		lya_output_puts(p->out, "\n");
 	}
 }
@@ -178,7 +178,8 @@ static void finding_block(const struct page *p, const struct lya_finding *f)
 	coloured(p, ink_of(f->severity), f->id);
 	lya_output_printf(p->out, "  %s", f->type);
 	if (f->flows > 0)
-		lya_output_printf(p->out, ", %s flow%s", grouped(f->flows, flows), plural(f->flows));
+		lya_output_printf(p->out, ", %s flow%s", grouped(f->flows, flows),
+				  plural(f->flows));
 	lya_output_puts(p->out, "\n");
 	wrapped(p, INDENT_TEXT, "", f->what);
 	if (f->severity == LYA_SEVERITY_INFO)
@@ -203,8 +204,8 @@ static void finding_lines(const struct page *p)
 
 		if (i == 0 || s != list[i - 1].severity) {
 			(void)snprintf(title, sizeof(title), "%s: %" PRIu64 " finding%s",
-			               lya_severity_name(s), p->counts.findings[s],
-			               plural(p->counts.findings[s]));
+				       lya_severity_name(s), p->counts.findings[s],
+				       plural(p->counts.findings[s]));
 			title[0] = (char)(title[0] - 'a' + 'A');
 			heading(p, title);
 			shown = 0;
@@ -212,12 +213,14 @@ static void finding_lines(const struct page *p)
 		if (shown++ < FINDINGS_SHOWN)
 			finding_block(p, &list[i]);
 		else if (shown == FINDINGS_SHOWN + 1)
-			lya_output_puts(p->out, "  ... and more: the JSON report (-o) has them all\n");
+			lya_output_puts(p->out,
+					"  ... and more: the JSON report (-o) has them all\n");
 	}
 	if (p->counts.folded_findings > 0)
-		lya_output_printf(p->out, "\n  About %s more findings are not kept one by one (%s).\n",
-		                  grouped(p->counts.folded_findings, buf),
-		                  "the bound on findings was reached");
+		lya_output_printf(p->out,
+				  "\n  About %s more findings are not kept one by one (%s).\n",
+				  grouped(p->counts.folded_findings, buf),
+				  "the bound on findings was reached");
 }
 
 /* Nothing is said of a proof that was not looked for: a deployment without an A/V VIP. */
@@ -235,16 +238,17 @@ static void snat_lines(const struct page *p)
 		uint64_t lost = pair->transactions_rewritten + pair->connections_rewritten;
 
 		lya_output_printf(p->out, "  %s to %s: ", lya_addr_format(&pair->vip, vip),
-		                  lya_addr_format(&pair->node, node));
+				  lya_addr_format(&pair->node, node));
 		if (kept + lost == 0)
 			lya_output_puts(p->out, "not seen on both sides of the balancer\n");
 		else
-			lya_output_printf(p->out, "kept %" PRIu64 " times, rewritten %" PRIu64 " times\n",
-			                  kept, lost);
+			lya_output_printf(p->out,
+					  "kept %" PRIu64 " times, rewritten %" PRIu64 " times\n",
+					  kept, lost);
 	}
 	if (p->counts.av_probes > 0)
 		lya_output_printf(p->out, "  %" PRIu64 " health probe%s of the balancer\n",
-		                  p->counts.av_probes, plural(p->counts.av_probes));
+				  p->counts.av_probes, plural(p->counts.av_probes));
 }
 
 static void coverage_lines(const struct page *p)
@@ -263,11 +267,12 @@ static void coverage_lines(const struct page *p)
 	if (shown > ROWS_SHOWN)
 		lya_text_addf(&ids, " and %zu more (see the JSON report)", shown - ROWS_SHOWN);
 	heading(p, "Documented rows");
-	lya_output_printf(p->out,
-	                  "  %zu in use, %zu not seen in use, %zu that could not be seen from here, "
-	                  "%zu of features\n  that are not deployed\n",
-	                  of[LYA_COVERAGE_OBSERVED], of[LYA_COVERAGE_NOT_OBSERVED],
-	                  of[LYA_COVERAGE_NOT_OBSERVABLE], of[LYA_COVERAGE_FEATURE_OFF]);
+	lya_output_printf(
+	    p->out,
+	    "  %zu in use, %zu not seen in use, %zu that could not be seen from here, "
+	    "%zu of features\n  that are not deployed\n",
+	    of[LYA_COVERAGE_OBSERVED], of[LYA_COVERAGE_NOT_OBSERVED],
+	    of[LYA_COVERAGE_NOT_OBSERVABLE], of[LYA_COVERAGE_FEATURE_OFF]);
 	if (shown > 0)
 		wrapped(p, 2, "not seen: ", lya_text_str(&ids));
 	lya_text_fini(&ids);
@@ -289,7 +294,7 @@ static void waiver_lines(const struct page *p)
 			continue;
 		lya_text_clear(&line);
 		lya_text_addf(&line, "%s: %" PRIu64 " flow%s, %s", ex->id, list[i].flows,
-		              plural(list[i].flows), ex->reason);
+			      plural(list[i].flows), ex->reason);
 		if (ex->owner != NULL)
 			lya_text_addf(&line, " (%s)", ex->owner);
 		if (list[i].has_days)
@@ -330,7 +335,7 @@ static void limit_lines(const struct page *p)
 }
 
 void lya_report_summary(struct lya_output *out, const struct lya_report_input *in, bool colour,
-                        unsigned width)
+			unsigned width)
 {
 	struct page p = { .out = out, .in = in, .colour = colour };
 

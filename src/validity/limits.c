@@ -36,10 +36,10 @@ struct limits {
 };
 
 static void add(struct limits *l, enum lya_limit_kind kind, const char *where, double share,
-                const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+		const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 static void add(struct limits *l, enum lya_limit_kind kind, const char *where, double share,
-                const char *fmt, ...)
+		const char *fmt, ...)
 {
 	struct lya_text text = { 0 };
 	void *list = l->list;
@@ -58,7 +58,10 @@ static void add(struct limits *l, enum lya_limit_kind kind, const char *where, d
 	}
 	l->list = list;
 	l->list[l->n++] = (struct lya_limit){
-		.kind = kind, .where = where, .share = share, .what = what,
+		.kind = kind,
+		.where = where,
+		.share = share,
+		.what = what,
 	};
 }
 
@@ -68,7 +71,7 @@ static double share_of(uint64_t part, uint64_t whole)
 }
 
 static void limit_one_sided(struct limits *l, const struct lya_validity *v, size_t i,
-                            const struct lya_source *s)
+			    const struct lya_source *s)
 {
 	uint64_t flows, one_sided;
 
@@ -76,97 +79,119 @@ static void limit_one_sided(struct limits *l, const struct lya_validity *v, size
 	if (one_sided == 0 || share_of(one_sided, flows) < ONE_SIDED_SHARE)
 		return;
 	add(l, LYA_LIMIT_ONE_SIDED, s->name, share_of(one_sided, flows),
-	    "%" PRIu64 " of %" PRIu64 " TCP flows show one direction only: who opened a flow, whether "
-	    "it was answered and what was spoken is known less well.", one_sided, flows);
+	    "%" PRIu64 " of %" PRIu64
+	    " TCP flows show one direction only: who opened a flow, whether "
+	    "it was answered and what was spoken is known less well.",
+	    one_sided, flows);
 }
 
 static void limit_loss(struct limits *l, const struct lya_source *s,
-                       const struct lya_source_measures *m)
+		       const struct lya_source_measures *m)
 {
 	if (m->lost > 0)
 		add(l, LYA_LIMIT_LOSS, s->name, share_of(m->lost, m->lost + m->seen),
-		    "%" PRIu64 " bytes were acknowledged but never seen: payload checks (TLS handshakes, "
-		    "cleartext, protocols) may have missed what these packets held.", m->lost);
+		    "%" PRIu64
+		    " bytes were acknowledged but never seen: payload checks (TLS handshakes, "
+		    "cleartext, protocols) may have missed what these packets held.",
+		    m->lost);
 }
 
 static void limit_drops(struct limits *l, const struct lya_source *s)
 {
 	if (s->dropped > 0)
 		add(l, LYA_LIMIT_DROPS, s->name, share_of(s->dropped, s->dropped + s->packets),
-		    "%" PRIu64 " packets were dropped while capturing: flows may be missing, and counts "
-		    "are too low.", s->dropped);
+		    "%" PRIu64
+		    " packets were dropped while capturing: flows may be missing, and counts "
+		    "are too low.",
+		    s->dropped);
 }
 
 static void limit_duplicates(struct limits *l, const struct lya_source *s,
-                             const struct lya_source_measures *m)
+			     const struct lya_source_measures *m)
 {
 	if (m->duplicates > 0)
 		add(l, LYA_LIMIT_DUPLICATES, s->name, share_of(m->duplicates, s->packets),
-		    "%" PRIu64 " packets were seen more than once and counted once: the mirror copies "
-		    "some traffic twice.", m->duplicates);
+		    "%" PRIu64
+		    " packets were seen more than once and counted once: the mirror copies "
+		    "some traffic twice.",
+		    m->duplicates);
 }
 
 static void limit_snaplen(struct limits *l, const struct lya_source *s)
 {
 	if (s->snapped > 0)
 		add(l, LYA_LIMIT_SNAPLEN, s->name, share_of(s->snapped, s->packets),
-		    "%" PRIu64 " packets were cut by the snap length: payload checks saw only their "
-		    "beginning.", s->snapped);
+		    "%" PRIu64
+		    " packets were cut by the snap length: payload checks saw only their "
+		    "beginning.",
+		    s->snapped);
 }
 
 static void limit_gap(struct limits *l, const struct lya_source *s,
-                      const struct lya_source_measures *m)
+		      const struct lya_source_measures *m)
 {
 	int64_t span_ns = s->packets > 0 ? s->last_ns - s->first_ns : 0;
 
 	if (m->gaps > 0)
-		add(l, LYA_LIMIT_GAP, s->name, span_ns > 0 ? (double)m->gap_ns / (double)span_ns : 0.0,
-		    "%" PRIu64 " gap%s of %" PRId64 " s together: what happened then is not in this "
-		    "report, and rows may count as not observed for that reason.", m->gaps,
-		    m->gaps == 1 ? "" : "s", m->gap_ns / LYA_SECOND_NS);
+		add(l, LYA_LIMIT_GAP, s->name,
+		    span_ns > 0 ? (double)m->gap_ns / (double)span_ns : 0.0,
+		    "%" PRIu64 " gap%s of %" PRId64
+		    " s together: what happened then is not in this "
+		    "report, and rows may count as not observed for that reason.",
+		    m->gaps, m->gaps == 1 ? "" : "s", m->gap_ns / LYA_SECOND_NS);
 }
 
 static void limit_clock(struct limits *l, const struct lya_source *s)
 {
 	if (s->steps_back > 0)
 		add(l, LYA_LIMIT_CLOCK, s->name, share_of(s->steps_back, s->packets),
-		    "%" PRIu64 " packets are older than one before them: order and times within this "
-		    "source are uncertain, and with them who answered whom.", s->steps_back);
+		    "%" PRIu64
+		    " packets are older than one before them: order and times within this "
+		    "source are uncertain, and with them who answered whom.",
+		    s->steps_back);
 }
 
 static void limit_evicted(struct limits *l, const struct lya_flow_stats *flows)
 {
 	if (flows->evicted > 0)
 		add(l, LYA_LIMIT_EVICTED, "flow table", share_of(flows->evicted, flows->flows),
-		    "%" PRIu64 " flows were judged before they had ended, because the flow table was "
+		    "%" PRIu64
+		    " flows were judged before they had ended, because the flow table was "
 		    "full: a flow may count as several, and answers that came later are missed "
-		    "(--max-memory raises the limit).", flows->evicted);
+		    "(--max-memory raises the limit).",
+		    flows->evicted);
 }
 
 static void limit_truncated(struct limits *l, const struct lya_source *s)
 {
 	if (s->truncated)
 		add(l, LYA_LIMIT_TRUNCATED, s->name, 0.0,
-		    "The file breaks off inside a record after packet %" PRIu64 ": what came later is "
-		    "not in this report.", s->packets);
+		    "The file breaks off inside a record after packet %" PRIu64
+		    ": what came later is "
+		    "not in this report.",
+		    s->packets);
 	else if (s->error != NULL && !s->skipped)
 		add(l, LYA_LIMIT_TRUNCATED, s->name, 0.0,
-		    "The source could not be read past packet %" PRIu64 " (%s): what came later is not "
-		    "in this report.", s->packets, s->error);
+		    "The source could not be read past packet %" PRIu64
+		    " (%s): what came later is not "
+		    "in this report.",
+		    s->packets, s->error);
 }
 
 static void limit_checksums(struct limits *l, const struct lya_source *s,
-                            const struct lya_source_measures *m)
+			    const struct lya_source_measures *m)
 {
 	if (m->bad_checksums > 0)
 		add(l, LYA_LIMIT_CHECKSUMS, s->name, share_of(m->bad_checksums, s->packets),
-		    "%" PRIu64 " packets have a wrong checksum, as captures on a sending host do: they "
-		    "were judged all the same.", m->bad_checksums);
+		    "%" PRIu64
+		    " packets have a wrong checksum, as captures on a sending host do: they "
+		    "were judged all the same.",
+		    m->bad_checksums);
 }
 
 /* One kind of limit over one source. */
 static void limit(struct limits *l, enum lya_limit_kind kind, const struct lya_validity *v,
-                  size_t i, const struct lya_source *s, const struct lya_source_measures *m)
+		  size_t i, const struct lya_source *s, const struct lya_source_measures *m)
 {
 	switch (kind) {
 	case LYA_LIMIT_ONE_SIDED:
@@ -203,9 +228,9 @@ static void limit(struct limits *l, enum lya_limit_kind kind, const struct lya_v
 }
 
 int lya_validity_limits(const struct lya_validity *v, const struct lya_source *sources,
-                        size_t n_sources, const struct lya_source_measures *measures,
-                        const struct lya_flow_stats *flows, struct lya_limit **list, size_t *n,
-                        struct lya_error *err)
+			size_t n_sources, const struct lya_source_measures *measures,
+			const struct lya_flow_stats *flows, struct lya_limit **list, size_t *n,
+			struct lya_error *err)
 {
 	static const struct lya_source_measures nothing = { 0 };
 	struct limits l = { 0 };

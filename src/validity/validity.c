@@ -82,7 +82,7 @@ int lya_validity_merge(struct lya_validity *v, const struct lya_validity *from)
 }
 
 void lya_validity_tcp(const struct lya_validity *v, size_t source, uint64_t *flows,
-                      uint64_t *one_sided)
+		      uint64_t *one_sided)
 {
 	*flows = source < v->n ? v->sources[source].flows : 0;
 	*one_sided = source < v->n ? v->sources[source].one_sided : 0;

@@ -63,8 +63,8 @@ static void take_all(struct sinks *s, struct lya_ledger *l)
 	char addr[LYA_ADDR_TEXT];
 
 	for (size_t i = 0; i < sizeof(flows) / sizeof(flows[0]); i++) {
-		f = world_flow(flows[i].src, 60500, flows[i].dst, flows[i].dport, flows[i].transport,
-		               flows[i].state);
+		f = world_flow(flows[i].src, 60500, flows[i].dst, flows[i].dport,
+			       flows[i].transport, flows[i].state);
 		f.source = i & 1;
 		f.digits = i & 1 ? 9 : 6;
 		f.app.app = (uint8_t)(flows[i].dport == 3478 ? LYA_APP_STUN : LYA_APP_NONE);
@@ -76,7 +76,7 @@ static void take_all(struct sinks *s, struct lya_ledger *l)
 	for (unsigned i = 0; i < 300; i++) {
 		(void)snprintf(addr, sizeof(addr), "192.0.2.%u", i % 250);
 		f = world_flow(addr, 50000, "198.51.100.21", (uint16_t)(i < 250 ? 23 : i), 6,
-		               LYA_STATE_ATTEMPTED);
+			       LYA_STATE_ATTEMPTED);
 		take(s, l, &f);
 	}
 	f = world_flow("10.2.0.11", 0, "10.2.1.20", 0, 17, LYA_STATE_NONE);
@@ -85,7 +85,7 @@ static void take_all(struct sinks *s, struct lya_ledger *l)
 }
 
 static int write_report(struct sinks *s, struct lya_ledger *l, const char *path,
-                        struct lya_error *err)
+			struct lya_error *err)
 {
 	static const char *const arguments[] = { "audit", "-s", "site.json" };
 	struct lya_report_snat_pair *pairs = NULL;
@@ -94,7 +94,10 @@ static int write_report(struct sinks *s, struct lya_ledger *l, const char *path,
 	struct lya_output *out = NULL;
 	struct lya_report_input in = {
 		.run = { "0", "sensor", WORLD_TIME, WORLD_TIME, arguments, 3 },
-		.sources = s->sources, .n_sources = 2, .ledger = l, .fail_on = LYA_SEVERITY_LOW,
+		.sources = s->sources,
+		.n_sources = 2,
+		.ledger = l,
+		.fail_on = LYA_SEVERITY_LOW,
 	};
 	int rc = lya_validity_new(&validity, err);
 
@@ -104,7 +107,7 @@ static int write_report(struct sinks *s, struct lya_ledger *l, const char *path,
 	in.flow_stats.evicted = 1;
 	if (rc == LYA_OK)
 		rc = lya_validity_limits(validity, s->sources, 2, NULL, &in.flow_stats, &limits,
-		                         &in.n_limits, err);
+					 &in.n_limits, err);
 	if (rc == LYA_OK)
 		rc = lya_report_snat_pairs(s->w->site, &pairs, &in.snat.n_pairs, err);
 	in.limits = limits;
@@ -124,15 +127,30 @@ static int write_report(struct sinks *s, struct lya_ledger *l, const char *path,
 int main(int argc, char **argv)
 {
 	struct lya_source sources[2] = {
-		{ .name = names[0], .kind = "file", .links = { 1, 101 }, .n_links = 2, .packets = 100,
-		  .bytes = 5000, .first_ns = WORLD_TIME, .last_ns = WORLD_TIME + LYA_SECOND_NS,
-		  .digits = 9, .dropped = 3, .snapped = 2, .time_offset_ns = -1500000000 },
-		{ .name = names[1], .kind = "stdin", .first_ns = LYA_TIME_NONE,
-		  .last_ns = LYA_TIME_NONE, .digits = 6, .truncated = true, .error = broken },
+		{ .name = names[0],
+		  .kind = "file",
+		  .links = { 1, 101 },
+		  .n_links = 2,
+		  .packets = 100,
+		  .bytes = 5000,
+		  .first_ns = WORLD_TIME,
+		  .last_ns = WORLD_TIME + LYA_SECOND_NS,
+		  .digits = 9,
+		  .dropped = 3,
+		  .snapped = 2,
+		  .time_offset_ns = -1500000000 },
+		{ .name = names[1],
+		  .kind = "stdin",
+		  .first_ns = LYA_TIME_NONE,
+		  .last_ns = LYA_TIME_NONE,
+		  .digits = 6,
+		  .truncated = true,
+		  .error = broken },
 	};
 	char what[] = "W.", place[] = "hosts", about[] = "edge-av-vip";
-	struct lya_site_fault fault = { "site-missing-vip", "edge.p.public-addresses", place, what,
-		                        what, what, about };
+	struct lya_site_fault fault = {
+		"site-missing-vip", "edge.p.public-addresses", place, what, what, what, about
+	};
 	struct lya_ledger_end end = { WORLD_TIME, WORLD_TIME + LYA_SECOND_NS, &fault, 1 };
 	struct world w;
 	struct sinks s = { .w = &w, .sources = sources };

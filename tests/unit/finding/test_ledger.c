@@ -53,11 +53,16 @@ static void expect_id(const char *id, const char *const *parts, size_t n)
 /* Same matter, other client port, other time: one finding, sums, first and last. */
 static void test_fold(void **state)
 {
-	static const char *const parts[] = { "unexpected-port", "reverse-proxy-internal", "rp01",
-		                             "front-end", "fe01", "tcp", "443" };
+	static const char *const parts[] = { "unexpected-port",
+					     "reverse-proxy-internal",
+					     "rp01",
+					     "front-end",
+					     "fe01",
+					     "tcp",
+					     "443" };
 	struct lya_ledger *l = world_ledger(&world, 0);
-	struct lya_flow f = world_flow("10.1.0.41", 50001, "10.2.0.11", 443, 6,
-	                               LYA_STATE_ESTABLISHED);
+	struct lya_flow f =
+	    world_flow("10.1.0.41", 50001, "10.2.0.11", 443, 6, LYA_STATE_ESTABLISHED);
 	struct lya_flow_findings raised;
 	const struct lya_finding *found;
 	struct lya_verdict v;
@@ -120,8 +125,8 @@ static void test_strangers(void **state)
 	for (unsigned i = 0; i < 40; i++) {
 		(void)snprintf(addr, sizeof(addr), "192.0.2.%u", i + 1);
 		for (unsigned k = 0; k < (i == 7 ? 3u : 1u); k++) {
-			struct lya_flow f = world_flow(addr, (uint16_t)(50000 + k), "198.51.100.21", 23,
-			                               6, LYA_STATE_ATTEMPTED);
+			struct lya_flow f = world_flow(addr, (uint16_t)(50000 + k), "198.51.100.21",
+						       23, 6, LYA_STATE_ATTEMPTED);
 
 			world_take(&world, l, &f, NULL, NULL);
 		}
@@ -155,7 +160,7 @@ static void test_crowd(void **state)
 		f = world_flow(addr, 50000, "198.51.100.21", 23, 6, LYA_STATE_ATTEMPTED);
 		world_take(&world, l, &f, NULL, NULL);
 		f = world_flow("203.0.113.99", (uint16_t)(1024 + i), "198.51.100.21", 23, 6,
-		               LYA_STATE_ATTEMPTED);
+			       LYA_STATE_ATTEMPTED);
 		f.first_ns += i;
 		world_take(&world, l, &f, NULL, NULL);
 	}
@@ -173,8 +178,8 @@ static void test_crowd(void **state)
 /* Ten ports stay ten findings, the eleventh makes them a scan; the flow log has both ids. */
 static void test_scan(void **state)
 {
-	static const char *const parts[] = { "unexpected-port", "external",        "",
-		                             "edge-access-vip", "hlb-ext", "tcp", "*" };
+	static const char *const parts[] = { "unexpected-port", "external", "", "edge-access-vip",
+					     "hlb-ext",         "tcp",      "*" };
 	for (unsigned ports = 10; ports <= 11; ports++) {
 		struct lya_ledger *l = world_ledger(&world, 0);
 		struct lya_flow_findings raised;
@@ -183,8 +188,8 @@ static void test_scan(void **state)
 
 		for (unsigned i = 0; i < ports; i++) {
 			struct lya_flow f = world_flow("203.0.113.99", 40000, "198.51.100.11",
-			                               (uint16_t)(i < 5 ? 20 + i : 1000 + i), 6,
-			                               LYA_STATE_ATTEMPTED);
+						       (uint16_t)(i < 5 ? 20 + i : 1000 + i), 6,
+						       LYA_STATE_ATTEMPTED);
 
 			world_take(&world, l, &f, NULL, &raised);
 			if (i == 0)
@@ -219,8 +224,8 @@ static void test_source_port(void **state)
 
 	(void)state;
 	for (uint16_t port = 49000; port < 49020; port++) {
-		struct lya_flow f = world_flow("10.1.0.21", 5061, "10.2.0.11", port, 6,
-		                               LYA_STATE_ESTABLISHED);
+		struct lya_flow f =
+		    world_flow("10.1.0.21", 5061, "10.2.0.11", port, 6, LYA_STATE_ESTABLISHED);
 		struct lya_verdict v;
 
 		world_take(&world, l, &f, &v, NULL);
@@ -241,10 +246,11 @@ enum { LOT = 4000 };
 
 static void make_lot(struct lya_flow *lot)
 {
-	static const char *const from[] = { "10.1.0.41", "10.2.0.11", "10.2.0.12", "10.1.0.21",
-		                            "10.20.1.1", "203.0.113.99", "198.51.100.2" };
-	static const char *const to[] = { "10.2.0.11", "10.1.0.11", "10.1.0.21", "198.51.100.23",
-		                          "198.51.100.11", "10.9.0.20", "10.2.1.20", "10.2.0.20" };
+	static const char *const from[] = { "10.1.0.41", "10.2.0.11",    "10.2.0.12",   "10.1.0.21",
+					    "10.20.1.1", "203.0.113.99", "198.51.100.2" };
+	static const char *const to[] = { "10.2.0.11",     "10.1.0.11",     "10.1.0.21",
+					  "198.51.100.23", "198.51.100.11", "10.9.0.20",
+					  "10.2.1.20",     "10.2.0.20" };
 	static const uint16_t ports[] = { 443, 4443, 80, 5061, 5060, 1433, 3478, 10050, 8057 };
 	uint32_t seed = 12345;
 
@@ -257,12 +263,14 @@ static void make_lot(struct lya_flow *lot)
 		port = seed >> 30 == 0 ? (uint16_t)(seed >> 12 & 0x3ff) : ports[(seed >> 8) % 9];
 		src = from[(seed >> 16) % 7];
 		if (seed >> 29 == 7) {
-			(void)snprintf(addr, sizeof(addr), "192.0.%u.%u", seed >> 20 & 3, seed >> 12 & 255);
+			(void)snprintf(addr, sizeof(addr), "192.0.%u.%u", seed >> 20 & 3,
+				       seed >> 12 & 255);
 			src = addr;
 		}
-		lot[i] = world_flow(src, (uint16_t)(30000 + i), to[(seed >> 20) % 8], port,
-		                    seed >> 28 & 1 ? 17 : 6,
-		                    (enum lya_flow_state)(seed >> 28 & 1 ? 0 : 1 + (seed >> 24) % 5));
+		lot[i] =
+		    world_flow(src, (uint16_t)(30000 + i), to[(seed >> 20) % 8], port,
+			       seed >> 28 & 1 ? 17 : 6,
+			       (enum lya_flow_state)(seed >> 28 & 1 ? 0 : 1 + (seed >> 24) % 5));
 		lot[i].first_ns += (int64_t)(seed >> 10) * 1000;
 		lot[i].last_ns = lot[i].first_ns + LYA_SECOND_NS;
 		lot[i].source = seed >> 9 & 1;
@@ -273,10 +281,10 @@ static void make_lot(struct lya_flow *lot)
 static void put_end(struct lya_text *t, const struct lya_finding_end *end)
 {
 	lya_text_addf(t, " %d %s %u/%u", (int)end->role, end->host != NULL ? end->host : "-",
-	              end->address.bytes[2], end->address.bytes[3]);
+		      end->address.bytes[2], end->address.bytes[3]);
 	for (size_t i = 0; i < end->n_busiest; i++)
 		lya_text_addf(t, " %u.%u:%u", end->busiest[i].addr.bytes[2],
-		              end->busiest[i].addr.bytes[3], (unsigned)end->busiest[i].flows);
+			      end->busiest[i].addr.bytes[3], (unsigned)end->busiest[i].flows);
 	lya_text_addf(t, " of %u", (unsigned)end->distinct);
 }
 
@@ -293,9 +301,9 @@ static void put_ledger(struct lya_text *t, const struct lya_ledger *l)
 		const struct lya_finding *f = &list[i];
 
 		lya_text_addf(t, "%s %s %d %d %d %u/%u/%u %lld-%lld\n%s\n%s\n%s\n", f->id, f->type,
-		              (int)f->severity, (int)f->basis, f->nearest, (unsigned)f->flows,
-		              (unsigned)f->packets, (unsigned)f->bytes, (long long)f->first_ns,
-		              (long long)f->last_ns, f->what, f->why, f->fix);
+			      (int)f->severity, (int)f->basis, f->nearest, (unsigned)f->flows,
+			      (unsigned)f->packets, (unsigned)f->bytes, (long long)f->first_ns,
+			      (long long)f->last_ns, f->what, f->why, f->fix);
 		put_end(t, &f->initiator);
 		put_end(t, &f->responder);
 		for (size_t k = 0; k < f->n_ports; k++)
@@ -306,15 +314,15 @@ static void put_ledger(struct lya_text *t, const struct lya_ledger *l)
 	rows = lya_ledger_coverage(l, &n);
 	for (size_t i = 0; i < n; i++)
 		lya_text_addf(t, "%d %d %u %u\n", rows[i].rule, (int)rows[i].status,
-		              (unsigned)rows[i].flows, (unsigned)rows[i].bytes);
+			      (unsigned)rows[i].flows, (unsigned)rows[i].bytes);
 	cells = lya_ledger_matrix(l, &n);
 	for (size_t i = 0; i < n; i++)
 		lya_text_addf(t, "%d %d %d %u %d %u %u\n", (int)cells[i].from, (int)cells[i].to,
-		              cells[i].transport, cells[i].ports.first, (int)cells[i].other,
-		              (unsigned)cells[i].flows, (unsigned)cells[i].bytes);
+			      cells[i].transport, cells[i].ports.first, (int)cells[i].other,
+			      (unsigned)cells[i].flows, (unsigned)cells[i].bytes);
 	lya_ledger_counts(l, &counts);
 	lya_text_addf(t, "%u folded %u %u\n", (unsigned)counts.flows,
-	              (unsigned)counts.folded_findings, (unsigned)counts.folded_flows);
+		      (unsigned)counts.folded_findings, (unsigned)counts.folded_flows);
 	assert_false(t->failed);
 }
 
@@ -381,14 +389,16 @@ static void test_bound(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 30; i++) {
-		struct lya_flow f = world_flow("10.2.0.11", 50000, "10.9.0.1", (uint16_t)(7000 + i / 4),
-		                               6, LYA_STATE_ESTABLISHED);
-		static const char *const other[] = { "10.2.0.12", "10.1.0.41", "10.2.0.41", "10.2.0.51",
-			                             "10.2.0.21", "10.2.0.22", "10.1.0.21", "10.1.0.22" };
+		struct lya_flow f = world_flow("10.2.0.11", 50000, "10.9.0.1",
+					       (uint16_t)(7000 + i / 4), 6, LYA_STATE_ESTABLISHED);
+		static const char *const other[] = { "10.2.0.12", "10.1.0.41", "10.2.0.41",
+						     "10.2.0.51", "10.2.0.21", "10.2.0.22",
+						     "10.1.0.21", "10.1.0.22" };
 
 		(void)snprintf(addr, sizeof(addr), "%s", other[i % 8]);
 		world_take(&world, l, &f, NULL, NULL);
-		f = world_flow(addr, 50000, "10.9.0.1", (uint16_t)(7000 + i), 6, LYA_STATE_ESTABLISHED);
+		f = world_flow(addr, 50000, "10.9.0.1", (uint16_t)(7000 + i), 6,
+			       LYA_STATE_ESTABLISHED);
 		world_take(&world, l, &f, NULL, NULL);
 		raised += 2;
 	}
@@ -420,8 +430,8 @@ static const struct lya_coverage *coverage_of(const struct lya_ledger *l, const 
 static void test_coverage(void **state)
 {
 	struct lya_ledger *l = world_ledger(&world, 0);
-	struct lya_flow f = world_flow("203.0.113.78", 51002, "198.51.100.11", 443, 6,
-	                               LYA_STATE_CLOSED);
+	struct lya_flow f =
+	    world_flow("203.0.113.78", 51002, "198.51.100.11", 443, 6, LYA_STATE_CLOSED);
 
 	(void)state;
 	world_take(&world, l, &f, NULL, NULL);
@@ -456,7 +466,7 @@ static void test_matrix(void **state)
 	(void)state;
 	for (unsigned port = 1; port <= 100; port++) {
 		f = world_flow("203.0.113.99", 40000, "198.51.100.11", (uint16_t)port, 6,
-		               LYA_STATE_ATTEMPTED);
+			       LYA_STATE_ATTEMPTED);
 		world_take(&world, l, &f, NULL, NULL);
 	}
 	f = world_flow("203.0.113.99", 40000, "198.51.100.23", 50010, 6, LYA_STATE_ESTABLISHED);
@@ -491,7 +501,7 @@ static const char dated_site[] =
     " \"ports\": \"1433\", \"reason\": \"sql\"}]}";
 
 static bool has_exception(const struct lya_ledger *l, const struct world *w, const char *type,
-                          const char *id)
+			  const char *id)
 {
 	size_t n;
 	const struct lya_finding *list = lya_ledger_findings(l, &n);
@@ -517,8 +527,8 @@ static void test_exceptions(void **state)
 	world_open(&w, dated_site);
 	l = world_ledger(&w, 0);
 	for (size_t i = 0; i < 3; i++) {
-		struct lya_flow f = world_flow("10.2.0.11", 50000, to[i], 1433, 6,
-		                               LYA_STATE_ESTABLISHED);
+		struct lya_flow f =
+		    world_flow("10.2.0.11", 50000, to[i], 1433, 6, LYA_STATE_ESTABLISHED);
 
 		world_take(&w, l, &f, NULL, NULL);
 	}
@@ -550,8 +560,9 @@ static void test_faults(void **state)
 {
 	static const char *const parts[] = { "site-vip-missing", "edge-av-vip" };
 	char what[] = "W.", why[] = "Y.", fix[] = "F.", place[] = "hosts", about[] = "edge-av-vip";
-	struct lya_site_fault fault = { "site-vip-missing", "edge.p.public-addresses", place,
-		                        what, why, fix, about };
+	struct lya_site_fault fault = {
+		"site-vip-missing", "edge.p.public-addresses", place, what, why, fix, about
+	};
 	struct lya_ledger_end end = { LYA_TIME_NONE, LYA_TIME_NONE, &fault, 1 };
 	struct lya_ledger *l = world_ledger(&world, 0);
 	const struct lya_finding *found;
@@ -589,7 +600,7 @@ static void test_news(void **state)
 	assert_int_equal(lya_ledger_new(&l, world.policy, &options, NULL), LYA_OK);
 	for (unsigned i = 0; i < 30; i++) {
 		struct lya_flow f = world_flow("203.0.113.99", 40000, "198.51.100.11",
-		                               (uint16_t)(100 + i / 2), 6, LYA_STATE_ATTEMPTED);
+					       (uint16_t)(100 + i / 2), 6, LYA_STATE_ATTEMPTED);
 
 		world_take(&world, l, &f, NULL, NULL);
 	}
@@ -642,13 +653,13 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fold),        cmocka_unit_test(test_apart),
-		cmocka_unit_test(test_strangers),   cmocka_unit_test(test_crowd),
-		cmocka_unit_test(test_scan),        cmocka_unit_test(test_source_port),
-		cmocka_unit_test(test_order),       cmocka_unit_test(test_bound),
-		cmocka_unit_test(test_coverage),    cmocka_unit_test(test_matrix),
-		cmocka_unit_test(test_exceptions),  cmocka_unit_test(test_faults),
-		cmocka_unit_test(test_news),        cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_fold),       cmocka_unit_test(test_apart),
+		cmocka_unit_test(test_strangers),  cmocka_unit_test(test_crowd),
+		cmocka_unit_test(test_scan),       cmocka_unit_test(test_source_port),
+		cmocka_unit_test(test_order),      cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_coverage),   cmocka_unit_test(test_matrix),
+		cmocka_unit_test(test_exceptions), cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_news),       cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

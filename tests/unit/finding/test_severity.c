@@ -62,8 +62,8 @@ static void test_usual(void **state)
 	assert_int_equal(sizeof(usual) / sizeof(usual[0]), LYA_FINDING_TYPES - 1);
 	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
 		assert_int_equal(severity_of(world.site, usual[i].type,
-		                             lya_finding_type_name(usual[i].type), &e),
-		                 usual[i].usual);
+					     lya_finding_type_name(usual[i].type), &e),
+				 usual[i].usual);
 }
 
 static enum lya_severity of(enum lya_finding_type type, const struct entry *e)
@@ -120,7 +120,7 @@ static void test_flows(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct lya_ledger *l = world_ledger(&world, 0);
 		struct lya_flow f = world_flow(cases[i].src, 50000, cases[i].dst, cases[i].dport, 6,
-		                               cases[i].state);
+					       cases[i].state);
 		const struct lya_finding *found;
 
 		world_take(&world, l, &f, NULL, NULL);
@@ -128,7 +128,8 @@ static void test_flows(void **state)
 		found = world_finding(l, cases[i].type);
 		if (found == NULL || found->severity != cases[i].severity)
 			print_error("%s: %s\n", cases[i].name,
-			            found != NULL ? lya_severity_name(found->severity) : "no finding");
+				    found != NULL ? lya_severity_name(found->severity)
+						  : "no finding");
 		assert_non_null(found);
 		assert_int_equal(found->severity, cases[i].severity);
 		lya_ledger_free(l);
@@ -142,8 +143,8 @@ static void test_mixed(void **state)
 
 	(void)state;
 	for (int i = 0; i < 20; i++) {
-		struct lya_flow f = world_flow("10.2.0.11", (uint16_t)(50000 + i), "10.9.0.9", 9999, 6,
-		                               i == 13 ? LYA_STATE_CLOSED : LYA_STATE_ATTEMPTED);
+		struct lya_flow f = world_flow("10.2.0.11", (uint16_t)(50000 + i), "10.9.0.9", 9999,
+					       6, i == 13 ? LYA_STATE_CLOSED : LYA_STATE_ATTEMPTED);
 
 		world_take(&world, l, &f, NULL, NULL);
 	}
@@ -169,13 +170,16 @@ static void test_override(void **state)
 	(void)state;
 	world_open(&w, own_site);
 	assert_int_equal(severity_of(w.site, LYA_FINDING_UNDOCUMENTED_PATH, "undocumented-path",
-	                             &through), LYA_SEVERITY_LOW);
+				     &through),
+			 LYA_SEVERITY_LOW);
 	assert_int_equal(severity_of(w.site, LYA_FINDING_UNDOCUMENTED_PATH, "undocumented-path",
-	                             &tried), LYA_SEVERITY_INFO);
+				     &tried),
+			 LYA_SEVERITY_INFO);
 	assert_int_equal(severity_of(w.site, LYA_FINDING_UNDOCUMENTED_PATH, "undocumented-path",
-	                             &intrusion), LYA_SEVERITY_CRITICAL);
+				     &intrusion),
+			 LYA_SEVERITY_CRITICAL);
 	assert_int_equal(severity_of(w.site, LYA_FINDING_AV_EDGE_SNAT, "av-edge-snat", &through),
-	                 LYA_SEVERITY_INFO);
+			 LYA_SEVERITY_INFO);
 	world_close(&w);
 }
 
@@ -196,8 +200,8 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_usual), cmocka_unit_test(test_conditions),
-		cmocka_unit_test(test_flows), cmocka_unit_test(test_mixed),
+		cmocka_unit_test(test_usual),    cmocka_unit_test(test_conditions),
+		cmocka_unit_test(test_flows),    cmocka_unit_test(test_mixed),
 		cmocka_unit_test(test_override), cmocka_unit_test(test_names),
 	};
 

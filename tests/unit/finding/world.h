@@ -43,7 +43,7 @@ static inline void world_open(struct world *w, const char *site_text)
 		rc = lya_site_load(&w->site, world_path("docs/examples/site.json"), &diags, &err);
 	else if (rc == LYA_OK)
 		rc = lya_site_load_text(&w->site, "site.json", site_text, strlen(site_text), &diags,
-		                        &err);
+					&err);
 	if (rc == LYA_OK)
 		rc = lya_policy_new(&w->policy, w->site, w->rules, false, &diags, &err);
 	if (rc != LYA_OK)
@@ -84,8 +84,8 @@ static inline struct lya_ledger *world_ledger(const struct world *w, size_t max_
  * an answer.
  */
 static inline struct lya_flow world_flow(const char *src, uint16_t sport, const char *dst,
-                                         uint16_t dport, uint8_t transport,
-                                         enum lya_flow_state state)
+					 uint16_t dport, uint8_t transport,
+					 enum lya_flow_state state)
 {
 	struct lya_flow f = { .transport = transport, .state = (uint8_t)state };
 	struct lya_addr from, to;
@@ -127,9 +127,8 @@ static inline struct lya_flow world_flow(const char *src, uint16_t sport, const 
 }
 
 /* Judge the flow and enter it; the verdict is left in *v. */
-static inline void world_take(const struct world *w, struct lya_ledger *l,
-                              const struct lya_flow *f, struct lya_verdict *v,
-                              struct lya_flow_findings *out)
+static inline void world_take(const struct world *w, struct lya_ledger *l, const struct lya_flow *f,
+			      struct lya_verdict *v, struct lya_flow_findings *out)
 {
 	struct lya_policy_end ends[2];
 	struct lya_verdict mine;
@@ -149,7 +148,7 @@ static inline void world_take(const struct world *w, struct lya_ledger *l,
 static inline void world_finish(struct lya_ledger *l)
 {
 	struct lya_ledger_end end = { .first_ns = WORLD_TIME,
-		                      .last_ns = WORLD_TIME + 3600 * LYA_SECOND_NS };
+				      .last_ns = WORLD_TIME + 3600 * LYA_SECOND_NS };
 	int rc = lya_ledger_finish(l, &end, NULL);
 
 	assert(rc == LYA_OK && "the ledger is finished");

@@ -57,10 +57,15 @@ static char *written(void (*write_it)(struct lya_output *out, void *ctx), void *
 
 static struct lya_source source(void)
 {
-	return (struct lya_source){ .name = source_name, .kind = "file", .links = { 1 },
-		                    .n_links = 1, .packets = 10, .bytes = 1000,
-		                    .first_ns = WORLD_TIME, .last_ns = WORLD_TIME + LYA_SECOND_NS,
-		                    .digits = 6 };
+	return (struct lya_source){ .name = source_name,
+				    .kind = "file",
+				    .links = { 1 },
+				    .n_links = 1,
+				    .packets = 10,
+				    .bytes = 1000,
+				    .first_ns = WORLD_TIME,
+				    .last_ns = WORLD_TIME + LYA_SECOND_NS,
+				    .digits = 6 };
 }
 
 /* flow log ------------------------------------------------------------------------------- */
@@ -77,7 +82,7 @@ static void write_line(struct lya_output *out, void *ctx)
 	const struct line *line = ctx;
 
 	lya_report_flow_line(out, world.policy, line->flow, line->ends, &line->verdict,
-	                     line->raised);
+			     line->raised);
 }
 
 static struct line judged(const struct lya_flow *f)
@@ -93,10 +98,11 @@ static struct line judged(const struct lya_flow *f)
 /* The example of formats.md; the higher address opens it, so that the sides are turned. */
 static void test_flow_line(void **state)
 {
-	struct lya_flow f = world_flow("10.2.0.12", 51000, "10.1.0.41", 4443, 6,
-	                               LYA_STATE_ESTABLISHED);
-	struct lya_flow_findings raised = { .n = 1, .ids = { "F-3f9c2a71" },
-		                            .scan_ids = { "F-00000001" } };
+	struct lya_flow f =
+	    world_flow("10.2.0.12", 51000, "10.1.0.41", 4443, 6, LYA_STATE_ESTABLISHED);
+	struct lya_flow_findings raised = { .n = 1,
+					    .ids = { "F-3f9c2a71" },
+					    .scan_ids = { "F-00000001" } };
 	struct line line;
 	char *text;
 
@@ -122,8 +128,8 @@ static void test_flow_line(void **state)
 
 static void test_flow_details(void **state)
 {
-	struct lya_flow f = world_flow("203.0.113.78", 51002, "198.51.100.11", 443, 6,
-	                               LYA_STATE_CLOSED);
+	struct lya_flow f =
+	    world_flow("203.0.113.78", 51002, "198.51.100.11", 443, 6, LYA_STATE_CLOSED);
 	struct line line;
 	char *text;
 
@@ -136,7 +142,8 @@ static void test_flow_details(void **state)
 	f.digits = 9;
 	line = judged(&f);
 	text = written(write_line, &line);
-	assert_non_null(strstr(text, "\"vlan\":[100,7],\"tunnel\":{\"kind\":\"vxlan\",\"id\":4711}"));
+	assert_non_null(
+	    strstr(text, "\"vlan\":[100,7],\"tunnel\":{\"kind\":\"vxlan\",\"id\":4711}"));
 	assert_non_null(strstr(text, "\"first\":\"2026-11-21T00:00:00.000000000Z\""));
 	assert_non_null(strstr(text, "\"application\":null,\"verdict\":\"documented\""));
 	assert_non_null(strstr(text, "\"edge.3.3\""));
@@ -148,7 +155,7 @@ static void test_flow_details(void **state)
 	line = judged(&f);
 	text = written(write_line, &line);
 	assert_non_null(strstr(text, "\"verdict\":\"waived\",\"rules\":[],\"leg\":null,"
-	                             "\"waiver\":\"EX-10\""));
+				     "\"waiver\":\"EX-10\""));
 	free(text);
 
 	f = world_flow("10.2.0.11", 0, "10.2.1.20", 0, 17, LYA_STATE_NONE);
@@ -199,8 +206,8 @@ static int exit_of(const struct trial *t)
 /* Nothing found: 0, and 3 for each reason why not all could be seen. */
 static void test_complete(void **state)
 {
-	struct lya_flow good = world_flow("203.0.113.78", 51002, "198.51.100.11", 443, 6,
-	                                  LYA_STATE_CLOSED);
+	struct lya_flow good =
+	    world_flow("203.0.113.78", 51002, "198.51.100.11", 443, 6, LYA_STATE_CLOSED);
 	struct lya_flow blind = world_flow("10.2.0.11", 0, "10.2.1.20", 0, 17, LYA_STATE_NONE);
 	static char message[] = "no capture";
 	struct trial t;
@@ -237,8 +244,8 @@ static void test_complete(void **state)
 /* Findings win over incompleteness; --fail-on says from which severity on. */
 static void test_fail_on(void **state)
 {
-	struct lya_flow bad = world_flow("10.1.0.41", 50001, "10.2.0.11", 443, 6,
-	                                 LYA_STATE_ESTABLISHED); /* medium */
+	struct lya_flow bad =
+	    world_flow("10.1.0.41", 50001, "10.2.0.11", 443, 6, LYA_STATE_ESTABLISHED); /* medium */
 	struct trial t;
 
 	(void)state;
@@ -258,8 +265,8 @@ static void test_fail_on(void **state)
 /* info findings (unused exceptions) never fail at the default. */
 static void test_info(void **state)
 {
-	struct lya_flow good = world_flow("203.0.113.78", 51002, "198.51.100.11", 443, 6,
-	                                  LYA_STATE_CLOSED);
+	struct lya_flow good =
+	    world_flow("203.0.113.78", 51002, "198.51.100.11", 443, 6, LYA_STATE_CLOSED);
 	struct lya_ledger_counts counts;
 	struct trial t;
 
@@ -283,12 +290,11 @@ static void write_json(struct lya_output *out, void *ctx)
 /* The order of formats.md, and the same bytes whatever the order of the flows. */
 static void test_json(void **state)
 {
-	static const char *const order[] = { "\n  \"schema\"", "\n  \"run\"", "\n  \"site\"",
-		                             "\n  \"rules\"", "\n  \"capture\"",
-		                             "\n  \"validity\"", "\n  \"summary\"",
-		                             "\n  \"findings\"", "\n  \"snat\"",
-		                             "\n  \"coverage\"", "\n  \"matrix\"",
-		                             "\n  \"waivers\"" };
+	static const char *const order[] = {
+		"\n  \"schema\"",  "\n  \"run\"",      "\n  \"site\"",    "\n  \"rules\"",
+		"\n  \"capture\"", "\n  \"validity\"", "\n  \"summary\"", "\n  \"findings\"",
+		"\n  \"snat\"",    "\n  \"coverage\"", "\n  \"matrix\"",  "\n  \"waivers\""
+	};
 	struct lya_flow flows[] = {
 		world_flow("10.1.0.41", 50001, "10.2.0.11", 443, 6, LYA_STATE_ESTABLISHED),
 		world_flow("10.2.0.11", 50001, "10.9.0.20", 10050, 6, LYA_STATE_ESTABLISHED),
@@ -340,8 +346,8 @@ static void write_summary(struct lya_output *out, void *ctx)
 
 static void test_summary(void **state)
 {
-	struct lya_flow bad = world_flow("10.1.0.41", 50001, "10.2.0.11", 443, 6,
-	                                 LYA_STATE_ESTABLISHED);
+	struct lya_flow bad =
+	    world_flow("10.1.0.41", 50001, "10.2.0.11", 443, 6, LYA_STATE_ESTABLISHED);
 	struct look look = { .colour = false, .width = 72 };
 	struct trial t;
 	char *text;
@@ -410,10 +416,10 @@ static void test_snat_pairs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_flow_line), cmocka_unit_test(test_flow_details),
-		cmocka_unit_test(test_complete),  cmocka_unit_test(test_fail_on),
-		cmocka_unit_test(test_info),      cmocka_unit_test(test_json),
-		cmocka_unit_test(test_summary),   cmocka_unit_test(test_summary_escape),
+		cmocka_unit_test(test_flow_line),  cmocka_unit_test(test_flow_details),
+		cmocka_unit_test(test_complete),   cmocka_unit_test(test_fail_on),
+		cmocka_unit_test(test_info),       cmocka_unit_test(test_json),
+		cmocka_unit_test(test_summary),    cmocka_unit_test(test_summary_escape),
 		cmocka_unit_test(test_snat_pairs),
 	};
 

@@ -14,8 +14,13 @@ static char name_a[] = "a.pcap", name_b[] = "b.pcap", broken[] = "bad block leng
 
 static struct lya_source plain(char *name)
 {
-	return (struct lya_source){ .name = name, .kind = "file", .packets = 100, .bytes = 10000,
-		                    .first_ns = 0, .last_ns = 100 * LYA_SECOND_NS, .digits = 6 };
+	return (struct lya_source){ .name = name,
+				    .kind = "file",
+				    .packets = 100,
+				    .bytes = 10000,
+				    .first_ns = 0,
+				    .last_ns = 100 * LYA_SECOND_NS,
+				    .digits = 6 };
 }
 
 static struct lya_flow tcp(uint8_t flags0, uint8_t flags1, uint32_t source)
@@ -113,12 +118,16 @@ static void test_clean(void **state)
 /* Everything at once, in the order of formats.md, each with its share. */
 static void test_all(void **state)
 {
-	static const char *const order[] = { "loss", "drops", "duplicates", "snaplen", "gap",
-		                             "clock", "evicted", "truncated", "truncated",
-		                             "checksums" };
+	static const char *const order[] = { "loss",      "drops",    "duplicates", "snaplen",
+					     "gap",       "clock",    "evicted",    "truncated",
+					     "truncated", "checksums" };
 	struct lya_source sources[2] = { plain(name_a), plain(name_b) };
 	struct lya_source_measures measures[2] = {
-		{ .lost = 10, .seen = 90, .duplicates = 50, .bad_checksums = 1, .gaps = 1,
+		{ .lost = 10,
+		  .seen = 90,
+		  .duplicates = 50,
+		  .bad_checksums = 1,
+		  .gaps = 1,
 		  .gap_ns = 25 * LYA_SECOND_NS },
 		{ 0 },
 	};
@@ -135,7 +144,7 @@ static void test_all(void **state)
 	sources[1].error = broken;
 	assert_int_equal(lya_validity_new(&v, NULL), LYA_OK);
 	assert_int_equal(lya_validity_limits(v, sources, 2, measures, &stats, &list, &n, NULL),
-	                 LYA_OK);
+			 LYA_OK);
 	assert_int_equal(n, sizeof(order) / sizeof(order[0]));
 	for (size_t i = 0; i < n; i++)
 		assert_string_equal(lya_limit_name(list[i].kind), order[i]);
