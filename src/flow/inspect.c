@@ -159,6 +159,27 @@ static struct lya_app_state *state_of(const struct flow_inspect *in, uint32_t sl
 	return (void *)(in->states + (slot - 1) * in->stride);
 }
 
+void flow_inspect_prefetch(const struct lya_flow_table *t, uint32_t slot)
+{
+	const uint8_t *state;
+
+	if (slot == 0)
+		return;
+	state = (const uint8_t *)state_of(&t->inspect, slot);
+	for (size_t i = 0; i < t->inspect.stride; i += STATE_ALIGN)
+		__builtin_prefetch(state + i, 1);
+}
+
+/* The oldest inspection is the next one to be given up: have it at hand by then. */
+static void prefetch_oldest(const struct lya_flow_table *t)
+{
+	uint32_t slot = t->inspect.slots[0].next;
+
+	flow_inspect_prefetch(t, slot);
+	__builtin_prefetch(flow_hot_at(t, t->inspect.slots[slot].owner), 1);
+	__builtin_prefetch(flow_cold_at(t, t->inspect.slots[slot].owner), 1);
+}
+
 static uint32_t slot_take(struct lya_flow_table *t, uint32_t owner)
 {
 	struct flow_inspect *in = &t->inspect;
@@ -168,6 +189,7 @@ static uint32_t slot_take(struct lya_flow_table *t, uint32_t owner)
 	if (in->free == 0 && in->high == in->n_slots) {
 		t->stats.given_up++;
 		flow_inspect_settle(t, ring[ring[0].next].owner);
+		prefetch_oldest(t);
 	}
 	if (in->free != 0) {
 		slot = in->free;

@@ -183,22 +183,6 @@ void flow_key_again(const struct lya_flow_table *t, uint32_t n, struct flow_key 
 	flow_key_hash(t, key);
 }
 
-bool flow_key_matches(const struct lya_flow_table *t, uint32_t n, const struct flow_key *key)
-{
-	const struct flow_hot *h;
-
-	/* the number tells the family: a hint may be of the other one */
-	if (((n & FLOW_WIDE) != 0) != ((key->kind & FLOW_KIND_WIDE) != 0))
-		return false;
-	h = flow_hot_at(t, n);
-	if (h->addr[0] != key->addr[0] || h->addr[1] != key->addr[1] ||
-	    h->port[0] != key->port[0] || h->port[1] != key->port[1] || h->ctx != key->ctx ||
-	    flow_kind(h) != key->kind)
-		return false;
-	return (n & FLOW_WIDE) == 0 ||
-	       memcmp(t->wide[n & ~FLOW_WIDE].addr, key->wide, sizeof(key->wide)) == 0;
-}
-
 uint32_t flow_find(const struct lya_flow_table *t, const struct flow_key *key)
 {
 	const struct flow_slot *slots = t->index.slots;

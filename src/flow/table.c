@@ -3,10 +3,11 @@
  *
  * A table that is larger than the caches costs a miss or two per packet,
  * unless several misses are under way at once.  So packets are taken in
- * handfuls, in three passes: hash and ask for the slot; look for the slot and
- * ask for the record; update.  The first two only guess: what they find may
- * end, or be joined by others, before its packet's turn.  The third decides,
- * packet by packet, so that the size of a handful changes nothing.
+ * handfuls, pass by pass: hash and ask for the slot; look for the slot and ask
+ * for the record; look at the record and ask for what is known of its payload;
+ * update.  All but the last only guess: what they find may end, or be joined by
+ * others, before its packet's turn.  The last decides, packet by packet, so
+ * that the size of a handful changes nothing.
  */
 #include "flow/table.h"
 
@@ -306,13 +307,19 @@ static void note_mac(struct lya_flow_table *t, uint32_t n, unsigned side,
 	flow_cold_at(t, n)->mac[side] = (uint16_t)mac;
 }
 
+/* True when a packet goes on to the inspection of its payload, if that is still under way. */
+static inline bool is_fed(const struct lya_packet *pkt)
+{
+	return (pkt->kind == LYA_PKT_TCP && pkt->payload_len != 0) || pkt->kind == LYA_PKT_UDP;
+}
+
 /* Add a packet to its flow. */
 static inline void update(struct lya_flow_table *t, uint32_t n, unsigned side,
                           const struct lya_packet *pkt)
 {
 	struct flow_hot *h = flow_hot_at(t, n);
 
-	if (h->count[FLOW_PACKETS][side] == 0)
+	if (__builtin_expect(h->count[FLOW_PACKETS][side] == 0, 0))
 		note_mac(t, n, side, pkt);
 	if (pkt->kind == LYA_PKT_TCP)
 		flow_tcp_note(t, n, side, pkt);
@@ -324,8 +331,7 @@ static inline void update(struct lya_flow_table *t, uint32_t n, unsigned side,
 		h->last_ns = pkt->time_ns;
 	if (pkt->frame_broadcast)
 		flow_set(h, FLOW_GROUP);
-	if (!flow_is(h, FLOW_INSPECTED) &&
-	    ((pkt->kind == LYA_PKT_TCP && pkt->payload_len != 0) || pkt->kind == LYA_PKT_UDP))
+	if (!flow_is(h, FLOW_INSPECTED) && is_fed(pkt))
 		flow_inspect_packet(t, n, side, pkt);
 }
 
@@ -424,21 +430,31 @@ static int create(struct lya_flow_table *t, const struct flow_key *key,
 	return LYA_OK;
 }
 
-/* The flow of a key; one that stands beside it for the packet's VLANs goes first. */
-static uint32_t find(struct lya_flow_table *t, struct flow_key *key, uint32_t hint,
-                     const struct lya_packet *pkt)
+/* The flow that stands beside that of a key, for the packet's VLANs; it gets that flow's key. */
+static uint32_t find_beside(struct lya_flow_table *t, struct flow_key *key,
+                            const struct lya_packet *pkt)
+{
+	struct flow_key beside = *key;
+	uint32_t n;
+
+	beside.ctx = flow_ctx_split(t, &pkt->path);
+	if (beside.ctx == 0)
+		return 0;
+	flow_key_hash(t, &beside);
+	n = flow_find(t, &beside);
+	if (n != 0)
+		*key = beside;
+	return n;
+}
+
+static inline uint32_t find(struct lya_flow_table *t, struct flow_key *key, uint32_t hint,
+                            const struct lya_packet *pkt)
 {
 	if (t->split_flows != 0) {
-		struct flow_key beside = *key;
-		uint32_t n;
+		uint32_t n = find_beside(t, key, pkt);
 
-		beside.ctx = flow_ctx_split(t, &pkt->path);
-		flow_key_hash(t, &beside);
-		n = beside.ctx != 0 ? flow_find(t, &beside) : 0;
-		if (n != 0) {
-			*key = beside;
+		if (n != 0)
 			return n;
-		}
 	}
 	if (hint != 0 && flow_key_matches(t, hint, key))
 		return hint;
@@ -532,6 +548,29 @@ static uint32_t guess(const struct lya_flow_table *t, uint32_t hash)
 	return 0;
 }
 
+/* Ask for the inspections of the flows in hand: their extras, then their states. */
+static void look_at_inspections(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n)
+{
+	uint32_t extras[FLOW_BATCH];
+	size_t some = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct flow_hot *h;
+		uint32_t extra;
+
+		if (t->hints[i] == 0 || !is_fed(&pkts[i]))
+			continue;
+		h = flow_hot_at(t, t->hints[i]);
+		extra = flow_extra_number(h);
+		if (extra == 0 || flow_is(h, FLOW_INSPECTED))
+			continue;
+		__builtin_prefetch(&t->extras.list[extra], 1);
+		extras[some++] = extra;
+	}
+	for (size_t i = 0; i < some; i++)
+		flow_inspect_prefetch(t, t->extras.list[extras[i]].slot);
+}
+
 static void look_ahead(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -552,6 +591,7 @@ static void look_ahead(struct lya_flow_table *t, const struct lya_packet *pkts, 
 		if ((record & FLOW_WIDE) != 0)
 			__builtin_prefetch(t->wide[record & ~FLOW_WIDE].addr);
 	}
+	look_at_inspections(t, pkts, n);
 }
 
 static int take_handful(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n)

@@ -18,6 +18,8 @@
 #ifndef LYNCAUDIT_FLOW_TABLE_H
 #define LYNCAUDIT_FLOW_TABLE_H
 
+#include <string.h>
+
 #include "flow/index.h"
 #include "flow/intern.h"
 #include "flow/record.h"
@@ -106,6 +108,7 @@ struct lya_flow_table {
 	int64_t skew_ns;      /* packet time + skew = the table's clock */
 	int64_t now_ns;       /* the table's clock: never steps back */
 	int64_t now_s;
+	int64_t second_ends;  /* now_ns stays below that within the second; INT64_MIN: not begun */
 	bool started;
 	int status;           /* sticky failure */
 	uint64_t serial;
@@ -144,7 +147,23 @@ bool flow_key_quoted(struct lya_flow_table *t, const struct lya_packet *pkt,
                      struct flow_key *key);
 /* The key of a record: for its place in the index. */
 void flow_key_again(const struct lya_flow_table *t, uint32_t n, struct flow_key *key);
-bool flow_key_matches(const struct lya_flow_table *t, uint32_t n, const struct flow_key *key);
+static inline bool flow_key_matches(const struct lya_flow_table *t, uint32_t n,
+                                    const struct flow_key *key)
+{
+	const struct flow_hot *h;
+
+	/* the number tells the family: a hint may be of the other one */
+	if (((n & FLOW_WIDE) != 0) != ((key->kind & FLOW_KIND_WIDE) != 0))
+		return false;
+	h = flow_hot_at(t, n);
+	if (h->addr[0] != key->addr[0] || h->addr[1] != key->addr[1] ||
+	    h->port[0] != key->port[0] || h->port[1] != key->port[1] || h->ctx != key->ctx ||
+	    flow_kind(h) != key->kind)
+		return false;
+	return (n & FLOW_WIDE) == 0 ||
+	       memcmp(t->wide[n & ~FLOW_WIDE].addr, key->wide, sizeof(key->wide)) == 0;
+}
+
 void flow_key_hash(const struct lya_flow_table *t, struct flow_key *key);
 /* The ctx that a flow beside another one with the same ends has, for its VLANs; 0: no room. */
 uint16_t flow_ctx_split(struct lya_flow_table *t, const struct lya_path *path);
@@ -159,7 +178,18 @@ void flow_wheels_fini(struct lya_flow_table *t);
 void flow_link(struct lya_flow_table *t, uint32_t n, unsigned class);
 void flow_unlink(struct lya_flow_table *t, uint32_t n);
 /* Bring the clock to a packet's time and end what has been idle too long. */
-int flow_clock(struct lya_flow_table *t, int64_t time_ns);
+int flow_clock_move(struct lya_flow_table *t, int64_t time_ns);
+
+/* The same, quick for what most packets do: advance within the second. */
+static inline int flow_clock(struct lya_flow_table *t, int64_t time_ns)
+{
+	if (t->skew_ns == 0 && time_ns >= t->now_ns && time_ns < t->second_ends) {
+		t->now_ns = time_ns;
+		return LYA_OK;
+	}
+	return flow_clock_move(t, time_ns);
+}
+
 /*
  * The flow that has been quiet for longest among the classes from..to-1 of a
  * family (FLOW_FAMILIES: of both); 0: none.
@@ -193,6 +223,8 @@ int flow_inspect_init(struct lya_flow_table *t, size_t bytes);
 void flow_inspect_fini(struct lya_flow_table *t);
 void flow_inspect_packet(struct lya_flow_table *t, uint32_t n, unsigned side,
                          const struct lya_packet *pkt);
+/* Ask the caches for the state in that slot (0: none). */
+void flow_inspect_prefetch(const struct lya_flow_table *t, uint32_t slot);
 /* End an inspection that is under way and keep its small result. */
 void flow_inspect_settle(struct lya_flow_table *t, uint32_t n);
 void flow_inspect_result(const struct lya_flow_table *t, uint32_t n, struct lya_app_result *out);

@@ -247,15 +247,39 @@ static bool nothing_open(const struct lya_flow_table *t)
 	return t->arena[0].live == 0 && t->arena[1].live == 0;
 }
 
-int flow_clock(struct lya_flow_table *t, int64_t time_ns)
+static void begin_second(struct lya_flow_table *t, int64_t second)
+{
+	t->now_s = second;
+	if (__builtin_mul_overflow(second + 1, LYA_SECOND_NS, &t->second_ends))
+		t->second_ends = INT64_MAX;
+}
+
+/* Second by second, as long as there is anything to end. */
+static int pass_seconds(struct lya_flow_table *t, int64_t target)
+{
+	while (t->now_s < target) {
+		int rc;
+
+		if (nothing_open(t)) {
+			begin_second(t, target);
+			break;
+		}
+		begin_second(t, t->now_s + 1);
+		rc = end_idle(t);
+		if (rc != LYA_OK)
+			return rc;
+	}
+	return LYA_OK;
+}
+
+int flow_clock_move(struct lya_flow_table *t, int64_t time_ns)
 {
 	int64_t at = clamped_add(time_ns, t->skew_ns);
-	int64_t target;
 
 	if (!t->started) {
 		t->started = true;
 		t->now_ns = at;
-		t->now_s = floor_s(at);
+		begin_second(t, floor_s(at));
 		return LYA_OK;
 	}
 	if (at < t->now_ns) {
@@ -264,20 +288,7 @@ int flow_clock(struct lya_flow_table *t, int64_t time_ns)
 		return LYA_OK;
 	}
 	t->now_ns = at;
-	target = floor_s(at);
-	while (t->now_s < target) {
-		int rc;
-
-		if (nothing_open(t)) {
-			t->now_s = target;
-			break;
-		}
-		t->now_s++;
-		rc = end_idle(t);
-		if (rc != LYA_OK)
-			return rc;
-	}
-	return LYA_OK;
+	return pass_seconds(t, floor_s(at));
 }
 
 /* The head of a wheel's oldest bucket, after those that were seen since have moved on. */
