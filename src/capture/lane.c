@@ -21,13 +21,23 @@ static int source_fd(struct lya_capture *c, uint32_t s, int *fd, struct lya_erro
 	if (*fd != -1)
 		return LYA_OK;
 	if (errno == EINTR)
-		return lya_error_set(err, LYA_ESTOP, src->name, NULL, "interrupted while opening it");
+		return lya_error_set(err, LYA_ESTOP, NULL, NULL, "interrupted while opening it");
 	if (errno == EMFILE || errno == ENFILE)
-		return lya_error_set(err, LYA_ELIMIT, src->name, NULL,
+		return lya_error_set(err, LYA_ELIMIT, NULL, NULL,
 		                     "cannot be opened beside %zu others: %s", c->n_open,
 		                     strerror(errno));
 	return lya_error_set(err, LYA_EIO, NULL, NULL, "wanted a capture, cannot open it: %s",
 	                     strerror(errno));
+}
+
+int capture_lane_error(const struct lya_capture *c, uint32_t s, int rc, struct lya_error *err)
+{
+	char why[LYA_ERROR_LEN];
+
+	if (rc == LYA_OK || rc == LYA_ENOMEM || err == NULL)
+		return rc;
+	memcpy(why, err->text, sizeof(why));
+	return lya_error_set(err, err->status, c->sources[s].name, NULL, "%s", why);
 }
 
 int capture_lane_open(struct lya_capture *c, uint32_t s, size_t buffer, struct lya_error *err)
@@ -38,7 +48,7 @@ int capture_lane_open(struct lya_capture *c, uint32_t s, size_t buffer, struct l
 	int rc;
 
 	if (c->n_open == CAPTURE_OPEN_MAX)
-		return lya_error_set(err, LYA_ELIMIT, c->sources[s].name, NULL,
+		return lya_error_set(err, LYA_ELIMIT, NULL, NULL,
 		                     "more than %d captures overlap in time here; merge some of "
 		                     "them first",
 		                     CAPTURE_OPEN_MAX);
@@ -121,7 +131,7 @@ int capture_lane_read(struct lya_capture *c, struct capture_lane *lane, struct l
 		int rc = capture_reader_next(lane->reader, frames, max, n, err);
 
 		if (rc != LYA_OK || *n == 0)
-			return rc;
+			return capture_lane_error(c, lane->source, rc, err);
 		for (size_t i = 0; i < *n; i++)
 			frames[i].source = lane->source;
 		if (c->filter == NULL)

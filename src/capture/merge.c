@@ -111,7 +111,7 @@ static int pending_reopen(struct lya_capture *c, uint32_t s, struct lya_error *e
 		return source_lost(c, s, &why, err);
 	if (rc != LYA_OK && err != NULL)
 		*err = why;
-	return rc;
+	return capture_lane_error(c, s, rc, err);
 }
 
 static int lane_refill(struct lya_capture *c, struct capture_lane *lane, struct lya_error *err)

@@ -261,7 +261,7 @@ static int probe_failed(struct lya_capture *c, uint32_t s, int rc, struct lya_er
 	char why[LYA_ERROR_LEN];
 
 	if (!is_own_fault(rc))
-		return rc;
+		return capture_lane_error(c, s, rc, err);
 	memcpy(why, err->text, sizeof(why));
 	if (c->inputs[s].in_directory) {
 		rc = source_skip(c, s, why, err);
@@ -278,7 +278,7 @@ static int probe_first(struct lya_capture *c, struct capture_lane *lane, struct 
 	int rc = capture_reader_next(lane->reader, lane->frames, 1, &lane->n, err);
 
 	if (rc != LYA_OK)
-		return rc;
+		return capture_lane_error(c, lane->source, rc, err);
 	if (lane->n == 0)
 		return capture_lane_finish(c, lane, err);
 	in->first_ns = lane->frames[0].time_ns;

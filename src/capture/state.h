@@ -66,10 +66,9 @@ void capture_sources_free(struct lya_capture *c);
 
 /* lane.c: one open source. */
 
-/*
- * Open source s.  The file's own faults (LYA_EINPUT, LYA_EIO) are told without
- * its name; LYA_ELIMIT names it.
- */
+/* Put the name of source s in front of the error, unless it is about memory; returns rc. */
+int capture_lane_error(const struct lya_capture *c, uint32_t s, int rc, struct lya_error *err);
+/* Open source s.  Errors do not name it yet: LYA_EINPUT and LYA_EIO are the file's own fault. */
 int capture_lane_open(struct lya_capture *c, uint32_t s, size_t buffer, struct lya_error *err);
 /* Close it; what the reader knows of the file goes to its struct lya_source. */
 int capture_lane_finish(struct lya_capture *c, struct capture_lane *lane, struct lya_error *err);

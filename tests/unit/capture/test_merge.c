@@ -269,6 +269,39 @@ static void too_many_at_once_is_told(void **state)
 	folder_remove(&dir);
 }
 
+/* A cap that is too small for the buffers is an error with the file's name, open or reading. */
+static void buffers_have_a_cap(void **state)
+{
+	static const int times[] = { 0, 1000 };
+	static const size_t caps[] = { 1000, CAPTURE_BUFFER_SMALL, CAPTURE_BUFFER + 1000 };
+	struct folder dir;
+	char paths[2][256];
+	const char *list[2] = { paths[0], paths[1] };
+	struct lya_capture_options options = { .paths = list, .n_paths = 2 };
+
+	(void)state;
+	folder_make(&dir);
+	make_file(&dir, "a", times, 2, paths[0]);
+	make_file(&dir, "b", times, 2, paths[1]);
+	for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
+		struct lya_error err = { .status = LYA_OK };
+		struct lya_frame frames[64];
+		struct lya_capture *c;
+		size_t n = 1;
+		int rc;
+
+		options.max_bytes = caps[i];
+		rc = lya_capture_open(&c, &options, &err);
+		while (rc == LYA_OK && n > 0)
+			rc = lya_capture_next(c, frames, 64, &n, &err);
+		assert_int_equal(rc, LYA_ELIMIT);
+		assert_ptr_equal(strstr(err.text, paths[i == 2 ? 1 : 0]), err.text);
+		assert_non_null(strstr(err.text, "would pass the cap"));
+		lya_capture_close(c);
+	}
+	folder_remove(&dir);
+}
+
 /* Time offsets: by name as given, by the last part of it, and for a whole directory. */
 static void offsets_move_sources(void **state)
 {
@@ -391,6 +424,7 @@ int main(void)
 		cmocka_unit_test(clocks_that_step_back),
 		cmocka_unit_test(a_ring_is_not_held_open),
 		cmocka_unit_test(too_many_at_once_is_told),
+		cmocka_unit_test(buffers_have_a_cap),
 		cmocka_unit_test(offsets_move_sources),
 		cmocka_unit_test(empty_and_cut_files_among_others),
 		cmocka_unit_test(a_file_that_goes_away),
