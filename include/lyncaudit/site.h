@@ -159,12 +159,12 @@ bool lya_site_match(const struct lya_site_match *m, const struct lya_addr *addr,
  * What speaks of a VIP is edge.p.public-addresses outside the Edge, edge.4.1
  * inside it, and internal.p.hlb-ports for the internal pools.
  *
- * The constraints of the Edge are those of the hardware load balanced one (mode
- * hlb, and a pool of several nodes or with a VIP); in other modes the documents
- * demand none of them, but the A/V VIP must not rewrite sources in any.  An
- * internal pool needs a VIP when it has several members; a branch appliance is
- * no member, nor is a Mediation Server that shares a front-end's host, whose
- * balancer is the front-end's (internal.2.16).
+ * The constraints of the Edge are those of the hardware load balanced one; in
+ * other modes the documents demand none of them, but the A/V VIP must not
+ * rewrite sources in any.  A pool needs VIPs when it has several members, or
+ * one and the site says that it is load balanced and has such a VIP nowhere.
+ * A branch appliance is no member of a pool, nor is a Mediation Server that
+ * shares a front-end's host, whose balancer is the front-end's (internal.2.16).
  */
 struct lya_site_fault {
 	const char *type;   /* "site-public-address-count", ... */

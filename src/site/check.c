@@ -37,6 +37,7 @@ struct pool {
 	const char *name; /* NULL: the pool without a name */
 	const size_t *hosts;
 	size_t n;
+	lya_roles of_site; /* all roles of all hosts of the site */
 };
 
 /* A fault in the making: its texts are moved into the list by add_fault. */
@@ -398,8 +399,10 @@ static void report_missing(struct faults *faults, const struct pool *pool, enum 
 	lya_text_add(&d.place, "hosts");
 	lya_text_addf(&d.about, "%s/%s", pool->name != NULL ? pool->name : "", lya_role_name(vip));
 	add_members(&d.what, pool, LYA_ROLE_BIT(role), none_of);
-	lya_text_addf(&d.what, " (%s) are hardware load balanced, but no %s is declared for ",
-		      lya_role_name(role), lya_role_name(vip));
+	lya_text_addf(&d.what, " (%s) %s hardware load balanced, but no %s is declared for ",
+		      lya_role_name(role),
+		      count_members(pool, LYA_ROLE_BIT(role), none_of) == 1 ? "is" : "are",
+		      lya_role_name(vip));
 	add_pool_name(&d.what, pool);
 	lya_text_add(&d.what, ".");
 	lya_text_add(&d.why, "With hardware load balancing others reach the pool through the "
@@ -420,8 +423,10 @@ static void report_dns(struct faults *faults, const struct pool *pool, enum lya_
 	lya_text_add(&d.place, "hosts");
 	lya_text_addf(&d.about, "%s/%s", pool->name != NULL ? pool->name : "", lya_role_name(vip));
 	add_members(&d.what, pool, LYA_ROLE_BIT(role), none_of);
-	lya_text_addf(&d.what, " (%s) use DNS load balancing, but no %s is declared for ",
-		      lya_role_name(role), lya_role_name(vip));
+	lya_text_addf(&d.what, " (%s) %s DNS load balancing, but no %s is declared for ",
+		      lya_role_name(role),
+		      count_members(pool, LYA_ROLE_BIT(role), none_of) == 1 ? "uses" : "use",
+		      lya_role_name(vip));
 	add_pool_name(&d.what, pool);
 	lya_text_add(&d.what, ".");
 	lya_text_add(&d.why,
@@ -434,14 +439,27 @@ static void report_dns(struct faults *faults, const struct pool *pool, enum lya_
 	add_fault(faults, &d);
 }
 
-/* A pool of internal servers: several members want a VIP. */
+/*
+ * Must the pool have VIPs?  With several members it must; one alone (a Standard
+ * Edition server, say) only if the site says that it is load balanced and has
+ * such a VIP nowhere.
+ */
+static bool wants_vip(const struct pool *pool, enum lya_lb_pool lb, lya_roles vips, size_t members)
+{
+	if (members == 1)
+		return pool->site->lb_given[lb] && !(pool->of_site & vips);
+	return members > 1;
+}
+
+/* A pool of internal servers. */
 static void check_internal_pool(struct faults *faults, const struct pool *pool, enum lya_role vip,
 				lya_roles none_of)
 {
+	size_t members = count_members(pool, LYA_ROLE_BIT(lya_role_behind(vip)), none_of);
 	enum lya_lb_pool lb = pool_of_vip(vip);
 
 	if ((roles_of(pool) & LYA_ROLE_BIT(vip)) ||
-	    count_members(pool, LYA_ROLE_BIT(lya_role_behind(vip)), none_of) < 2)
+	    !wants_vip(pool, lb, LYA_ROLE_BIT(vip), members))
 		return;
 	if (pool->site->lb[lb] == LYA_LB_HLB)
 		report_missing(faults, pool, vip, none_of);
@@ -451,10 +469,11 @@ static void check_internal_pool(struct faults *faults, const struct pool *pool, 
 
 static void check_edge_pool(struct faults *faults, const struct pool *pool)
 {
+	size_t nodes = count_members(pool, EDGE_NODES, 0);
 	lya_roles roles = roles_of(pool);
 
 	if (pool->site->lb[LYA_LB_EDGE] != LYA_LB_HLB || !(roles & EDGE_NODES) ||
-	    (count_members(pool, EDGE_NODES, 0) < 2 && !(roles & EDGE_VIPS)))
+	    (!(roles & EDGE_VIPS) && !wants_vip(pool, LYA_LB_EDGE, EDGE_VIPS, nodes)))
 		return;
 	check_count(faults, pool, 4);
 	check_count(faults, pool, 6);
@@ -553,16 +572,21 @@ static int compare_hosts(const void *a, const void *b, void *hosts)
 
 static void check_pools(struct faults *faults, const struct lya_site *site, size_t *order)
 {
+	lya_roles of_site = 0;
 	size_t first = 0;
 
-	for (size_t i = 0; i < site->n_hosts; i++)
+	for (size_t i = 0; i < site->n_hosts; i++) {
 		order[i] = i;
+		of_site |= site->hosts[i].roles;
+	}
 	qsort_r(order, site->n_hosts, sizeof(*order), compare_hosts, site->hosts);
 	for (size_t i = 1; i <= site->n_hosts; i++) {
 		const char *name = site->hosts[order[first]].pool;
-		struct pool pool = {
-			.site = site, .name = name, .hosts = order + first, .n = i - first
-		};
+		struct pool pool = { .site = site,
+				     .name = name,
+				     .hosts = order + first,
+				     .n = i - first,
+				     .of_site = of_site };
 
 		if (i < site->n_hosts && compare_pool_names(name, site->hosts[order[i]].pool) == 0)
 			continue;

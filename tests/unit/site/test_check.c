@@ -58,7 +58,7 @@ struct change {
 #define PUBLIC "edge.p.public-addresses"
 
 static const struct change changes[] = {
-	{ "nothing", { NULL }, { NULL }, { { NULL } } },
+	{ "nothing", { NULL }, { NULL }, { { NULL, NULL, NULL, NULL } } },
 	{ "two interfaces share one address",
 	  { "\"198.51.100.22\"" },
 	  { "\"198.51.100.21\"" },
@@ -105,7 +105,7 @@ static const struct change changes[] = {
 	{ "without a word nothing is load balanced",
 	  { "\"front-end-vip\": [\"10.2.0.10\"], " },
 	  { "" },
-	  { { NULL } } },
+	  { { NULL, NULL, NULL, NULL } } },
 	{ "DNS load balancing without the VIP that it still needs",
 	  { "\"front-end-vip\": [\"10.2.0.10\"], ", "\"mediation\": \"hlb\"" },
 	  { "", "\"front-end\": \"dns\"" },
@@ -114,22 +114,27 @@ static const struct change changes[] = {
 	{ "DNS load balancing with it",
 	  { "\"mediation\": \"hlb\"" },
 	  { "\"front-end\": \"dns\", \"director\": \"dns\"" },
-	  { { NULL } } },
+	  { { NULL, NULL, NULL, NULL } } },
 	{ "directors on DNS without a VIP",
 	  { ", \"director-vip\": [\"10.2.0.20\"]", "\"mediation\": \"hlb\"" },
 	  { "", "\"director\": \"dns\"" },
 	  { { "site-dns-without-vip", "internal.p.dns-needs-hlb", "/director-vip",
 	      "dir01 and dir02 (director)" } } },
-	{ "a pool of one is not balanced",
+	{ "a pool of one needs no balancer",
+	  { "\"name\": \"dir02\"", "\"mediation\": \"hlb\"" },
+	  { "\"name\": \"dir02\", \"pool\": \"b\"", "\"director\": \"hlb\"" },
+	  { { NULL, NULL, NULL, NULL } } },
+	{ "a pool of one that is said to have one",
 	  { ", \"director-vip\": [\"10.2.0.20\"]", "\"mediation\": \"hlb\"",
 	    "{\"name\": \"dir02\", \"roles\": {\"director\": [\"10.2.0.22\"]}},\n" },
 	  { "", "\"director\": \"hlb\"", "" },
-	  { { NULL } } },
-	{ "two directors in two pools",
-	  { ", \"director-vip\": [\"10.2.0.20\"]", "\"mediation\": \"hlb\"",
-	    "\"name\": \"dir02\"" },
-	  { "", "\"director\": \"hlb\"", "\"name\": \"dir02\", \"pool\": \"b\"" },
-	  { { NULL } } },
+	  { { MISSING, "internal.p.hlb-ports", "/director-vip",
+	      "dir01 (director) is hardware load balanced, but no director-vip is declared" } } },
+	{ "a pool of one of which nothing is said",
+	  { ", \"director-vip\": [\"10.2.0.20\"]",
+	    "{\"name\": \"dir02\", \"roles\": {\"director\": [\"10.2.0.22\"]}},\n" },
+	  { "", "" },
+	  { { NULL, NULL, NULL, NULL } } },
 	{ "standalone Mediation Servers want a VIP",
 	  { "{\"name\": \"dir01\"" },
 	  { "{\"name\": \"med01\", \"pool\": \"med\", \"roles\": {\"mediation\": [\"10.2.0.31\"]}},"
@@ -164,12 +169,12 @@ static const struct change changes[] = {
 	    "edge-access\": [\"198.51.100.21\"]" },
 	  { "\"name\": \"edge02\", \"pool\": \"b\"", "\"edge\": \"hlb\"",
 	    "edge-access\": [\"198.51.100.21\"]" },
-	  { { NULL } } },
+	  { { NULL, NULL, NULL, NULL } } },
 	{ "the Edge's constraints are those of the hardware load balanced one",
 	  { "\"mediation\": \"hlb\"", "198.51.100.33",
 	    "\"edge-webconf-vip\": [\"198.51.100.12\"], " },
 	  { "\"edge\": \"dns\"", "192.168.0.33", "" },
-	  { { NULL } } },
+	  { { NULL, NULL, NULL, NULL } } },
 };
 
 /* Put `in` where `out` stands, once; the text must hold it. */
@@ -269,7 +274,7 @@ static void the_fix_names_who_lacks_an_address(void **state)
 				  { "198.51.100.33", "\"edge-webconf-vip\": "
 						     "[\"198.51.100.12\"], " },
 				  { "10.0.0.33", "" },
-				  { { NULL } } };
+				  { { NULL, NULL, NULL, NULL } } };
 	struct lya_site *site = make_site(&c);
 	struct lya_site_fault *list;
 	size_t n;
