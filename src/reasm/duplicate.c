@@ -23,7 +23,7 @@
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/hash.h"
 
-enum { WAYS = 4, SETS = 8192, BATCH = 64, PAYLOAD_KEY = 16, EDGE = 64, UDP = 17, TCP = 6 };
+enum { WAYS = 4, SETS = 8192, BATCH = 64, PAYLOAD_KEY = 16, EDGE = 64 };
 
 /* Times are kept in units of 1024 ns, modulo 73 minutes. */
 enum {
@@ -72,6 +72,23 @@ static inline uint64_t load64(const uint8_t *p)
 	return v;
 }
 
+/* In pieces through registers: a copy through memory stalls the load that follows. */
+static inline uint64_t load32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline uint64_t load48(const uint8_t *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p + 4, sizeof(v));
+	return load32(p) | (uint64_t)v << 32;
+}
+
 /* Up to 8 bytes, the rest zero. */
 static inline uint64_t load_part(const uint8_t *p, size_t n)
 {
@@ -84,10 +101,15 @@ static inline uint64_t load_part(const uint8_t *p, size_t n)
 /* Hash n bytes into h. */
 static uint64_t hash_bytes(uint64_t h, const uint8_t *p, size_t n)
 {
-	for (; n >= 8; p += 8, n -= 8)
-		h = lya_hash_mix(h ^ load64(p), salt[8]);
+	for (; n >= 16; p += 16, n -= 16)
+		h = lya_hash_mix(h ^ load64(p), load64(p + 8) ^ salt[8]);
+	if (n >= 8) {
+		h = lya_hash_mix(h ^ load64(p), salt[7]);
+		p += 8;
+		n -= 8;
+	}
 	if (n > 0)
-		h = lya_hash_mix(h ^ load_part(p, n) ^ n << 56, salt[9]);
+		h = lya_hash_mix(h ^ load_part(p, n) ^ (uint64_t)n << 56, salt[9]);
 	return h;
 }
 
@@ -97,7 +119,7 @@ static inline uint64_t hash_ends(const struct lya_packet *pkt)
 	const uint8_t *d = pkt->dst.bytes;
 
 	if (pkt->src.family == 4)
-		return lya_hash_mix(load_part(s, 4) ^ salt[0], load_part(d, 4) ^ salt[1]);
+		return lya_hash_mix(load32(s) ^ salt[0], load32(d) ^ salt[1]);
 	return lya_hash_mix(load64(s) ^ salt[0], load64(d) ^ salt[1]) +
 	       lya_hash_mix(load64(s + 8) ^ salt[2], load64(d + 8) ^ salt[3]);
 }
@@ -106,14 +128,29 @@ static inline uint64_t hash_ends(const struct lya_packet *pkt)
 static uint64_t hash_without_id(const struct lya_packet *pkt, uint64_t h, const uint8_t *p,
 				size_t left)
 {
-	size_t at = pkt->transport == TCP ? 16 : 6; /* the checksum */
+	size_t at = pkt->l4_at + (pkt->kind == LYA_PKT_TCP ? 16U : 6U); /* the checksum */
 	bool has_ports = pkt->kind == LYA_PKT_TCP || pkt->kind == LYA_PKT_UDP;
 
-	if (has_ports && pkt->ip_captured >= pkt->l4_at + at + 2)
-		h = hash_bytes(h, pkt->ip + pkt->l4_at + at, 2);
+	if (has_ports && pkt->ip_captured >= at + 2)
+		h = lya_hash_mix(h ^ pkt->ip[at] ^ (uint64_t)pkt->ip[at + 1] << 8, salt[6]);
 	if (left <= 2 * EDGE)
 		return hash_bytes(h, p, left);
-	return hash_bytes(hash_bytes(h, p, EDGE), p + left - EDGE, EDGE);
+	return hash_bytes(h, p, EDGE) + hash_bytes(~h, p + left - EDGE, EDGE);
+}
+
+/* The first 16 bytes; fewer so that each counts, some twice (their number is in the key). */
+static inline void first_words(const uint8_t *p, size_t left, uint64_t words[2])
+{
+	words[0] = words[1] = 0;
+	if (left >= 8) {
+		words[0] = load64(p);
+		words[1] = load64(p + (left >= PAYLOAD_KEY ? 8 : left - 8));
+	} else if (left >= 4) {
+		words[0] = load32(p);
+		words[1] = load32(p + left - 4);
+	} else if (left > 0) {
+		words[0] = (uint64_t)p[0] << 16 | (uint64_t)p[left / 2] << 8 | p[left - 1];
+	}
 }
 
 /* The bytes above IP that belong to the key, behind what the fields hold. */
@@ -132,6 +169,7 @@ static inline uint64_t hash_packet(const struct lya_packet *pkt)
 	size_t left;
 	const uint8_t *p = key_bytes(pkt, &left);
 	uint64_t h = hash_ends(pkt);
+	uint64_t words[2];
 
 	h += lya_hash_mix(((uint64_t)pkt->ip_id << 32 | pkt->ip_bytes) ^ salt[4],
 			  ((uint64_t)pkt->sport << 48 | (uint64_t)pkt->dport << 32 |
@@ -143,10 +181,8 @@ static inline uint64_t hash_packet(const struct lya_packet *pkt)
 		if (pkt->options_len > 0)
 			h = hash_bytes(h, pkt->options, pkt->options_len);
 	}
-	if (left >= PAYLOAD_KEY)
-		h ^= lya_hash_mix(load64(p) ^ salt[8], load64(p + 8) ^ h);
-	else if (left > 0)
-		h = hash_bytes(h, p, left);
+	first_words(p, left, words);
+	h ^= lya_hash_mix(words[0] ^ salt[8], words[1] ^ h);
 	if (pkt->ip_id == 0)
 		h = hash_without_id(pkt, h, p, left);
 	return h | 1; /* 0 is a free entry */
@@ -154,15 +190,14 @@ static inline uint64_t hash_packet(const struct lya_packet *pkt)
 
 static inline uint32_t hash_link(const struct lya_packet *pkt)
 {
-	uint64_t h = load64((const uint8_t *)pkt->path.vlan) ^ salt[0];
+	uint64_t path = (uint64_t)pkt->path.tunnel_id << 16 | (uint64_t)pkt->path.n_tunnels << 8 |
+			pkt->path.tunnel;
+	uint64_t src = pkt->eth_src != NULL ? load48(pkt->eth_src) : 0;
+	uint64_t dst = pkt->eth_dst != NULL ? load48(pkt->eth_dst) : 0;
+	uint64_t h;
 
-	h = lya_hash_mix(h, ((uint64_t)pkt->path.tunnel_id << 16 |
-			     (uint64_t)pkt->path.n_tunnels << 8 | pkt->path.tunnel) ^
-				salt[5]); /* a factor of 0 would fold all to 0 */
-	if (pkt->eth_src != NULL)
-		h ^= lya_hash_mix(load_part(pkt->eth_src, 6) ^ salt[1], salt[2]);
-	if (pkt->eth_dst != NULL)
-		h ^= lya_hash_mix(load_part(pkt->eth_dst, 6) ^ salt[3], salt[4]);
+	h = lya_hash_mix(load64((const uint8_t *)pkt->path.vlan) ^ salt[0], path ^ salt[5]) +
+	    lya_hash_mix(src ^ salt[1], dst ^ salt[2]);
 	return ((uint32_t)(h >> 32) & 0xffffff00U) | pkt->ttl;
 }
 
@@ -173,27 +208,33 @@ static enum lya_duplicate kind_of(uint32_t first, uint32_t second)
 	return first == second ? LYA_DUP_EXACT : LYA_DUP_VLAN;
 }
 
-/* Look for pkt in its set; remember it when it is new. */
-static enum lya_duplicate sight(struct sighting *set, uint64_t hash, const struct lya_packet *pkt)
+/*
+ * Look for pkt in its set; remember it when it is new.  No branch depends on
+ * which entry is which: those could not be foreseen.  A free one is as old as
+ * the clock of the ticks.
+ */
+static inline enum lya_duplicate sight(struct sighting *set, uint64_t hash,
+				       const struct lya_packet *pkt)
 {
 	uint32_t ticks = (uint32_t)((uint64_t)pkt->time_ns >> 10);
 	uint32_t window = pkt->ip_id == 0 ? TICKS_NO_ID : TICKS_WINDOW;
 	uint32_t link = hash_link(pkt);
-	unsigned oldest = 0;
+	uint64_t oldest_age = 0;
+	unsigned place = 0;
+	bool found = false;
 
 	for (unsigned i = 0; i < WAYS; i++) {
-		if (set[i].hash == hash) {
-			if (ticks - set[i].ticks <= window)
-				return kind_of(set[i].link, link);
-			oldest = i; /* the same again, later: a packet of its own */
-			break;
-		}
-		if (set[i].hash == 0 || ticks - set[i].ticks > ticks - set[oldest].ticks)
-			oldest = i;
-		if (set[i].hash == 0)
-			break;
+		bool same = set[i].hash == hash;
+		/* The same again is to be replaced first: too late, it is a packet of its own. */
+		uint64_t age = (uint64_t)same << 32 | (ticks - set[i].ticks);
+
+		place = age > oldest_age ? i : place;
+		oldest_age = age > oldest_age ? age : oldest_age;
+		found |= same;
 	}
-	set[oldest] = (struct sighting){ .hash = hash, .ticks = ticks, .link = link };
+	if (found && ticks - set[place].ticks <= window)
+		return kind_of(set[place].link, link);
+	set[place] = (struct sighting){ .hash = hash, .ticks = ticks, .link = link };
 	return LYA_DUP_NONE;
 }
 
