@@ -15,15 +15,6 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 
-/* gcc and clang say it differently. */
-#if defined(__SANITIZE_ADDRESS__)
-#define UNDER_ADDRESS_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define UNDER_ADDRESS_SANITIZER 1
-#endif
-#endif
-
 static const int allowed[] = {
 	/* files */
 	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev),
@@ -51,10 +42,6 @@ static const int allowed[] = {
 	/* time */
 	SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(time),
 	SCMP_SYS(gettimeofday), SCMP_SYS(clock_getres),
-#ifdef UNDER_ADDRESS_SANITIZER
-	/* the leak checker looks at its own process at exit */
-	SCMP_SYS(ptrace), SCMP_SYS(wait4), SCMP_SYS(process_vm_readv), SCMP_SYS(personality),
-#endif
 };
 
 bool sys_seccomp_offered(void)
@@ -86,12 +73,8 @@ static int allow_threads(scmp_filter_ctx ctx)
 
 	if (rc < 0)
 		return rc;
-#ifdef UNDER_ADDRESS_SANITIZER
-	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 0);
-#else
 	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
 	                        SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
-#endif
 }
 
 static int load_filter(scmp_filter_ctx ctx)

@@ -42,6 +42,11 @@ static int set_up(void **state)
 {
 	(void)state;
 	lya_confine_offer(&offer);
+#ifdef __SANITIZE_ADDRESS__
+	printf("left out: seccomp and Landlock, which the leak checker of this build cannot bear; "
+	       "the build without sanitizers has them\n");
+	offer = (struct lya_confined){ 0 };
+#endif
 	printf("landlock abi %d, seccomp %s\n", offer.landlock_abi, offer.seccomp ? "yes" : "no");
 	snprintf(folder, sizeof(folder), "/tmp/lyncaudit-sys-XXXXXX");
 	if (mkdtemp(folder) == NULL)
@@ -143,7 +148,7 @@ static int no_exec(struct lya_output *out)
 
 	lya_output_abort(out);
 	(void)execve(argv[0], argv, envp);
-	return errno == EPERM || (!offer.seccomp && errno == EACCES) ? 0 : 1;
+	return errno == (offer.seccomp ? EPERM : EACCES) ? 0 : 1;
 }
 
 static int no_capabilities(struct lya_output *out)
@@ -153,7 +158,6 @@ static int no_capabilities(struct lya_output *out)
 	return chroot("/") == -1 && errno == EPERM ? 0 : 1;
 }
 
-#ifndef __SANITIZE_ADDRESS__
 static int no_processes(struct lya_output *out)
 {
 	lya_output_abort(out);
@@ -163,7 +167,6 @@ static int no_processes(struct lya_output *out)
 		return 1;
 	return fork() == -1 ? 0 : 2;
 }
-#endif
 
 static void *note(void *arg)
 {
@@ -216,11 +219,7 @@ static void test_no_capabilities(void **state)
 static void test_no_processes(void **state)
 {
 	(void)state;
-#ifdef __SANITIZE_ADDRESS__
-	printf("left out: the leak checker of this build needs ptrace and clone\n");
-#else
 	run_confined(no_processes);
-#endif
 }
 
 static void test_threads_work(void **state)
