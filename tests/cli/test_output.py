@@ -1,0 +1,204 @@
+"""Outputs that cannot be written, pipes that break, runs that are stopped or killed."""
+import array
+import fcntl
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import termios
+import threading
+import time
+
+import program
+from program import Case, documented, pcap, source, wrong_direction
+
+DAY = ("pcaps", "lab-day.pcapng")
+
+
+class Output(Case):
+    def setUp(self):
+        super().setUp()
+        self.write("bad.pcap", pcap(wrong_direction()))
+
+    def test_missing_directory(self):
+        for option in "-o", "--flows", "--findings":
+            extra = ["-o", "report.json"] if option != "-o" else []
+            self.fails(self.audit("-r", "bad.pcap", option, "none/file", *extra), "none/file",
+                       "No such file")
+            self.assertEqual(self.names(), ["bad.pcap"])
+
+    def test_directory(self):
+        os.mkdir(self.path("folder"))
+        self.fails(self.audit("-r", "bad.pcap", "-o", "folder"), "folder", "Is a directory")
+
+    def test_full_device(self):
+        """A full disk is an error, and leaves no report behind, not even another one's."""
+        for option in "-o", "--flows", "--findings":
+            extra = ["-o", "report.json"] if option != "-o" else []
+            result = self.audit("-r", "bad.pcap", option, "/dev/full", *extra)
+            self.fails(result, "/dev/full", "No space left")
+            self.assertEqual(self.names(), ["bad.pcap"])
+        self.assertTrue(stat.S_ISCHR(os.stat("/dev/full").st_mode))
+
+    def test_full_standard_output(self):
+        with open("/dev/full", "wb") as full:
+            for arguments in (self.audit_args("-r", "bad.pcap"),
+                              self.audit_args("-r", "bad.pcap", "-o", "-"),
+                              ["rules", "list", "--rules", self.rules],
+                              ["rules", "list", "--json", "--rules", self.rules],
+                              ["--help"]):
+                done = subprocess.run([program.PROGRAM, *arguments], stdout=full, cwd=self.dir,
+                                      stderr=subprocess.PIPE, timeout=60, check=False)
+                self.assertEqual(done.returncode, 2, arguments)
+                self.assertIn(b"standard output", done.stderr)
+
+    def test_full_file_system(self):
+        """On a small file system: the old report stays, and nothing unfinished beside it."""
+        unshare = shutil.which("unshare")
+        script = ("mount -t tmpfs -o size=32k none small && echo old >small/report.json && "
+                  '"$@"; status=$?; cat small/report.json; ls small; exit $status')
+        os.mkdir(self.path("small"))
+        probe = None
+        if unshare is not None:
+            probe = subprocess.run([unshare, "-rm", "sh", "-c",
+                                    "mount -t tmpfs -o size=32k none small"], cwd=self.dir,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        if probe is None or probe.returncode != 0:
+            self.skipTest("no tmpfs can be mounted here: %s"
+                          % (probe.stdout.decode().strip() if probe else "no unshare"))
+        for arguments in (["-o", "small/report.json"],
+                          ["-o", "small/report.json", "--flows", "small/flows"],
+                          ["-o", "small/report.json", "--findings", "small/findings"]):
+            result = self.run_program(*self.audit_args("-r", source(*DAY), *arguments),
+                                      wrap=[unshare, "-rm", "sh", "-c", script, "sh"])
+            self.fails(result, "small/", "No space left")
+            report, *names = result.out.split()
+            self.assertEqual(report, "old")
+            self.assertLessEqual(set(names), {"report.json", "flows", "findings"})
+
+    def test_device(self):
+        result = self.audit("-r", "bad.pcap", "-o", "/dev/null", "--flows", "/dev/null2")
+        self.assertEqual(result.status, 2 if os.geteuid() != 0 else result.status)
+        if os.path.exists("/dev/null2"):
+            os.unlink("/dev/null2")
+        result = self.audit("-r", "bad.pcap", "-o", "/dev/null")
+        self.assertEqual(result.status, 1, result.err)
+        self.assertTrue(stat.S_ISCHR(os.stat("/dev/null").st_mode))
+
+    def test_named_pipe(self):
+        """A pipe is written to directly and stays a pipe."""
+        os.mkfifo(self.path("pipe"))
+        got = []
+
+        def drain():
+            with open(self.path("pipe"), "rb") as f:
+                got.append(f.read())
+
+        reader = threading.Thread(target=drain, daemon=True)
+        reader.start()
+        result = self.audit("-r", "bad.pcap", "-o", "pipe")
+        reader.join(30)
+        self.assertEqual(result.status, 1, result.err)
+        self.assertEqual(json.loads(got[0])["schema"], "lyncaudit-report/1")
+        self.assertTrue(stat.S_ISFIFO(os.stat(self.path("pipe")).st_mode))
+        self.assertEqual(self.names(), ["bad.pcap", "pipe"])
+
+    def test_broken_pipe(self):
+        """Nobody reads: an output error with a message, not a death by signal."""
+        for arguments in (["-o", "-"], [], ["-o", "report.json", "--flows", "-"]):
+            child = subprocess.Popen([program.PROGRAM, *self.audit_args("-r", source(*DAY),
+                                                                        *arguments)],
+                                     cwd=self.dir, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            child.stdout.close()
+            message = child.stderr.read()
+            child.stderr.close()
+            self.assertEqual(child.wait(60), 2, arguments)
+            self.assertIn(b"standard output", message)
+            self.assertIn(b"Broken pipe", message)
+            self.assertEqual(self.names(), ["bad.pcap"])
+
+    def test_replaced(self):
+        """A report takes the place of the old one; a failed run leaves that alone."""
+        self.write("report.json", "old")
+        self.fails(self.audit("-r", "none.pcap", "-o", "report.json"))
+        self.assertEqual(self.read("report.json"), b"old")
+        self.assertEqual(self.audit("-r", "bad.pcap", "-o", "report.json").status, 1)
+        self.assertEqual(self.report()["schema"], "lyncaudit-report/1")
+        self.assertEqual(self.names(), ["bad.pcap", "report.json"])
+
+    def test_private(self):
+        """Reports hold addresses: they are their owner's."""
+        self.audit("-r", "bad.pcap", "-o", "report.json", "--flows", "flows", "--findings", "found")
+        for name in "report.json", "flows", "found":
+            self.assertEqual(stat.S_IMODE(os.stat(self.path(name)).st_mode) & 0o077, 0, name)
+
+
+class Stopped(Case):
+    """A FIFO holds the reading half-way, for as long as the test keeps it open."""
+
+    def start(self, data, *arguments):
+        if not os.path.exists(self.path("fifo")):
+            os.mkfifo(self.path("fifo"))
+        self.child = subprocess.Popen(
+            [program.PROGRAM, *self.audit_args("-r", "fifo", *arguments)], cwd=self.dir,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(self.child.stdout.close)
+        self.addCleanup(self.child.stderr.close)
+        self.addCleanup(self.child.kill)
+        self.fifo = open(self.path("fifo"), "wb", buffering=0)
+        self.addCleanup(self.fifo.close)
+        self.fifo.write(data)
+        left = array.array("i", [1])
+        deadline = time.monotonic() + 60
+        while left[0] > 0 and time.monotonic() < deadline:
+            fcntl.ioctl(self.fifo, termios.FIONREAD, left)
+            time.sleep(0.01)
+        self.assertEqual(left[0], 0, "the program does not read")
+
+    def stop(self, signal_number):
+        self.child.send_signal(signal_number)
+        try:
+            return self.child.wait(60)
+        finally:
+            self.child.kill()
+
+    def test_signals(self):
+        """What was read is reported, marked incomplete: 1 with findings, 3 without."""
+        for number in signal.SIGINT, signal.SIGTERM:
+            for frames, status in (wrong_direction(), 1), (documented(), 3):
+                with self.subTest(signal=number, status=status):
+                    self.start(pcap(frames), "-o", "report.json")
+                    self.assertEqual(self.stop(number), status)
+                    self.fifo.close()
+                    report = self.report()
+                    self.assertIs(report["capture"]["complete"], False)
+                    self.assertEqual(report["capture"]["packets"], len(frames))
+                    self.assertEqual(report["summary"]["verdict"],
+                                     "non-compliant" if status == 1 else "incomplete")
+                    os.unlink(self.path("report.json"))
+                    self.assertEqual(self.names(), ["fifo"])
+
+    def test_summary(self):
+        self.start(pcap(documented()))
+        self.assertEqual(self.stop(signal.SIGINT), 3)
+        self.assertIn(b"INCOMPLETE", self.child.stdout.read())
+
+    def test_killed(self):
+        """kill -9: the report before stands as it was, under its own name."""
+        self.write("report.json", "old")
+        self.start(pcap(wrong_direction()), "-o", "report.json", "--flows", "flows")
+        self.assertEqual(self.stop(signal.SIGKILL), -signal.SIGKILL)
+        self.assertEqual(self.read("report.json"), b"old")
+        self.assertNotIn("flows", self.names())
+
+    def test_killed_first(self):
+        """... and where none stood before, none appears."""
+        self.start(pcap(wrong_direction()), "-o", "report.json")
+        self.stop(signal.SIGKILL)
+        self.assertNotIn("report.json", self.names())
+
+
+if __name__ == "__main__":
+    program.main()
