@@ -50,17 +50,29 @@ const char *lya_app_name(enum lya_app app);
 
 enum { LYA_APP_PREFIX = 16 };
 
-/* What is known of a flow's payload; small, kept per flow. */
+/*
+ * What is known of a flow's payload; small, kept per flow.
+ *
+ * service_payload: false for what a load balancer's health probe may carry: no
+ * payload, a TLS handshake without data, HTTP GET or HEAD in a small exchange
+ * (2 KiB there, 8 KiB back), plain STUN Binding, datagrams of no known protocol.
+ *
+ * tls: bits only for LYA_APP_TLS and, after STARTTLS, LYA_APP_XMPP.  A handshake
+ * is complete when both ..._CCS are there and LYA_TLS_GAP is not.
+ *
+ * client_side: ICE checks name nobody (both ends send them), nor do SIP requests;
+ * -1 too when both sides sent what names the client.
+ */
 struct lya_app_result {
 	uint8_t app;        /* enum lya_app */
 	int8_t client_side; /* the side (0, 1) whose bytes name it the client; -1: not known */
 	/* TLS: what the handshake showed; bits LYA_TLS_... */
 	uint16_t tls;
-	uint16_t tls_version;    /* as chosen by the server, 0x0303; 0 when not seen */
-	uint8_t seen;            /* bits LYA_SEEN_..., whatever app became */
-	bool service_payload;    /* more than a load balancer's health probe carries */
-	bool ice;                /* nothing but STUN Binding, every request with ICE attributes */
-	uint8_t prefix_len[2];   /* bytes in prefix, per side */
+	uint16_t tls_version;  /* as chosen by the server, 0x0303; 0 when not seen */
+	uint8_t seen;          /* bits LYA_SEEN_..., whatever app became */
+	bool service_payload;  /* more than a load balancer's health probe carries */
+	bool ice;              /* nothing but STUN Binding, every request with ICE attributes */
+	uint8_t prefix_len[2]; /* bytes in prefix, per side */
 	uint8_t prefix[2][LYA_APP_PREFIX]; /* first payload bytes of each side */
 };
 
@@ -69,13 +81,13 @@ struct lya_app_result {
  * follow without wrapping, or an XMPP stream that went on in TLS, is two.
  */
 enum {
-	LYA_SEEN_STUN = 1 << 0,       /* a STUN message, MS-TURN included */
-	LYA_SEEN_TURN = 1 << 1,       /* TURN: an allocation, wrapped data, of either dialect */
-	LYA_SEEN_TURN_OK = 1 << 2,    /* an Allocate success: media may follow on these ports */
-	LYA_SEEN_MEDIA = 1 << 3,      /* RTP: three packets of one source in sequence */
+	LYA_SEEN_STUN = 1 << 0,    /* a STUN message, MS-TURN included */
+	LYA_SEEN_TURN = 1 << 1,    /* TURN: an allocation, wrapped data, of either dialect */
+	LYA_SEEN_TURN_OK = 1 << 2, /* an Allocate success: media may follow on these ports */
+	LYA_SEEN_MEDIA = 1 << 3,   /* RTP: three packets of one source in sequence */
 	LYA_SEEN_PSEUDO_TLS = 1 << 4,
-	LYA_SEEN_STARTTLS = 1 << 5,   /* XMPP: TLS began on the same connection */
-	LYA_SEEN_CLEAR = 1 << 6       /* XMPP: stanzas or dialback outside TLS */
+	LYA_SEEN_STARTTLS = 1 << 5, /* XMPP: TLS began on the same connection */
+	LYA_SEEN_CLEAR = 1 << 6     /* XMPP: stanzas or dialback outside TLS */
 };
 
 enum {
@@ -84,16 +96,16 @@ enum {
 	LYA_TLS_SERVER_CERT = 1 << 2,
 	LYA_TLS_CERT_REQUEST = 1 << 3,
 	LYA_TLS_HELLO_DONE = 1 << 4,
-	LYA_TLS_CLIENT_CERT = 1 << 5,       /* not empty */
+	LYA_TLS_CLIENT_CERT = 1 << 5, /* not empty */
 	LYA_TLS_CLIENT_CERT_EMPTY = 1 << 6,
 	LYA_TLS_CERT_VERIFY = 1 << 7,
 	LYA_TLS_CLIENT_CCS = 1 << 8,
 	LYA_TLS_SERVER_CCS = 1 << 9,
-	LYA_TLS_APP_DATA = 1 << 10, /* TLS 1.3: records past the client's Finished, no alert */
-	LYA_TLS_RESUMED = 1 << 11,          /* server: hello, then ChangeCipherSpec, no certificate */
-	LYA_TLS_RENEGOTIATION = 1 << 12,    /* handshake records past both Finished, up to TLS 1.2 */
-	LYA_TLS_ALERT = 1 << 13,            /* a fatal alert in clear */
-	LYA_TLS_GAP = 1 << 14,              /* bytes were missing inside the handshake */
+	LYA_TLS_APP_DATA = 1 << 10,      /* TLS 1.3: records past the client's Finished, no alert */
+	LYA_TLS_RESUMED = 1 << 11,       /* server: hello, then ChangeCipherSpec, no certificate */
+	LYA_TLS_RENEGOTIATION = 1 << 12, /* handshake records past both Finished, up to TLS 1.2 */
+	LYA_TLS_ALERT = 1 << 13,         /* a fatal alert in clear */
+	LYA_TLS_GAP = 1 << 14,           /* bytes were missing inside the handshake */
 	LYA_TLS_SSLV2_HELLO = 1 << 15
 };
 
@@ -120,7 +132,7 @@ void lya_app_start(struct lya_app_state *st, unsigned side, uint32_t seq);
  * without scratch the missing bytes count as lost.
  */
 void lya_app_feed(struct lya_app_state *st, unsigned side, uint32_t seq, const uint8_t *data,
-                  size_t len, size_t full_len);
+		  size_t len, size_t full_len);
 /* No more will come: what still waits for missing bytes is taken without them. */
 void lya_app_end(struct lya_app_state *st);
 /* True once feeding more cannot change the result. */
@@ -147,21 +159,21 @@ struct lya_stun_addr {
 
 /* A STUN, RFC 5766 TURN or MS-TURN message as it lies in one datagram or frame. */
 struct lya_stun {
-	uint16_t type;            /* message type as sent */
-	uint16_t length;          /* of the attributes */
-	uint8_t id[16];           /* bytes 4..19: cookie and transaction id, or a 16-byte id */
-	bool rfc5389;             /* the cookie 2112A442 is there */
-	bool msturn;              /* MS-TURN: magic cookie attribute first */
+	uint16_t type;   /* message type as sent */
+	uint16_t length; /* of the attributes */
+	uint8_t id[16];  /* bytes 4..19: cookie and transaction id, or a 16-byte id */
+	bool rfc5389;    /* the cookie 2112A442 is there */
+	bool msturn;     /* MS-TURN: magic cookie attribute first */
 	bool request, response, error, indication; /* exactly one */
-	bool binding, allocate;   /* the method, in any class */
-	bool username;            /* USERNAME is there */
-	bool ice;                 /* an attribute of connectivity checks (ICE or MS-ICE2) is there */
-	bool cut;                 /* attributes end before the length says (captured less) */
-	bool has_sequence;        /* 8050 MS-Sequence Number */
-	uint8_t connection[20];   /* its connection id */
-	uint32_t sequence;        /* its counter */
-	uint32_t ms_version;      /* 8008; 0 when absent */
-	uint16_t error_code;      /* 401, 300, ...; 0 when absent */
+	bool binding, allocate;                    /* the method, in any class */
+	bool username;                             /* USERNAME is there */
+	bool ice;               /* an attribute of connectivity checks (ICE or MS-ICE2) is there */
+	bool cut;               /* attributes end before the length says (captured less) */
+	bool has_sequence;      /* 8050 MS-Sequence Number */
+	uint8_t connection[20]; /* its connection id */
+	uint32_t sequence;      /* its counter */
+	uint32_t ms_version;    /* 8008; 0 when absent */
+	uint16_t error_code;    /* 401, 300, ...; 0 when absent */
 	struct lya_stun_addr mapped;    /* the sender of the request as the server saw it */
 	struct lya_stun_addr relay;     /* the allocated relay address */
 	struct lya_stun_addr alternate; /* alternate server */
@@ -179,15 +191,15 @@ bool lya_stun_read(const uint8_t *data, size_t len, size_t full_len, struct lya_
 
 /* What a ClientHello or ServerHello says.  Borrowed until the call returns. */
 struct lya_tls_hello {
-	uint16_t version;         /* client: the highest offered before 1.3; server: chosen */
-	uint16_t suite;           /* client: the first offered; server: chosen */
-	uint16_t suites;          /* client: how many; server: 1 */
-	uint8_t random[32];       /* SSLv2-framed hello: the challenge, zeroes before it */
+	uint16_t version;   /* client: the highest offered before 1.3; server: chosen */
+	uint16_t suite;     /* client: the first offered; server: chosen */
+	uint16_t suites;    /* client: how many; server: 1 */
+	uint8_t random[32]; /* SSLv2-framed hello: the challenge, zeroes before it */
 	uint8_t session_id[32];
 	uint8_t session_id_len;
-	bool ticket;              /* client: a session ticket (0023) that is not empty */
-	bool retry;               /* server: HelloRetryRequest */
-	bool pseudo;              /* as MS-TURN's pseudo-TLS lays it out */
+	bool ticket; /* client: a session ticket (0023) that is not empty */
+	bool retry;  /* server: HelloRetryRequest */
+	bool pseudo; /* as MS-TURN's pseudo-TLS lays it out */
 };
 
 enum { LYA_DNS_NAME = 256 };
@@ -201,10 +213,14 @@ struct lya_app_observer {
 	void *ctx;
 	/*
 	 * Lend LYA_APP_SCRATCH bytes to the state that is being fed, or NULL
-	 * when there are none.  Asked at most once per segment; given back by
-	 * lya_app_scratch_take.
+	 * when there are none.  Asked while the state holds none, each time it
+	 * has a use for them; given back by lya_app_scratch_take.
 	 */
 	void *(*lend)(void *ctx);
+	/*
+	 * A STUN message, in a datagram or a frame, as long as the flow is not
+	 * done: who wants all of them reads datagrams with lya_stun_read.
+	 */
 	void (*on_stun)(void *ctx, unsigned side, const struct lya_stun *msg);
 	void (*on_client_hello)(void *ctx, unsigned side, const struct lya_tls_hello *hello);
 	void (*on_server_hello)(void *ctx, unsigned side, const struct lya_tls_hello *hello);

@@ -18,25 +18,25 @@ enum { PROTO_TCP = 6, PROTO_UDP = 17 };
 enum { PROBE_REQUEST_MAX = 2048, PROBE_ANSWER_MAX = 8192 };
 
 enum {
-	PREFIX_WAIT = 4,    /* packets of one side, then the other's first bytes are not waited for */
+	PREFIX_WAIT = 4, /* packets of one side, then the other's first bytes are not waited for */
 	SILENT_ENOUGH = 32768, /* bytes of a side that is done, while the other has little to say */
-	TURN_ENOUGH = 64,   /* messages of a TURN or STUN flow without media */
-	MEDIA_ENOUGH = 16,  /* messages of a flow that is known to carry media */
-	ICE_ENOUGH = 512,   /* messages of a flow of nothing but ICE checks */
-	UNKNOWN_ENOUGH = 16 /* datagrams of a flow without a known protocol */
+	TURN_ENOUGH = 64,      /* messages of a TURN or STUN flow without media */
+	MEDIA_ENOUGH = 16,     /* messages of a flow that is known to carry media */
+	ICE_ENOUGH = 512,      /* messages of a flow of nothing but ICE checks */
+	UNKNOWN_ENOUGH = 16    /* datagrams of a flow without a known protocol */
 };
 
 static const char *const names[LYA_APP_COUNT] = {
-	[LYA_APP_NONE] = "none",       [LYA_APP_UNKNOWN] = "unknown",
-	[LYA_APP_TLS] = "tls",         [LYA_APP_PSEUDO_TLS] = "pseudo-tls",
-	[LYA_APP_STUN] = "stun",       [LYA_APP_MSTURN] = "ms-turn",
-	[LYA_APP_RTP] = "rtp",         [LYA_APP_RTCP] = "rtcp",
-	[LYA_APP_SIP] = "sip",         [LYA_APP_HTTP] = "http",
-	[LYA_APP_DNS] = "dns",         [LYA_APP_DHCP] = "dhcp",
-	[LYA_APP_XMPP] = "xmpp",       [LYA_APP_DCERPC] = "dcerpc",
-	[LYA_APP_SMB] = "smb",         [LYA_APP_SSRP] = "ssrp",
-	[LYA_APP_TDS] = "tds",         [LYA_APP_RDP] = "rdp",
-	[LYA_APP_SSH] = "ssh",         [LYA_APP_DTLS] = "dtls",
+	[LYA_APP_NONE] = "none", [LYA_APP_UNKNOWN] = "unknown",
+	[LYA_APP_TLS] = "tls",   [LYA_APP_PSEUDO_TLS] = "pseudo-tls",
+	[LYA_APP_STUN] = "stun", [LYA_APP_MSTURN] = "ms-turn",
+	[LYA_APP_RTP] = "rtp",   [LYA_APP_RTCP] = "rtcp",
+	[LYA_APP_SIP] = "sip",   [LYA_APP_HTTP] = "http",
+	[LYA_APP_DNS] = "dns",   [LYA_APP_DHCP] = "dhcp",
+	[LYA_APP_XMPP] = "xmpp", [LYA_APP_DCERPC] = "dcerpc",
+	[LYA_APP_SMB] = "smb",   [LYA_APP_SSRP] = "ssrp",
+	[LYA_APP_TDS] = "tds",   [LYA_APP_RDP] = "rdp",
+	[LYA_APP_SSH] = "ssh",   [LYA_APP_DTLS] = "dtls",
 };
 
 const char *lya_app_name(enum lya_app app)
@@ -166,7 +166,7 @@ bool app_skip(struct app_side *s, struct lya_cursor *in)
 }
 
 enum app_big app_big_piece(struct lya_app_state *st, unsigned side, struct lya_cursor *in,
-                           size_t want, const uint8_t **out)
+			   size_t want, const uint8_t **out)
 {
 	struct app_side *s = &st->side[side];
 	size_t n = lya_cursor_left(in);
@@ -336,9 +336,9 @@ static bool is_tcp_settled(const struct lya_app_state *st)
 
 /* Datagrams that one look shows whole; STUN and media come before. */
 static bool (*const datagrams[])(struct lya_app_state *st, unsigned side, const uint8_t *data,
-                                 size_t len, size_t full_len) = {
-	app_dhcp_datagram, app_dns_datagram, app_ssrp_datagram, app_dtls_datagram,
-	app_line_datagram,
+				 size_t len, size_t full_len) = {
+	app_dhcp_datagram, app_dns_datagram,  app_ssrp_datagram,
+	app_dtls_datagram, app_line_datagram,
 };
 
 /* TURN of several sessions on one flow ([MS-TURN] 2.2.3): FF 10, length, id of 8 bytes. */
@@ -349,7 +349,7 @@ static bool is_multiplexed_turn(const uint8_t *data, size_t len, size_t full_len
 }
 
 static void recognise_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data,
-                               size_t len, size_t full_len)
+			       size_t len, size_t full_len)
 {
 	if (app_stun_datagram(st, side, data, len, full_len))
 		return;
@@ -377,7 +377,7 @@ static bool is_udp_settled(const struct lya_app_state *st)
 }
 
 static void feed_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,
-                          size_t full_len)
+			  size_t full_len)
 {
 	struct app_side *s = &st->side[side];
 
@@ -393,7 +393,7 @@ static void feed_datagram(struct lya_app_state *st, unsigned side, const uint8_t
 /* ----------------------------------------------------------------------------- */
 
 void lya_app_feed(struct lya_app_state *st, unsigned side, uint32_t seq, const uint8_t *data,
-                  size_t len, size_t full_len)
+		  size_t len, size_t full_len)
 {
 	struct app_side *s = &st->side[side];
 

@@ -19,9 +19,9 @@ enum {
 	TAG_BMP = 0x1E,
 	TAG_SEQUENCE = 0x30,
 	TAG_SET = 0x31,
-	TAG_DNS_NAME = 0x82,   /* [2] in GeneralName */
-	TAG_VERSION = 0xA0,    /* [0] in TBSCertificate */
-	TAG_EXTENSIONS = 0xA3  /* [3] */
+	TAG_DNS_NAME = 0x82,  /* [2] in GeneralName */
+	TAG_VERSION = 0xA0,   /* [0] in TBSCertificate */
+	TAG_EXTENSIONS = 0xA3 /* [3] */
 };
 
 struct names {

@@ -88,9 +88,9 @@ static enum match match_tds(const uint8_t *p, size_t n)
 	if ((p[0] != 0x12 && p[0] != 0x04) || (n > 1 && p[1] != 1))
 		return MATCH_NO;
 	return when(n, 13,
-	            n >= 13 && p[7] == 0 && p[8] == 0 && app_be16(p + 11) == 6 &&
-	                app_be16(p + 2) >= 8 + 6 + 6 && app_be16(p + 9) >= 6 &&
-	                app_be16(p + 9) + 6U + 8U <= app_be16(p + 2));
+		    n >= 13 && p[7] == 0 && p[8] == 0 && app_be16(p + 11) == 6 &&
+			app_be16(p + 2) >= 8 + 6 + 6 && app_be16(p + 9) >= 6 &&
+			app_be16(p + 9) + 6U + 8U <= app_be16(p + 2));
 }
 
 /* MS-TURN's control frame: the message in it fills it. */
@@ -132,9 +132,9 @@ static enum match match_dns(const uint8_t *p, size_t n)
 		return MATCH_MORE;
 	if (!(p[4] & 0xF8)) /* a query */
 		return app_be16(p + 8) == 0 && app_be16(p + 10) == 0 && app_be16(p + 12) <= 2 &&
-		               (p[5] & 0x0F) == 0
-		           ? MATCH_YES
-		           : MATCH_NO;
+			       (p[5] & 0x0F) == 0
+			   ? MATCH_YES
+			   : MATCH_NO;
 	return MATCH_YES;
 }
 

@@ -22,7 +22,7 @@ enum {
 
 enum {
 	PDU_HDR = 16,
-	BIND_PART = 32,       /* from the header to the end of the first interface's UUID */
+	BIND_PART = 32, /* from the header to the end of the first interface's UUID */
 	BIND_UUID = 16,
 	SEARCH_MAX = 64 * 1024 /* bytes of an endpoint mapper's side that are searched */
 };
@@ -101,7 +101,7 @@ static void read_bind(struct lya_app_state *st, unsigned side, const uint8_t *p)
 
 	st->rpc_bind = true;
 	st->rpc_epm = memcmp(p + BIND_UUID, epm_uuid[0], 16) == 0 ||
-	              memcmp(p + BIND_UUID, epm_uuid[1], 16) == 0;
+		      memcmp(p + BIND_UUID, epm_uuid[1], 16) == 0;
 	s->skip = (uint32_t)(s->u.rpc.frag_left - BIND_PART);
 	s->u.rpc.step = STEP_HEADER;
 }

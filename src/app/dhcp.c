@@ -8,7 +8,7 @@
 enum { OP_REQUEST = 1, OP_REPLY = 2, COOKIE_AT = 236 };
 
 bool app_dhcp_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,
-                       size_t full_len)
+		       size_t full_len)
 {
 	static const uint8_t cookie[4] = { 0x63, 0x82, 0x53, 0x63 };
 

@@ -87,7 +87,7 @@ static void recognised(struct lya_app_state *st, unsigned side, bool query)
 }
 
 bool app_dns_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,
-                      size_t full_len)
+		      size_t full_len)
 {
 	struct lya_cursor c = lya_cursor_of(data, len);
 	struct dns_header h;
@@ -140,7 +140,9 @@ static bool take_step(struct lya_app_state *st, unsigned side, const uint8_t *p)
 
 void app_dns_feed(struct lya_app_state *st, unsigned side, struct lya_cursor *in)
 {
-	static const uint8_t sizes[] = { [STEP_HEADER] = TCP_HDR, [STEP_LABEL] = 1, [STEP_TYPE] = 4 };
+	static const uint8_t sizes[] = {
+		[STEP_HEADER] = TCP_HDR, [STEP_LABEL] = 1, [STEP_TYPE] = 4
+	};
 	struct app_side *s = &st->side[side];
 
 	while (lya_cursor_left(in) > 0) {

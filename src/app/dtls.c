@@ -11,7 +11,7 @@ static bool is_record(const uint8_t *p)
 }
 
 bool app_dtls_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,
-                       size_t full_len)
+		       size_t full_len)
 {
 	size_t at = 0;
 	int client = -1;

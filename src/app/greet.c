@@ -9,7 +9,7 @@ enum { TDS_PRELOGIN = 0x12, X224_REQUEST = 0xE0 };
 
 /* The sender of this first byte, at offset `at`, is the client; any other value answers it. */
 static void greet(struct lya_app_state *st, unsigned side, enum lya_app app, size_t at,
-                  uint8_t asks)
+		  uint8_t asks)
 {
 	app_is_single(st, app, st->side[side].head[at] == asks ? (int)side : (int)!side);
 	app_side_done(st, side);

@@ -102,7 +102,7 @@ static enum line step_line(struct app_line *l, char c)
 }
 
 static void recognised(struct lya_app_state *st, unsigned side, const struct app_line *l,
-                       enum line line)
+		       enum line line)
 {
 	if (line == LINE_SIP) {
 		app_is(st, LYA_APP_SIP);
@@ -132,7 +132,7 @@ void app_line_feed(struct lya_app_state *st, unsigned side, struct lya_cursor *i
 }
 
 bool app_line_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,
-                       size_t full_len)
+		       size_t full_len)
 {
 	struct app_line l = { .step = STEP_FIRST };
 	enum line line = LINE_MORE;

@@ -41,20 +41,20 @@ enum app_machine {
 /* tls.c */
 struct app_tls {
 	uint8_t rec_hdr[5];
-	uint8_t rec_have;   /* bytes in rec_hdr; 5 while the record's body is read */
+	uint8_t rec_have; /* bytes in rec_hdr; 5 while the record's body is read */
 	uint8_t rec_type;
 	uint8_t msg_hdr[4];
-	uint8_t msg_have;   /* bytes in msg_hdr; 4 while the message's body is read */
+	uint8_t msg_have; /* bytes in msg_hdr; 4 while the message's body is read */
 	uint8_t msg_type;
-	uint8_t step;       /* inside the message */
-	uint8_t hidden;     /* TLS 1.3: records of type 23 so far */
-	uint8_t after;      /* records since the handshake was complete */
+	uint8_t step;   /* inside the message */
+	uint8_t hidden; /* TLS 1.3: records of type 23 so far */
+	uint8_t after;  /* records since the handshake was complete */
 	uint16_t flags;
 	uint16_t rec_len;
-	uint16_t rec_left;  /* bytes left in the record */
-	uint16_t big_len;   /* length of the big piece that is being read */
+	uint16_t rec_left; /* bytes left in the record */
+	uint16_t big_len;  /* length of the big piece that is being read */
 	uint32_t msg_len;
-	uint32_t msg_left;  /* bytes left in the message */
+	uint32_t msg_left; /* bytes left in the message */
 	struct lya_tls_hello hello;
 };
 
@@ -64,7 +64,7 @@ struct app_line {
 	uint8_t len;    /* characters in token */
 	uint8_t digits; /* of a status code */
 	bool response;
-	bool probe;     /* a method that asks for a page and sends nothing */
+	bool probe; /* a method that asks for a page and sends nothing */
 	uint16_t bytes;
 	char token[16];
 };
@@ -73,11 +73,11 @@ struct app_line {
 struct app_xmpp {
 	bool in_tag;
 	bool in_name;
-	bool has_id;     /* the tag has an attribute "id" */
-	uint8_t len;     /* characters in name; more than it holds are not kept */
+	bool has_id; /* the tag has an attribute "id" */
+	uint8_t len; /* characters in name; more than it holds are not kept */
 	uint16_t bytes;
 	char name[16];
-	char last[4];    /* the characters before this one, newest last */
+	char last[4]; /* the characters before this one, newest last */
 };
 
 /* dns.c */
@@ -90,9 +90,9 @@ struct app_dns {
 /* dcerpc.c */
 struct app_rpc {
 	uint8_t step;
-	uint16_t frag_left;  /* bytes left in the fragment */
-	uint16_t port;       /* told last */
-	uint8_t window[12];  /* the last bytes of a response */
+	uint16_t frag_left; /* bytes left in the fragment */
+	uint16_t port;      /* told last */
+	uint8_t window[12]; /* the last bytes of a response */
 	uint8_t window_have;
 };
 
@@ -113,19 +113,19 @@ struct app_rtp {
 enum { APP_RTP_SLOTS = 2 }; /* a side may send two sources in turn, audio and its repair, say */
 
 struct app_side {
-	uint32_t next_seq;  /* TCP: of the next byte in order */
-	uint32_t skip;      /* bytes to pass over before the machine's next piece */
-	uint32_t bytes;     /* payload, lost bytes included; stops at its maximum */
-	uint32_t held_seq;  /* of the first byte that waits in scratch memory */
+	uint32_t next_seq; /* TCP: of the next byte in order */
+	uint32_t skip;     /* bytes to pass over before the machine's next piece */
+	uint32_t bytes;    /* payload, lost bytes included; stops at its maximum */
+	uint32_t held_seq; /* of the first byte that waits in scratch memory */
 	uint32_t rtcp_ssrc;
-	uint16_t held;      /* bytes that wait; 0: none */
-	uint16_t big_have;  /* bytes of a big piece in scratch memory */
-	uint8_t held_wait;  /* segments since it waits */
-	uint8_t packets;    /* with payload; stops at its maximum */
+	uint16_t held;     /* bytes that wait; 0: none */
+	uint16_t big_have; /* bytes of a big piece in scratch memory */
+	uint8_t held_wait; /* segments since it waits */
+	uint8_t packets;   /* with payload; stops at its maximum */
 	uint8_t rtcp_count;
-	uint8_t machine;    /* enum app_machine */
+	uint8_t machine; /* enum app_machine */
 	uint8_t head_len;
-	uint8_t have;       /* bytes in piece */
+	uint8_t have; /* bytes in piece */
 	bool seq_known;
 	uint8_t head[LYA_APP_PREFIX];
 	uint8_t piece[36];
@@ -146,7 +146,7 @@ struct lya_app_state {
 	struct app_side side[2];
 	uint8_t transport;
 	uint8_t app;
-	int8_t client;        /* as lya_app_result.client_side */
+	int8_t client; /* as lya_app_result.client_side */
 	uint8_t seen;
 	uint16_t tls;
 	uint16_t tls_version;
@@ -155,14 +155,14 @@ struct lya_app_state {
 	uint8_t real_sides;   /* bit per side: its TLS was not */
 	bool client_conflict; /* both sides sent what names the client */
 	bool service;
-	bool settled;         /* nothing more to learn from the flow */
-	bool payload;         /* a packet carried something */
-	bool single;          /* a protocol that one message shows whole */
-	bool stun_ice;        /* a STUN message with ICE attributes was seen */
-	bool not_ice;         /* something else than an ICE check was seen */
-	bool headless;        /* the first bytes of a side were lost */
-	bool rpc_bind;        /* DCE/RPC: a bind was seen */
-	bool rpc_epm;         /* and it was to the endpoint mapper */
+	bool settled;  /* nothing more to learn from the flow */
+	bool payload;  /* a packet carried something */
+	bool single;   /* a protocol that one message shows whole */
+	bool stun_ice; /* a STUN message with ICE attributes was seen */
+	bool not_ice;  /* something else than an ICE check was seen */
+	bool headless; /* the first bytes of a side were lost */
+	bool rpc_bind; /* DCE/RPC: a bind was seen */
+	bool rpc_epm;  /* and it was to the endpoint mapper */
 };
 
 /* Pieces: a machine asks for n bytes, whatever the segments. */
@@ -183,7 +183,7 @@ enum app_big { APP_BIG_MORE, APP_BIG_READY, APP_BIG_NO };
  * no room for them and nothing was consumed.  MORE: `in` is used up.
  */
 enum app_big app_big_piece(struct lya_app_state *st, unsigned side, struct lya_cursor *in,
-                           size_t want, const uint8_t **out);
+			   size_t want, const uint8_t **out);
 
 static inline uint16_t app_be16(const uint8_t *p)
 {
@@ -233,7 +233,7 @@ void app_rfc4571_feed(struct lya_app_state *st, unsigned side, struct lya_cursor
 
 /* Tell a ClientHello; tls.c. */
 void app_tls_client_hello(struct lya_app_state *st, unsigned side,
-                          const struct lya_tls_hello *hello);
+			  const struct lya_tls_hello *hello);
 /* A TLS machine whose hello came in another frame; tls.c. */
 void app_tls_hello_seen(struct app_side *s);
 
@@ -251,19 +251,19 @@ void app_stun_message(struct lya_app_state *st, unsigned side, const struct lya_
  * of full_len were captured.
  */
 bool app_stun_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,
-                       size_t full_len);
+		       size_t full_len);
 bool app_rtp_plausible(const uint8_t *data, size_t len, size_t full_len); /* one packet: a hint */
 bool app_rtp_packet(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,
-                    size_t full_len);
+		    size_t full_len);
 bool app_dns_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,
-                      size_t full_len);
+		      size_t full_len);
 bool app_dhcp_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,
-                       size_t full_len);
+		       size_t full_len);
 bool app_ssrp_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,
-                       size_t full_len);
+		       size_t full_len);
 bool app_dtls_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,
-                       size_t full_len);
+		       size_t full_len);
 bool app_line_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,
-                       size_t full_len);
+		       size_t full_len);
 
 #endif

@@ -108,15 +108,16 @@ static bool note_rtcp(struct app_side *s, const uint8_t *p, size_t len, size_t f
 
 	if (len == full_len && is_clear_compound(p, len))
 		return true;
-	s->rtcp_count = (uint8_t)(s->rtcp_ssrc == ssrc && s->rtcp_count > 0
-	                              ? (s->rtcp_count < IN_SEQUENCE ? s->rtcp_count + 1 : IN_SEQUENCE)
-	                              : 1);
+	s->rtcp_count =
+	    (uint8_t)(s->rtcp_ssrc == ssrc && s->rtcp_count > 0
+			  ? (s->rtcp_count < IN_SEQUENCE ? s->rtcp_count + 1 : IN_SEQUENCE)
+			  : 1);
 	s->rtcp_ssrc = ssrc;
 	return s->rtcp_count >= IN_SEQUENCE;
 }
 
 bool app_rtp_packet(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,
-                    size_t full_len)
+		    size_t full_len)
 {
 	struct app_side *s = &st->side[side];
 

@@ -78,7 +78,7 @@ static uint16_t read_port(const struct lya_cursor *c)
 }
 
 static void tell(const struct lya_app_state *st, unsigned side, const struct lya_cursor *instance,
-                 uint16_t port)
+		 uint16_t port)
 {
 	char name[INSTANCE_MAX + 1];
 	size_t n = lya_cursor_left(instance);
@@ -117,7 +117,7 @@ static void tell_instances(const struct lya_app_state *st, unsigned side, struct
 }
 
 bool app_ssrp_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,
-                       size_t full_len)
+		       size_t full_len)
 {
 	if (len == full_len && is_request(data, len)) {
 		app_is_single(st, LYA_APP_SSRP, (int)side);

@@ -14,7 +14,7 @@
 
 /* Hand on a segment that begins at next_seq. */
 static void consume(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,
-                    size_t full_len)
+		    size_t full_len)
 {
 	st->side[side].next_seq += (uint32_t)full_len;
 	if (len > 0)
@@ -51,7 +51,7 @@ static void give_up_gap(struct lya_app_state *st, unsigned side)
 
 /* Add a segment that begins inside what waits, or right after it. */
 static bool hold_after(struct app_side *s, uint8_t *room, size_t at, const uint8_t *data,
-                       size_t len)
+		       size_t len)
 {
 	size_t known = s->held - at;
 
@@ -66,7 +66,7 @@ static bool hold_after(struct app_side *s, uint8_t *room, size_t at, const uint8
 
 /* Keep a segment that came too early; false when it cannot be kept. */
 static bool hold(struct lya_app_state *st, unsigned side, uint32_t seq, const uint8_t *data,
-                 size_t len)
+		 size_t len)
 {
 	struct app_side *s = &st->side[side];
 	uint8_t *room = app_scratch_held(st, side);
@@ -89,8 +89,8 @@ static bool hold(struct lya_app_state *st, unsigned side, uint32_t seq, const ui
 	return hold_after(s, room, before, data + before, len - before);
 }
 
-static void take_segment(struct lya_app_state *st, unsigned side, uint32_t seq,
-                         const uint8_t *data, size_t len, size_t full_len)
+static void take_segment(struct lya_app_state *st, unsigned side, uint32_t seq, const uint8_t *data,
+			 size_t len, size_t full_len)
 {
 	struct app_side *s = &st->side[side];
 	uint32_t repeated = s->next_seq - seq;
@@ -120,7 +120,7 @@ static void take_segment(struct lya_app_state *st, unsigned side, uint32_t seq,
 }
 
 void app_stream_feed(struct lya_app_state *st, unsigned side, uint32_t seq, const uint8_t *data,
-                     size_t len, size_t full_len)
+		     size_t len, size_t full_len)
 {
 	struct app_side *s = &st->side[side];
 

@@ -11,7 +11,7 @@
  * app_lost for those that will not come.
  */
 void app_stream_feed(struct lya_app_state *st, unsigned side, uint32_t seq, const uint8_t *data,
-                     size_t len, size_t full_len);
+		     size_t len, size_t full_len);
 
 /* What the stream calls; app.c. */
 void app_deliver(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len);

@@ -11,11 +11,7 @@
 
 #include <string.h>
 
-enum {
-	STUN_HDR = 20,
-	STUN_COOKIE = 0x2112A442,
-	MSTURN_COOKIE = 0x72C64BC6
-};
+enum { STUN_HDR = 20, STUN_COOKIE = 0x2112A442, MSTURN_COOKIE = 0x72C64BC6 };
 
 enum stun_attr {
 	ATTR_MAPPED = 0x0001, /* MS-TURN: the relay address */
@@ -42,7 +38,7 @@ enum { METHOD_BINDING = 1, METHOD_ALLOCATE = 3 };
 
 /* An address value: 00, family, port, address; xor with the bytes at offset 4 when asked. */
 static void read_address(struct lya_cursor c, const uint8_t id[16], bool xored,
-                         struct lya_stun_addr *out)
+			 struct lya_stun_addr *out)
 {
 	struct lya_stun_addr a;
 	uint8_t family;
@@ -274,7 +270,7 @@ static void name_client(struct lya_app_state *st, unsigned side, const struct ly
 		st->client_conflict = false;
 		st->seen |= LYA_SEEN_TURN;
 	} else if (m->binding && !m->ice && !m->indication && !st->stun_ice &&
-	           !(st->seen & LYA_SEEN_TURN)) {
+		   !(st->seen & LYA_SEEN_TURN)) {
 		app_client_is(st, answer ? !side : side);
 	}
 }
@@ -302,7 +298,7 @@ void app_stun_message(struct lya_app_state *st, unsigned side, const struct lya_
 }
 
 bool app_stun_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,
-                       size_t full_len)
+		       size_t full_len)
 {
 	struct lya_stun m;
 

@@ -67,9 +67,9 @@ enum {
 
 /* How many bytes each step reads; those of the hello's session id and of big pieces vary. */
 static const uint8_t step_size[] = {
-	[STEP_FIXED] = 35,     [STEP_SUITES_LEN] = 2, [STEP_SUITE] = 2,    [STEP_COMPRESSION] = 1,
-	[STEP_CHOICE] = 3,     [STEP_EXTS_LEN] = 2,   [STEP_EXT] = 4,      [STEP_VERSIONS] = 2,
-	[STEP_SNI_LEN] = 5,    [STEP_TICKET_LEN] = 6, [STEP_CHAIN_LEN] = 3, [STEP_LEAF_LEN] = 3,
+	[STEP_FIXED] = 35,  [STEP_SUITES_LEN] = 2, [STEP_SUITE] = 2,     [STEP_COMPRESSION] = 1,
+	[STEP_CHOICE] = 3,  [STEP_EXTS_LEN] = 2,   [STEP_EXT] = 4,       [STEP_VERSIONS] = 2,
+	[STEP_SNI_LEN] = 5, [STEP_TICKET_LEN] = 6, [STEP_CHAIN_LEN] = 3, [STEP_LEAF_LEN] = 3,
 };
 
 /* flags of a side */
@@ -141,7 +141,7 @@ static void recognised(struct lya_app_state *st)
 static void is_real(struct lya_app_state *st, unsigned side)
 {
 	st->real_sides |= (uint8_t)(1U << side);
-	st->pseudo_sides &= (uint8_t)~(1U << side);
+	st->pseudo_sides &= (uint8_t) ~(1U << side);
 }
 
 static void is_pseudo(struct lya_app_state *st, unsigned side)
@@ -167,7 +167,7 @@ static void is_perhaps_pseudo(struct lya_app_state *st, unsigned side)
 /* Hellos ---------------------------------------------------------------------- */
 
 void app_tls_client_hello(struct lya_app_state *st, unsigned side,
-                          const struct lya_tls_hello *hello)
+			  const struct lya_tls_hello *hello)
 {
 	if (st->obs != NULL && st->obs->on_client_hello != NULL)
 		st->obs->on_client_hello(st->obs->ctx, side, hello);
@@ -206,11 +206,10 @@ static void end_client_hello(struct lya_app_state *st, unsigned side)
 
 static void end_server_hello(struct lya_app_state *st, unsigned side)
 {
-	static const uint8_t retry[32] = {
-		0xCF, 0x21, 0xAD, 0x74, 0xE5, 0x9A, 0x61, 0x11, 0xBE, 0x1D, 0x8C,
-		0x02, 0x1E, 0x65, 0xB8, 0x91, 0xC2, 0xA2, 0x11, 0x16, 0x7A, 0xBB,
-		0x8C, 0x5E, 0x07, 0x9E, 0x09, 0xE2, 0xC8, 0xA8, 0x33, 0x9C
-	};
+	static const uint8_t retry[32] = { 0xCF, 0x21, 0xAD, 0x74, 0xE5, 0x9A, 0x61, 0x11,
+					   0xBE, 0x1D, 0x8C, 0x02, 0x1E, 0x65, 0xB8, 0x91,
+					   0xC2, 0xA2, 0x11, 0x16, 0x7A, 0xBB, 0x8C, 0x5E,
+					   0x07, 0x9E, 0x09, 0xE2, 0xC8, 0xA8, 0x33, 0x9C };
 	struct app_tls *t = &st->side[side].u.tls;
 
 	st->tls_version = t->hello.version;
@@ -598,8 +597,8 @@ static bool read_handshake(struct lya_app_state *st, unsigned side, struct lya_c
 
 static void read_ccs(struct lya_app_state *st, unsigned side)
 {
-	const uint16_t server_flight = LYA_TLS_SERVER_HELLO | LYA_TLS_SERVER_CERT |
-	                               LYA_TLS_HELLO_DONE | LYA_TLS_GAP;
+	const uint16_t server_flight =
+	    LYA_TLS_SERVER_HELLO | LYA_TLS_SERVER_CERT | LYA_TLS_HELLO_DONE | LYA_TLS_GAP;
 	bool server = st->client == (int8_t)!side;
 
 	if (is_client(st, side))

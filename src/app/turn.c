@@ -35,7 +35,7 @@ enum frame_step { FRAME_MORE, FRAME_NEXT, FRAME_BAD };
  * it is there; *got is how much of it there is.
  */
 static const uint8_t *read_body(struct lya_app_state *st, unsigned side, struct lya_cursor *in,
-                                size_t *got)
+				size_t *got)
 {
 	struct app_side *s = &st->side[side];
 	size_t len = s->u.frames.len;
@@ -56,7 +56,7 @@ static const uint8_t *read_body(struct lya_app_state *st, unsigned side, struct 
 }
 
 static enum frame_step step(struct lya_app_state *st, unsigned side, struct lya_cursor *in,
-                            const struct framing *framing)
+			    const struct framing *framing)
 {
 	struct app_side *s = &st->side[side];
 	struct app_frames *f = &s->u.frames;
@@ -84,7 +84,7 @@ static enum frame_step step(struct lya_app_state *st, unsigned side, struct lya_
 }
 
 static void feed(struct lya_app_state *st, unsigned side, struct lya_cursor *in,
-                 const struct framing *framing)
+		 const struct framing *framing)
 {
 	while (lya_cursor_left(in) > 0) {
 		switch (step(st, side, in, framing)) {

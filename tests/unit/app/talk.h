@@ -224,7 +224,7 @@ struct way {
 };
 
 static inline void feed_segment(struct lya_app_state *st, const struct way *way, unsigned side,
-                                uint32_t seq, const uint8_t *data, size_t len)
+				uint32_t seq, const uint8_t *data, size_t len)
 {
 	size_t captured = way->snap != 0 && len > way->snap ? way->snap : len;
 	uint8_t *copy = malloc(captured == 0 ? 1 : captured); /* exact: a byte too many is seen */
@@ -236,7 +236,7 @@ static inline void feed_segment(struct lya_app_state *st, const struct way *way,
 }
 
 static inline void feed_part(struct lya_app_state *st, const struct talk *t, const struct way *way,
-                             size_t i, uint32_t seq, size_t len)
+			     size_t i, uint32_t seq, size_t len)
 {
 	const uint8_t *p = t->bytes + t->part[i].at;
 	unsigned side = t->part[i].side;
@@ -258,12 +258,12 @@ static inline void feed_part(struct lya_app_state *st, const struct talk *t, con
 	}
 	for (size_t at = 0; at < len; at += way->step)
 		feed_segment(st, way, side, seq + (uint32_t)at, p + at,
-		             len - at < way->step ? len - at : way->step);
+			     len - at < way->step ? len - at : way->step);
 }
 
 /* The result of the talk, carried this way; heard may be NULL. */
 static inline struct lya_app_result carry(const struct talk *t, uint8_t transport,
-                                          const struct way *way, struct heard *heard)
+					  const struct way *way, struct heard *heard)
 {
 	struct lya_app_state *st = malloc(lya_app_state_size());
 	uint32_t seq[2] = { 0xFFFFFFF0u, 1000 }; /* one side's numbers wrap */
@@ -314,23 +314,23 @@ struct expect {
 };
 
 static inline void check_result(const char *name, const char *how, const struct expect *want,
-                                const struct lya_app_result *got)
+				const struct lya_app_result *got)
 {
 	if (got->app == want->app && got->client_side == want->client && got->tls == want->tls &&
 	    got->tls_version == want->version && got->seen == want->seen &&
 	    got->service_payload == want->service && got->ice == want->ice)
 		return;
 	fail_msg("%s, %s: got %s client %d tls %04x version %04x seen %02x service %d ice %d; "
-	         "want %s client %d tls %04x version %04x seen %02x service %d ice %d",
-	         name, how, lya_app_name(got->app), got->client_side, (unsigned)got->tls,
-	         (unsigned)got->tls_version, (unsigned)got->seen, got->service_payload, got->ice,
-	         lya_app_name(want->app), want->client, want->tls, want->version, want->seen,
-	         want->service, want->ice);
+		 "want %s client %d tls %04x version %04x seen %02x service %d ice %d",
+		 name, how, lya_app_name(got->app), got->client_side, (unsigned)got->tls,
+		 (unsigned)got->tls_version, (unsigned)got->seen, got->service_payload, got->ice,
+		 lya_app_name(want->app), want->client, want->tls, want->version, want->seen,
+		 want->service, want->ice);
 }
 
 static inline void check_way(const char *name, const char *how, const struct talk *t,
-                             uint8_t transport, const struct way *way, const struct expect *want,
-                             struct heard *heard)
+			     uint8_t transport, const struct way *way, const struct expect *want,
+			     struct heard *heard)
 {
 	struct lya_app_result got = carry(t, transport, way, heard);
 
@@ -342,7 +342,7 @@ static inline void check_way(const char *name, const char *how, const struct tal
 
 /* The first bytes of each side, as they were sent. */
 static inline void check_prefix(const char *name, const struct talk *t,
-                                const struct lya_app_result *res)
+				const struct lya_app_result *res)
 {
 	uint8_t want[2][LYA_APP_PREFIX];
 	size_t n[2] = { 0, 0 };
@@ -354,7 +354,8 @@ static inline void check_prefix(const char *name, const struct talk *t,
 			want[side][n[side]++] = t->bytes[t->part[i].at + k];
 	}
 	for (unsigned s = 0; s < 2; s++)
-		if (res->prefix_len[s] > n[s] || memcmp(res->prefix[s], want[s], res->prefix_len[s]))
+		if (res->prefix_len[s] > n[s] ||
+		    memcmp(res->prefix[s], want[s], res->prefix_len[s]))
 			fail_msg("%s: prefix of side %u differs", name, s);
 }
 
@@ -370,16 +371,18 @@ static inline void check_talk(const char *name, const struct talk *t, const stru
 	check_result(name, "unobserved", want, &res);
 	check_prefix(name, t, &res);
 	check_way(name, "whole", t, TCP, &whole, want, &heard);
-	check_way(name, "without the SYNs", t, TCP, &(struct way){ .no_start = true }, want, &heard);
+	check_way(name, "without the SYNs", t, TCP, &(struct way){ .no_start = true }, want,
+		  &heard);
 	for (size_t step = 1; step <= 7; step += 3)
-		check_way(name, "in small steps", t, TCP, &(struct way){ .step = step }, want, &heard);
+		check_way(name, "in small steps", t, TCP, &(struct way){ .step = step }, want,
+			  &heard);
 	check_way(name, "in steps of 1460", t, TCP, &(struct way){ .step = 1460 }, want, &heard);
 	if (want->client >= 0)
 		mirrored.client = !want->client;
 	check_way(name, "mirrored", t, TCP, &(struct way){ .mirror = true }, &mirrored, &heard);
 
 	for (size_t i = 0; i < t->parts; i++) {
-		for (size_t at = 1; at < t->part[i].len; at += t->n > 4000 ? 13 : 1) {
+		for (size_t at = 1; at<t->part[i].len; at += t->n> 4000 ? 13 : 1) {
 			struct way way = { .cut_part = i, .cut_at = at };
 			char how[64];
 
@@ -402,7 +405,7 @@ static inline void check_talk(const char *name, const struct talk *t, const stru
  * lost: nothing may crash, and no other protocol than these two may come out.
  */
 static inline void check_damaged(const char *name, const struct talk *t, uint8_t transport,
-                                 enum lya_app want, enum lya_app also)
+				 enum lya_app want, enum lya_app also)
 {
 	static struct heard heard;
 	size_t stride = t->n > 2000 ? 7 : 1;
@@ -417,7 +420,7 @@ static inline void check_damaged(const char *name, const struct talk *t, uint8_t
 			if (res.app != LYA_APP_NONE && res.app != LYA_APP_UNKNOWN &&
 			    res.app != want && res.app != also)
 				fail_msg("%s, %s at %zu: %s", name, w == 0 ? "ended" : "snapped", k,
-				         lya_app_name(res.app));
+					 lya_app_name(res.app));
 		}
 	}
 	for (size_t i = 0; transport == TCP && i < t->parts; i++) {
@@ -428,7 +431,7 @@ static inline void check_damaged(const char *name, const struct talk *t, uint8_t
 			if (res.app != LYA_APP_NONE && res.app != LYA_APP_UNKNOWN &&
 			    res.app != want && res.app != also)
 				fail_msg("%s, lost %zu of part %zu: %s", name, at, i,
-				         lya_app_name(res.app));
+					 lya_app_name(res.app));
 		}
 	}
 }

@@ -28,7 +28,7 @@ static void begin(struct flow *f, bool scratch)
 static void send(struct flow *f, size_t from, size_t to)
 {
 	lya_app_feed(f->st, 0, SEQ + (uint32_t)from, (const uint8_t *)request + from, to - from,
-	             to - from);
+		     to - from);
 }
 
 static enum lya_app end(struct flow *f)
@@ -234,7 +234,7 @@ static void test_both_sides(void **state)
 	lya_app_start(f.st, 1, 77);
 	send(&f, 10, LEN);
 	lya_app_feed(f.st, 1, 77 + 4, (const uint8_t *)answer + 4, sizeof(answer) - 5,
-	             sizeof(answer) - 5);
+		     sizeof(answer) - 5);
 	send(&f, 0, 10);
 	lya_app_feed(f.st, 1, 77, (const uint8_t *)answer, 4, 4);
 	lya_app_result(f.st, &res);
@@ -255,10 +255,10 @@ static void test_bounded_state(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_orders),      cmocka_unit_test(test_swapped),
-		cmocka_unit_test(test_repeated),    cmocka_unit_test(test_keepalive),
-		cmocka_unit_test(test_gap),         cmocka_unit_test(test_room),
-		cmocka_unit_test(test_both_sides),  cmocka_unit_test(test_bounded_state),
+		cmocka_unit_test(test_orders),     cmocka_unit_test(test_swapped),
+		cmocka_unit_test(test_repeated),   cmocka_unit_test(test_keepalive),
+		cmocka_unit_test(test_gap),        cmocka_unit_test(test_room),
+		cmocka_unit_test(test_both_sides), cmocka_unit_test(test_bounded_state),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

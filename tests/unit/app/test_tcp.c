@@ -294,11 +294,16 @@ static void add_dns(struct talk *t, unsigned flags, unsigned answers)
 	add16(t, answers);
 	add16(t, 0);
 	add16(t, 0);
-	add(t, "\x04_sip\x04_tls\x07" "example\x03" "com\x00", 23);
+	add(t,
+	    "\x04_sip\x04_tls\x07"
+	    "example\x03"
+	    "com\x00",
+	    23);
 	add16(t, 33);
 	add16(t, 1);
 	for (unsigned i = 0; i < answers; i++) {
-		add(t, "\xC0\x0C\x00\x21\x00\x01\x00\x00\x00\x3C\x00\x08\x00\x00\x00\x00\x13\xC5", 18);
+		add(t, "\xC0\x0C\x00\x21\x00\x01\x00\x00\x00\x3C\x00\x08\x00\x00\x00\x00\x13\xC5",
+		    18);
 		add(t, "\xC0\x16", 2);
 	}
 	close_len(t, len, 2);
@@ -321,15 +326,15 @@ static void dns_tcp_answer(struct talk *t)
 static void kerberos_tcp(struct talk *t) /* RFC 4120 7.2.2: four bytes of length */
 {
 	SAY_BYTES(t, 0, 0, 0, 0, 0x20, 0x6A, 0x1E, 0x30, 0x1C, 0xA1, 3, 2, 1, 5, 0xA2, 3, 2, 1, 10,
-	          0xA4, 0x10, 0x30, 0x0E, 0xA0, 7, 3, 5, 0, 0, 0, 0, 0x10, 0xA5, 3, 2, 1, 1);
+		  0xA4, 0x10, 0x30, 0x0E, 0xA0, 7, 3, 5, 0, 0, 0, 0, 0x10, 0xA5, 3, 2, 1, 1);
 }
 
 /* DCE/RPC --------------------------------------------------------------------- */
 
 static const uint8_t epm[16] = { 0x08, 0x83, 0xAF, 0xE1, 0x1F, 0x5D, 0xC9, 0x11,
-	                         0x91, 0xA4, 0x08, 0x00, 0x2B, 0x14, 0xA0, 0xFA };
+				 0x91, 0xA4, 0x08, 0x00, 0x2B, 0x14, 0xA0, 0xFA };
 static const uint8_t other_uuid[16] = { 0xC4, 0xFE, 0xFC, 0x99, 0x60, 0x52, 0x1B, 0x10,
-	                                0xBB, 0xCB, 0x00, 0xAA, 0x00, 0x21, 0x34, 0x7A };
+					0xBB, 0xCB, 0x00, 0xAA, 0x00, 0x21, 0x34, 0x7A };
 
 /* The common header, little-endian; the length is set when the PDU is closed. */
 static size_t open_pdu(struct talk *t, unsigned type)
@@ -382,8 +387,8 @@ static void add_map_answer(struct talk *t, const unsigned *ports, size_t n)
 {
 	size_t pdu = open_pdu(t, 0x02);
 
-	add_fill(t, 8, 0);      /* hint, context, cancel count */
-	add_fill(t, 20, 0x90);  /* entry handle */
+	add_fill(t, 8, 0);     /* hint, context, cancel count */
+	add_fill(t, 20, 0x90); /* entry handle */
 	add_fill(t, 16 + 4 * n, 1);
 	for (size_t i = 0; i < n; i++) {
 		add(t, "\x4B\x00\x00\x00\x4B\x00\x00\x00", 8);
@@ -445,7 +450,8 @@ static void smb1(struct talk *t)
 static void smb2(struct talk *t)
 {
 	say(t, 0);
-	add(t, "\x00\x00\x00\x60\xFESMB\x40\x00\x00\x00\x00\x00\x00\x00\x00\x00\x1F\x00\x00\x00\x00",
+	add(t,
+	    "\x00\x00\x00\x60\xFESMB\x40\x00\x00\x00\x00\x00\x00\x00\x00\x00\x1F\x00\x00\x00\x00",
 	    24);
 	add_fill(t, 76, 0);
 }
@@ -453,7 +459,8 @@ static void smb2(struct talk *t)
 static void smb2_answer(struct talk *t)
 {
 	say(t, 0);
-	add(t, "\x00\x00\x00\x60\xFESMB\x40\x00\x00\x00\x00\x00\x00\x00\x00\x00\x1F\x00\x01\x00\x00",
+	add(t,
+	    "\x00\x00\x00\x60\xFESMB\x40\x00\x00\x00\x00\x00\x00\x00\x00\x00\x1F\x00\x01\x00\x00",
 	    24);
 	add_fill(t, 76, 0);
 }
@@ -467,11 +474,11 @@ static void smb3_encrypted(struct talk *t)
 
 static void tds(struct talk *t)
 {
-	SAY_BYTES(t, 0, 0x12, 1, 0, 0x2F, 0, 0, 0, 0, 0, 0, 0x1A, 0, 6, 1, 0, 0x20, 0, 1, 2, 0, 0x21,
-	          0, 1, 3, 0, 0x22, 0, 4, 4, 0, 0x26, 0, 1, 0xFF, 11, 0, 0xC, 0x38, 0, 0, 0, 0, 0, 0,
-	          0, 0, 0);
+	SAY_BYTES(t, 0, 0x12, 1, 0, 0x2F, 0, 0, 0, 0, 0, 0, 0x1A, 0, 6, 1, 0, 0x20, 0, 1, 2, 0,
+		  0x21, 0, 1, 3, 0, 0x22, 0, 4, 4, 0, 0x26, 0, 1, 0xFF, 11, 0, 0xC, 0x38, 0, 0, 0,
+		  0, 0, 0, 0, 0, 0);
 	SAY_BYTES(t, 1, 4, 1, 0, 0x2B, 0, 0, 1, 0, 0, 0, 0x1A, 0, 6, 1, 0, 0x20, 0, 1, 2, 0, 0x21,
-	          0, 1, 3, 0, 0x22, 0, 0, 4, 0, 0x22, 0, 1, 0xFF, 11, 0, 0xC, 0x38, 0, 0, 2, 0, 0);
+		  0, 1, 3, 0, 0x22, 0, 0, 4, 0, 0x22, 0, 1, 0xFF, 11, 0, 0xC, 0x38, 0, 0, 2, 0, 0);
 }
 
 static void rdp(struct talk *t)
@@ -485,7 +492,7 @@ static void rdp(struct talk *t)
 static void s7(struct talk *t) /* another protocol behind the same X.224 request */
 {
 	SAY_BYTES(t, 0, 3, 0, 0, 0x16, 0x11, 0xE0, 0, 0, 0, 1, 0, 0xC0, 1, 0xA, 0xC1, 2, 1, 0, 0xC2,
-	          2, 1, 2);
+		  2, 1, 2);
 }
 
 static void ssh(struct talk *t)
@@ -531,72 +538,146 @@ static void tpkt_q931(struct talk *t)
 
 static const struct tcp_case cases[] = {
 	{ "SIP request", sip_request, { .app = LYA_APP_SIP, .client = -1, .service = true }, 0 },
-	{ "SIP NEGOTIATE", sip_microsoft, { .app = LYA_APP_SIP, .client = -1, .service = true }, 0 },
+	{ "SIP NEGOTIATE",
+	  sip_microsoft,
+	  { .app = LYA_APP_SIP, .client = -1, .service = true },
+	  0 },
 	{ "SIP BENOTIFY", sip_benotify, { .app = LYA_APP_SIP, .client = -1, .service = true }, 0 },
 	{ "SIP OPTIONS", sip_options, { .app = LYA_APP_SIP, .client = -1, .service = true }, 0 },
-	{ "SIP after keep-alive", sip_after_keepalive, { .app = LYA_APP_SIP, .client = -1, .service = true }, 0 },
+	{ "SIP after keep-alive",
+	  sip_after_keepalive,
+	  { .app = LYA_APP_SIP, .client = -1, .service = true },
+	  0 },
 	{ "HTTP OPTIONS", http_options, { .app = LYA_APP_HTTP, .client = 0, .service = true }, 0 },
 	{ "HTTP GET", http_get, { .app = LYA_APP_HTTP, .client = 0 }, 0 },
 	{ "HTTP HEAD", http_head, { .app = LYA_APP_HTTP, .client = 0 }, 0 },
-	{ "HTTP GET, large answer", http_large_answer, { .app = LYA_APP_HTTP, .client = 0, .service = true }, 0 },
+	{ "HTTP GET, large answer",
+	  http_large_answer,
+	  { .app = LYA_APP_HTTP, .client = 0, .service = true },
+	  0 },
 	{ "HTTP POST", http_post, { .app = LYA_APP_HTTP, .client = 0, .service = true }, 0 },
 	{ "RPC over HTTP", http_rpc, { .app = LYA_APP_HTTP, .client = 0, .service = true }, 0 },
 	{ "HTTP answer alone", http_answer_alone, { .app = LYA_APP_HTTP, .client = 1 }, 0 },
-	{ "XMPP, STARTTLS", xmpp_starttls,
-	  { .app = LYA_APP_XMPP, .client = 0,
+	{ "XMPP, STARTTLS",
+	  xmpp_starttls,
+	  { .app = LYA_APP_XMPP,
+	    .client = 0,
 	    .tls = LYA_TLS_CLIENT_HELLO | LYA_TLS_SERVER_HELLO | LYA_TLS_SERVER_CERT |
-	           LYA_TLS_CERT_REQUEST | LYA_TLS_HELLO_DONE | LYA_TLS_CLIENT_CERT |
-	           LYA_TLS_CERT_VERIFY | LYA_TLS_CLIENT_CCS | LYA_TLS_SERVER_CCS |
-	           LYA_TLS_APP_DATA,
-	    .version = 0x0303, .seen = LYA_SEEN_STARTTLS, .service = true,
+		   LYA_TLS_CERT_REQUEST | LYA_TLS_HELLO_DONE | LYA_TLS_CLIENT_CERT |
+		   LYA_TLS_CERT_VERIFY | LYA_TLS_CLIENT_CCS | LYA_TLS_SERVER_CCS | LYA_TLS_APP_DATA,
+	    .version = 0x0303,
+	    .seen = LYA_SEEN_STARTTLS,
+	    .service = true,
 	    .heard = "0 sni b.example\n0 hello 0303 suite c02f of 3 random 30..09 session 0\n"
-	             "1 choice 0303 suite 002f session 0\n1 cn b.example\n1 dns b.example\n"
-	             "0 cn a.example\n" }, 0 },
-	{ "XMPP, stanza in clear", xmpp_clear,
-	  { .app = LYA_APP_XMPP, .client = 0, .seen = LYA_SEEN_CLEAR, .service = true }, 0 },
-	{ "XMPP, dialback", xmpp_dialback,
-	  { .app = LYA_APP_XMPP, .client = 0, .seen = LYA_SEEN_CLEAR, .service = true }, 0 },
-	{ "XMPP, answer alone", xmpp_answer_first, { .app = LYA_APP_XMPP, .client = 0, .service = true }, 0 },
-	{ "XML that is no XMPP", xml_only, { .app = LYA_APP_UNKNOWN, .client = -1, .service = true }, 0 },
-	{ "MS-TURN", turn_exchange,
-	  { .app = LYA_APP_MSTURN, .client = 0, .seen = LYA_SEEN_STUN | LYA_SEEN_TURN | LYA_SEEN_TURN_OK,
-	    .service = true }, 0 },
-	{ "MS-TURN after pseudo-TLS", turn_pseudo,
-	  { .app = LYA_APP_MSTURN, .client = 0,
+		     "1 choice 0303 suite 002f session 0\n1 cn b.example\n1 dns b.example\n"
+		     "0 cn a.example\n" },
+	  0 },
+	{ "XMPP, stanza in clear",
+	  xmpp_clear,
+	  { .app = LYA_APP_XMPP, .client = 0, .seen = LYA_SEEN_CLEAR, .service = true },
+	  0 },
+	{ "XMPP, dialback",
+	  xmpp_dialback,
+	  { .app = LYA_APP_XMPP, .client = 0, .seen = LYA_SEEN_CLEAR, .service = true },
+	  0 },
+	{ "XMPP, answer alone",
+	  xmpp_answer_first,
+	  { .app = LYA_APP_XMPP, .client = 0, .service = true },
+	  0 },
+	{ "XML that is no XMPP",
+	  xml_only,
+	  { .app = LYA_APP_UNKNOWN, .client = -1, .service = true },
+	  0 },
+	{ "MS-TURN",
+	  turn_exchange,
+	  { .app = LYA_APP_MSTURN,
+	    .client = 0,
+	    .seen = LYA_SEEN_STUN | LYA_SEEN_TURN | LYA_SEEN_TURN_OK,
+	    .service = true },
+	  0 },
+	{ "MS-TURN after pseudo-TLS",
+	  turn_pseudo,
+	  { .app = LYA_APP_MSTURN,
+	    .client = 0,
 	    .seen = LYA_SEEN_STUN | LYA_SEEN_TURN | LYA_SEEN_TURN_OK | LYA_SEEN_PSEUDO_TLS,
 	    .service = true,
 	    .heard = "0 hello 0301 suite 0018 of 1 random 44..1d session 0 pseudo\n"
-	             "1 choice 0301 suite 0018 session 32 pseudo\n" HEARD_TURN },
+		     "1 choice 0301 suite 0018 session 32 pseudo\n" HEARD_TURN },
 	  LYA_APP_PSEUDO_TLS },
-	{ "MS-TURN, then media", turn_media,
-	  { .app = LYA_APP_MSTURN, .client = 0,
+	{ "MS-TURN, then media",
+	  turn_media,
+	  { .app = LYA_APP_MSTURN,
+	    .client = 0,
 	    .seen = LYA_SEEN_STUN | LYA_SEEN_TURN | LYA_SEEN_TURN_OK | LYA_SEEN_MEDIA,
-	    .service = true, .heard = HEARD_TURN }, LYA_APP_RTP },
-	{ "MS-TURN, start missed", turn_data_only,
-	  { .app = LYA_APP_MSTURN, .client = -1, .seen = LYA_SEEN_TURN | LYA_SEEN_MEDIA, .service = true }, 0 },
-	{ "TURN of RFC 5766", turn_5766,
-	  { .app = LYA_APP_STUN, .client = 0, .seen = LYA_SEEN_STUN | LYA_SEEN_TURN | LYA_SEEN_TURN_OK,
-	    .service = true, .heard = "0 stun 0003\n1 stun 0103\n0 stun 0009\n0 stun 0004\n" }, 0 },
-	{ "ICE over TCP", ice_tcp,
-	  { .app = LYA_APP_STUN, .client = -1, .seen = LYA_SEEN_STUN, .service = true, .ice = true }, 0 },
-	{ "ICE over TCP, then media", ice_tcp_media,
-	  { .app = LYA_APP_RTP, .client = -1, .seen = LYA_SEEN_STUN | LYA_SEEN_MEDIA, .service = true },
-	  LYA_APP_STUN },
-	{ "RTP in RFC 4571", rtp_4571, { .app = LYA_APP_RTP, .client = -1, .seen = LYA_SEEN_MEDIA, .service = true },
+	    .service = true,
+	    .heard = HEARD_TURN },
+	  LYA_APP_RTP },
+	{ "MS-TURN, start missed",
+	  turn_data_only,
+	  { .app = LYA_APP_MSTURN,
+	    .client = -1,
+	    .seen = LYA_SEEN_TURN | LYA_SEEN_MEDIA,
+	    .service = true },
 	  0 },
-	{ "two packets of RTP", rtp_4571_two, { .app = LYA_APP_UNKNOWN, .client = -1, .service = true }, 0 },
+	{ "TURN of RFC 5766",
+	  turn_5766,
+	  { .app = LYA_APP_STUN,
+	    .client = 0,
+	    .seen = LYA_SEEN_STUN | LYA_SEEN_TURN | LYA_SEEN_TURN_OK,
+	    .service = true,
+	    .heard = "0 stun 0003\n1 stun 0103\n0 stun 0009\n0 stun 0004\n" },
+	  0 },
+	{ "ICE over TCP",
+	  ice_tcp,
+	  { .app = LYA_APP_STUN,
+	    .client = -1,
+	    .seen = LYA_SEEN_STUN,
+	    .service = true,
+	    .ice = true },
+	  0 },
+	{ "ICE over TCP, then media",
+	  ice_tcp_media,
+	  { .app = LYA_APP_RTP,
+	    .client = -1,
+	    .seen = LYA_SEEN_STUN | LYA_SEEN_MEDIA,
+	    .service = true },
+	  LYA_APP_STUN },
+	{ "RTP in RFC 4571",
+	  rtp_4571,
+	  { .app = LYA_APP_RTP, .client = -1, .seen = LYA_SEEN_MEDIA, .service = true },
+	  0 },
+	{ "two packets of RTP",
+	  rtp_4571_two,
+	  { .app = LYA_APP_UNKNOWN, .client = -1, .service = true },
+	  0 },
 	{ "DNS", dns_tcp, { .app = LYA_APP_DNS, .client = 0, .service = true }, 0 },
 	{ "DNS answer", dns_tcp_answer, { .app = LYA_APP_DNS, .client = 1, .service = true }, 0 },
 	{ "Kerberos", kerberos_tcp, { .app = LYA_APP_UNKNOWN, .client = -1, .service = true }, 0 },
-	{ "endpoint mapper", rpc_epm,
-	  { .app = LYA_APP_DCERPC, .client = 0, .service = true, .heard = "1 epm 49155\n1 epm 49160\n" }, 0 },
-	{ "another RPC interface", rpc_other,
-	  { .app = LYA_APP_DCERPC, .client = 0, .service = true, .heard = "" }, 0 },
-	{ "RPC bind answer", rpc_answer, { .app = LYA_APP_DCERPC, .client = 1, .service = true }, 0 },
+	{ "endpoint mapper",
+	  rpc_epm,
+	  { .app = LYA_APP_DCERPC,
+	    .client = 0,
+	    .service = true,
+	    .heard = "1 epm 49155\n1 epm 49160\n" },
+	  0 },
+	{ "another RPC interface",
+	  rpc_other,
+	  { .app = LYA_APP_DCERPC, .client = 0, .service = true, .heard = "" },
+	  0 },
+	{ "RPC bind answer",
+	  rpc_answer,
+	  { .app = LYA_APP_DCERPC, .client = 1, .service = true },
+	  0 },
 	{ "SMB 1 negotiate", smb1, { .app = LYA_APP_SMB, .client = 0, .service = true }, 0 },
 	{ "SMB 2 negotiate", smb2, { .app = LYA_APP_SMB, .client = 0, .service = true }, 0 },
-	{ "SMB 2 negotiate answer", smb2_answer, { .app = LYA_APP_SMB, .client = 1, .service = true }, 0 },
-	{ "SMB 3 encrypted", smb3_encrypted, { .app = LYA_APP_SMB, .client = -1, .service = true }, 0 },
+	{ "SMB 2 negotiate answer",
+	  smb2_answer,
+	  { .app = LYA_APP_SMB, .client = 1, .service = true },
+	  0 },
+	{ "SMB 3 encrypted",
+	  smb3_encrypted,
+	  { .app = LYA_APP_SMB, .client = -1, .service = true },
+	  0 },
 	{ "TDS pre-login", tds, { .app = LYA_APP_TDS, .client = 0, .service = true }, 0 },
 	{ "RDP", rdp, { .app = LYA_APP_RDP, .client = 0, .service = true }, 0 },
 	{ "S7 over TPKT", s7, { .app = LYA_APP_UNKNOWN, .client = -1, .service = true }, 0 },
@@ -606,7 +687,10 @@ static const struct tcp_case cases[] = {
 	{ "RTSP", rtsp, { .app = LYA_APP_UNKNOWN, .client = -1, .service = true }, 0 },
 	{ "capitals", text, { .app = LYA_APP_UNKNOWN, .client = -1, .service = true }, 0 },
 	{ "zeroes", zeroes, { .app = LYA_APP_UNKNOWN, .client = -1, .service = true }, 0 },
-	{ "Q.931 over TPKT", tpkt_q931, { .app = LYA_APP_UNKNOWN, .client = -1, .service = true }, 0 },
+	{ "Q.931 over TPKT",
+	  tpkt_q931,
+	  { .app = LYA_APP_UNKNOWN, .client = -1, .service = true },
+	  0 },
 };
 
 static void test_talks(void **state)

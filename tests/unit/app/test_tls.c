@@ -62,9 +62,11 @@ static void full(struct talk *t, unsigned version, enum client_auth auth, bool d
 	}
 }
 
-#define HEARD_CLIENT "0 sni sip.example.com\n" \
+#define HEARD_CLIENT                                                                               \
+	"0 sni sip.example.com\n"                                                                  \
 	"0 hello 0303 suite c02f of 3 random 30..09 session 0\n"
-#define HEARD_SERVER "1 choice 0303 suite 002f session 32\n" \
+#define HEARD_SERVER                                                                               \
+	"1 choice 0303 suite 002f session 32\n"                                                    \
 	"1 cn pool.example.com\n1 dns sip.example.com\n1 dns edge1.example.com\n"
 
 static void test_full(void **state)
@@ -92,15 +94,15 @@ static void test_full(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		static struct talk t;
 		struct expect want = { .app = LYA_APP_TLS,
-			               .client = 0,
-			               .version = cases[i].version,
-			               .service = cases[i].data,
-			               .heard = cases[i].heard };
+				       .client = 0,
+				       .version = cases[i].version,
+				       .service = cases[i].data,
+				       .heard = cases[i].heard };
 
 		memset(&t, 0, sizeof(t));
 		full(&t, cases[i].version, cases[i].auth, cases[i].data);
 		want.tls = CH | SH | SCERT | DONE | CCCS | SCCS | cases[i].extra |
-		           (cases[i].data ? (unsigned)DATA : 0);
+			   (cases[i].data ? (unsigned)DATA : 0);
 		check_talk(cases[i].name, &t, &want);
 		check_damaged(cases[i].name, &t, TCP, LYA_APP_TLS, LYA_APP_TLS);
 	}
@@ -112,10 +114,10 @@ static void test_long_request(void **state)
 	static struct talk t, flight;
 	struct hello h = { .version = 0x0303, .ticket = -1 };
 	struct expect want = { .app = LYA_APP_TLS,
-		               .client = 0,
-		               .version = 0x0303,
-		               .service = true,
-		               .tls = CH | SH | SCERT | CREQ | DONE | EMPTY | CCCS | SCCS | DATA };
+			       .client = 0,
+			       .version = 0x0303,
+			       .service = true,
+			       .tls = CH | SH | SCERT | CREQ | DONE | EMPTY | CCCS | SCCS | DATA };
 
 	(void)state;
 	memset(&t, 0, sizeof(t));
@@ -169,17 +171,17 @@ static void test_resumption(void **state)
 		  "1 choice 0303 suite 002f session 16\n1 ticket 160 22..7b\n" },
 	};
 	const struct expect base = { .app = LYA_APP_TLS,
-		                     .client = 0,
-		                     .version = 0x0303,
-		                     .service = true,
-		                     .tls = CH | SH | CCCS | SCCS | DATA | LYA_TLS_RESUMED };
+				     .client = 0,
+				     .version = 0x0303,
+				     .service = true,
+				     .tls = CH | SH | CCCS | SCCS | DATA | LYA_TLS_RESUMED };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		static struct talk t;
 		struct hello h = { .version = 0x0303,
-			           .session_len = cases[i].session_len,
-			           .ticket = cases[i].ticket };
+				   .session_len = cases[i].session_len,
+				   .ticket = cases[i].ticket };
 		struct expect want = base;
 
 		want.heard = cases[i].heard;
@@ -211,9 +213,9 @@ static void test_anonymous(void **state)
 	static struct talk t;
 	struct hello h = { .version = 0x0302, .session_len = 32, .ticket = -1 };
 	struct expect want = { .app = LYA_APP_TLS,
-		               .client = 0,
-		               .version = 0x0302,
-		               .tls = CH | SH | DONE | CCCS | SCCS };
+			       .client = 0,
+			       .version = 0x0302,
+			       .tls = CH | SH | DONE | CCCS | SCCS };
 
 	(void)state;
 	memset(&t, 0, sizeof(t));
@@ -237,11 +239,11 @@ static void test_renegotiation(void **state)
 {
 	static struct talk t;
 	struct expect want = { .app = LYA_APP_TLS,
-		               .client = 0,
-		               .version = 0x0303,
-		               .service = true,
-		               .tls = CH | SH | SCERT | DONE | CCCS | SCCS | DATA |
-		                      LYA_TLS_RENEGOTIATION };
+			       .client = 0,
+			       .version = 0x0303,
+			       .service = true,
+			       .tls = CH | SH | SCERT | DONE | CCCS | SCCS | DATA |
+				      LYA_TLS_RENEGOTIATION };
 
 	(void)state;
 	memset(&t, 0, sizeof(t));
@@ -296,10 +298,9 @@ static void test_13(void **state)
 {
 	static struct talk t;
 	struct hello h = { .version = 0x0303, .session_len = 32, .ticket = -1, .v13 = true };
-	struct expect want = { .app = LYA_APP_TLS,
-		               .client = 0,
-		               .version = 0x0304,
-		               .tls = CH | SH | CCCS | SCCS };
+	struct expect want = {
+		.app = LYA_APP_TLS, .client = 0, .version = 0x0304, .tls = CH | SH | CCCS | SCCS
+	};
 
 	(void)state;
 	for (int data = 0; data < 2; data++) {
@@ -339,13 +340,13 @@ static void test_13_retry(void **state)
 	struct hello h = { .version = 0x0303, .session_len = 32, .ticket = -1, .v13 = true };
 	struct hello retry = h;
 	struct expect want = { .app = LYA_APP_TLS,
-		               .client = 0,
-		               .version = 0x0304,
-		               .tls = CH | SH | CCCS | SCCS,
-		               .heard = "0 hello 0303 suite c02f of 3 random 30..09 session 32\n"
-		                        "1 choice 0304 suite 1301 session 32 retry\n"
-		                        "0 hello 0303 suite c02f of 3 random 30..09 session 32\n"
-		                        "1 choice 0304 suite 1301 session 32\n" };
+			       .client = 0,
+			       .version = 0x0304,
+			       .tls = CH | SH | CCCS | SCCS,
+			       .heard = "0 hello 0303 suite c02f of 3 random 30..09 session 32\n"
+					"1 choice 0304 suite 1301 session 32 retry\n"
+					"0 hello 0303 suite c02f of 3 random 30..09 session 32\n"
+					"1 choice 0304 suite 1301 session 32\n" };
 
 	(void)state;
 	memset(&t, 0, sizeof(t));
@@ -372,13 +373,12 @@ static void test_ssl2_hello(void **state)
 	static struct talk t;
 	struct hello h = { .version = 0x0301, .session_len = 32, .ticket = -1 };
 	struct expect want = { .app = LYA_APP_TLS,
-		               .client = 0,
-		               .version = 0x0301,
-		               .tls = CH | SH | SCERT | DONE | CCCS | SCCS |
-		                      LYA_TLS_SSLV2_HELLO,
-		               .heard = "0 hello 0301 suite 0000 of 3 random 00..99 session 0\n"
-		                        "1 choice 0301 suite 002f session 32\n"
-		                        "1 cn pool.example.com\n1 dns sip.example.com\n" };
+			       .client = 0,
+			       .version = 0x0301,
+			       .tls = CH | SH | SCERT | DONE | CCCS | SCCS | LYA_TLS_SSLV2_HELLO,
+			       .heard = "0 hello 0301 suite 0000 of 3 random 00..99 session 0\n"
+					"1 choice 0301 suite 002f session 32\n"
+					"1 cn pool.example.com\n1 dns sip.example.com\n" };
 
 	(void)state;
 	memset(&t, 0, sizeof(t));
@@ -438,10 +438,11 @@ static void test_pseudo(void **state)
 {
 	static struct talk t;
 	struct expect want = { .app = LYA_APP_PSEUDO_TLS,
-		               .client = 0,
-		               .seen = LYA_SEEN_PSEUDO_TLS,
-		               .heard = "0 hello 0301 suite 0018 of 1 random 44..1d session 0 pseudo\n"
-		                        "1 choice 0301 suite 0018 session 32 pseudo\n" };
+			       .client = 0,
+			       .seen = LYA_SEEN_PSEUDO_TLS,
+			       .heard =
+				   "0 hello 0301 suite 0018 of 1 random 44..1d session 0 pseudo\n"
+				   "1 choice 0301 suite 0018 session 32 pseudo\n" };
 
 	(void)state;
 	memset(&t, 0, sizeof(t));
@@ -467,10 +468,9 @@ static void test_pseudo_answered_by_real(void **state)
 {
 	static struct talk t;
 	struct hello h = { .version = 0x0301, .session_len = 32, .ticket = -1 };
-	struct expect want = { .app = LYA_APP_TLS,
-		               .client = 0,
-		               .version = 0x0301,
-		               .tls = CH | SH | SCERT | DONE };
+	struct expect want = {
+		.app = LYA_APP_TLS, .client = 0, .version = 0x0301, .tls = CH | SH | SCERT | DONE
+	};
 
 	(void)state;
 	memset(&t, 0, sizeof(t));
@@ -512,9 +512,9 @@ static void test_not_tls(void **state)
 
 	(void)state;
 	memset(&t, 0, sizeof(t));
-	SAY_BYTES(&t, 0, 0x16, 3, 1, 0, 60, 1, 0, 0, 56, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-	          0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-	          0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	SAY_BYTES(&t, 0, 0x16, 3, 1, 0, 60, 1, 0, 0, 56, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 	check_talk("version 9.9", &t, &want);
 
 	memset(&t, 0, sizeof(t));

@@ -228,7 +228,11 @@ static void add_dns(struct talk *t, unsigned side, unsigned flags, unsigned answ
 	add16(t, answers);
 	add16(t, 0);
 	add16(t, 0);
-	add(t, "\x04pool\x07" "example\x03" "com\x00\x00\x01\x00\x01", 22);
+	add(t,
+	    "\x04pool\x07"
+	    "example\x03"
+	    "com\x00\x00\x01\x00\x01",
+	    22);
 	if (answers > 0)
 		add(t, "\xC0\x0C\x00\x01\x00\x01\x00\x00\x00\x3C\x00\x04\x0A\x00\x00\x07", 16);
 }
@@ -327,7 +331,7 @@ static void ssrp_exchange(struct talk *t)
 	add8(t, 5);
 	mark = open_len(t, 2);
 	add_text(t, "ServerName;SQL1;InstanceName;RTC;IsClustered;No;Version;11.0;tcp;49234;;"
-	            "ServerName;SQL1;InstanceName;RTCLOCAL;IsClustered;No;Version;11.0;;");
+		    "ServerName;SQL1;InstanceName;RTCLOCAL;IsClustered;No;Version;11.0;;");
 	t->bytes[mark - 2] = (uint8_t)(t->n - mark);
 	t->bytes[mark - 1] = (uint8_t)((t->n - mark) >> 8);
 }
@@ -399,7 +403,10 @@ enum {
 	MEDIA = LYA_SEEN_MEDIA
 };
 
-#define IS(a, c, ...) { .app = LYA_APP_##a, .client = (c), __VA_ARGS__ }
+#define IS(a, c, ...)                                                                              \
+	{                                                                                          \
+		.app = LYA_APP_##a, .client = (c), __VA_ARGS__                                     \
+	}
 
 static const struct udp_case cases[] = {
 	{ "STUN probe", stun_probe, IS(STUN, 0, .seen = STUN), 0 },
@@ -410,14 +417,16 @@ static const struct udp_case cases[] = {
 	{ "ICE", ice, IS(STUN, -1, .seen = STUN, .service = true, .ice = true), 0 },
 	{ "ICE unanswered", ice_one_way, IS(STUN, -1, .seen = STUN, .service = true, .ice = true),
 	  0 },
-	{ "ICE and a plain request", ice_and_plain, IS(STUN, -1, .seen = STUN, .service = true), 0 },
+	{ "ICE and a plain request", ice_and_plain, IS(STUN, -1, .seen = STUN, .service = true),
+	  0 },
 	{ "ICE and something else", ice_and_unknown, IS(STUN, -1, .seen = STUN, .service = true),
 	  0 },
 	{ "ICE, then media", ice_media, IS(RTP, -1, .seen = STUN | MEDIA, .service = true),
 	  LYA_APP_STUN },
 	{ "MS-TURN", ms_turn,
 	  IS(MSTURN, 0, .seen = STUN | TURN | TURN_OK, .service = true,
-	     .heard = "0 stun 0003\n1 stun 0113\n0 stun 0003\n1 stun 0103\n"), 0 },
+	     .heard = "0 stun 0003\n1 stun 0113\n0 stun 0003\n1 stun 0103\n"),
+	  0 },
 	{ "MS-TURN error answer", ms_turn_answer,
 	  IS(MSTURN, 1, .seen = STUN | TURN, .service = true), 0 },
 	{ "MS-TURN, then media", ms_turn_media,
@@ -474,11 +483,12 @@ static void test_datagrams(void **state)
 
 		memset(&t, 0, sizeof(t));
 		cases[i].make(&t);
-		check_way(cases[i].name, "whole", &t, UDP, &(struct way){ 0 }, &cases[i].want, &heard);
+		check_way(cases[i].name, "whole", &t, UDP, &(struct way){ 0 }, &cases[i].want,
+			  &heard);
 		if (mirrored.client >= 0)
 			mirrored.client = !mirrored.client;
 		check_way(cases[i].name, "mirrored", &t, UDP, &(struct way){ .mirror = true },
-		          &mirrored, &heard);
+			  &mirrored, &heard);
 		check_damaged(cases[i].name, &t, UDP, cases[i].want.app, cases[i].also);
 		res = carry(&t, UDP, &(struct way){ 0 }, NULL);
 		assert_memory_equal(res.prefix[0], t.bytes, res.prefix_len[0]);
@@ -532,7 +542,7 @@ static void test_names(void **state)
 		assert_non_null(lya_app_name((enum lya_app)i));
 		for (int k = 0; k < i; k++)
 			assert_string_not_equal(lya_app_name((enum lya_app)i),
-			                        lya_app_name((enum lya_app)k));
+						lya_app_name((enum lya_app)k));
 	}
 	assert_string_equal(lya_app_name(LYA_APP_PSEUDO_TLS), "pseudo-tls");
 }

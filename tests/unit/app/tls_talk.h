@@ -34,8 +34,8 @@ struct hello {
 	unsigned version;
 	unsigned session_len; /* bytes of session id */
 	const char *sni;
-	int ticket;           /* bytes of ticket; -1: no extension */
-	bool v13;             /* supported_versions says 1.3 */
+	int ticket; /* bytes of ticket; -1: no extension */
+	bool v13;   /* supported_versions says 1.3 */
 	bool retry;
 };
 
@@ -94,11 +94,10 @@ static inline void add_client_hello(struct talk *t, const struct hello *h)
 
 static inline void add_server_hello(struct talk *t, const struct hello *h)
 {
-	static const uint8_t retry[32] = {
-		0xCF, 0x21, 0xAD, 0x74, 0xE5, 0x9A, 0x61, 0x11, 0xBE, 0x1D, 0x8C,
-		0x02, 0x1E, 0x65, 0xB8, 0x91, 0xC2, 0xA2, 0x11, 0x16, 0x7A, 0xBB,
-		0x8C, 0x5E, 0x07, 0x9E, 0x09, 0xE2, 0xC8, 0xA8, 0x33, 0x9C
-	};
+	static const uint8_t retry[32] = { 0xCF, 0x21, 0xAD, 0x74, 0xE5, 0x9A, 0x61, 0x11,
+					   0xBE, 0x1D, 0x8C, 0x02, 0x1E, 0x65, 0xB8, 0x91,
+					   0xC2, 0xA2, 0x11, 0x16, 0x7A, 0xBB, 0x8C, 0x5E,
+					   0x07, 0x9E, 0x09, 0xE2, 0xC8, 0xA8, 0x33, 0x9C };
 	size_t msg = open_message(t, 2), exts;
 
 	add16(t, h->version);
@@ -159,18 +158,18 @@ static inline void add_common_name(struct talk *t, const char *name)
 
 /* A certificate with the parts of RFC 5280 that stand before and after the names. */
 static inline void add_der_certificate(struct talk *t, const char *cn, const char *const *names,
-                                       size_t n, size_t padding)
+				       size_t n, size_t padding)
 {
 	size_t certificate = open_der(t, 0x30), tbs = open_der(t, 0x30);
 	size_t exts, list, ext, octets, sans, key;
 
-	add(t, "\xA0\x03\x02\x01\x02", 5);         /* version 3 */
-	add(t, "\x02\x02\x12\x34", 4);             /* serial */
-	add(t, "\x30\x03\x06\x01\x2A", 5);         /* signature algorithm */
-	add_common_name(t, "issuing authority");   /* issuer: not the subject */
-	add(t, "\x30\x04\x17\x00\x17\x00", 6);     /* validity */
+	add(t, "\xA0\x03\x02\x01\x02", 5);       /* version 3 */
+	add(t, "\x02\x02\x12\x34", 4);           /* serial */
+	add(t, "\x30\x03\x06\x01\x2A", 5);       /* signature algorithm */
+	add_common_name(t, "issuing authority"); /* issuer: not the subject */
+	add(t, "\x30\x04\x17\x00\x17\x00", 6);   /* validity */
 	add_common_name(t, cn);
-	key = open_der(t, 0x30);                   /* public key */
+	key = open_der(t, 0x30); /* public key */
 	add_fill(t, padding, 0x77);
 	close_der(t, key);
 	exts = open_der(t, 0xA3);
@@ -180,7 +179,7 @@ static inline void add_der_certificate(struct talk *t, const char *cn, const cha
 	add(t, "\x06\x03\x55\x1D\x11\x01\x01\xFF", 8); /* subjectAltName, critical */
 	octets = open_der(t, 0x04);
 	sans = open_der(t, 0x30);
-	add(t, "\x87\x04\x0A\x00\x00\x01", 6);     /* an address */
+	add(t, "\x87\x04\x0A\x00\x00\x01", 6); /* an address */
 	for (size_t i = 0; i < n; i++)
 		add_der_text(t, 0x82, names[i]);
 	close_der(t, sans);
@@ -194,7 +193,7 @@ static inline void add_der_certificate(struct talk *t, const char *cn, const cha
 
 /* A Certificate message: this leaf and an issuer of 300 bytes. */
 static inline void add_certificate(struct talk *t, const char *cn, const char *const *names,
-                                   size_t n, size_t padding)
+				   size_t n, size_t padding)
 {
 	size_t msg = open_message(t, 0x0B), chain = open_len(t, 3), leaf = open_len(t, 3);
 
