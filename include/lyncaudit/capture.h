@@ -27,27 +27,27 @@ struct lya_capture_options {
 	const char *filter;
 	const struct lya_capture_offset *offsets;
 	size_t n_offsets;
-	size_t max_bytes;         /* cap for buffers and unpacking; 0: a sensible one */
+	size_t max_bytes; /* cap for buffers and unpacking; 0: a sensible one */
 };
 
 enum { LYA_SOURCE_LINKS_MAX = 16 };
 
 /* What is known of one source; filled while reading. */
 struct lya_source {
-	char *name;             /* as it stands in the report: path as given, or found in a directory */
-	const char *kind;       /* "file" or "stdin" (or "interface") */
+	char *name;       /* in the report: the path as given, or found in a directory */
+	const char *kind; /* "file" or "stdin" (or "interface") */
 	uint16_t links[LYA_SOURCE_LINKS_MAX]; /* link types met, ascending */
 	size_t n_links;
-	uint64_t packets, bytes; /* given out; bytes: of the frames as they were on the wire */
-	int64_t first_ns, last_ns; /* least and greatest packet time; LYA_TIME_NONE without packets */
+	uint64_t packets, bytes;   /* given out; bytes: of the frames as they were on the wire */
+	int64_t first_ns, last_ns; /* least and greatest packet time, or LYA_TIME_NONE */
 	int64_t time_offset_ns;
-	bool truncated;         /* the file ends inside a record */
-	uint64_t dropped;       /* told by the file's own statistics */
-	uint64_t snapped;       /* packets of which less was captured than sent */
-	uint64_t steps_back;    /* packets older than the one before them */
-	uint64_t filtered;      /* packets that the filter left out */
-	uint8_t digits;         /* decimals of its clock: 6 or 9 */
-	bool skipped;           /* a file in a directory that is no capture: `error` says why */
+	bool truncated;      /* the file ends inside a record */
+	uint64_t dropped;    /* told by the file's own statistics */
+	uint64_t snapped;    /* packets of which less was captured than sent */
+	uint64_t steps_back; /* packets older than the one before them */
+	uint64_t filtered;   /* packets that the filter left out */
+	uint8_t digits;      /* decimals of its clock: 6 or 9 */
+	bool skipped;        /* a file in a directory that is no capture: `error` says why */
 	/*
 	 * What went wrong with it, or NULL.  When it is not `skipped`, packets that it
 	 * holds may be missing from what was given.
@@ -67,7 +67,7 @@ struct lya_capture;
  * LYA_ESTOP: a signal came while waiting for standard input or a pipe.
  */
 int lya_capture_open(struct lya_capture **c, const struct lya_capture_options *options,
-                     struct lya_error *err);
+		     struct lya_error *err);
 void lya_capture_close(struct lya_capture *c);
 
 /*
@@ -81,12 +81,15 @@ void lya_capture_close(struct lya_capture *c);
  * asked of.
  */
 int lya_capture_next(struct lya_capture *c, struct lya_frame *frames, size_t max, size_t *n,
-                     struct lya_error *err);
+		     struct lya_error *err);
 
 /* Bytes read of the bytes that the files have on the disk, for a progress display. */
 void lya_capture_progress(const struct lya_capture *c, uint64_t *done, uint64_t *total);
 
-/* All sources, as named, those of a directory by name; valid until close, final once next gave 0. */
+/*
+ * All sources as named, those of a directory by name; valid until close, final
+ * once next gave 0.
+ */
 const struct lya_source *lya_capture_sources(const struct lya_capture *c, size_t *n);
 
 #endif

@@ -78,6 +78,6 @@ int capture_budget_error(const struct capture_budget *b, const char *what, struc
 	if (!b->refused)
 		return lya_error_nomem(err);
 	return lya_error_set(err, LYA_ELIMIT, NULL, NULL,
-	                     "%s would pass the cap of %zu MiB for reading captures", what,
-	                     b->max >> 20);
+			     "%s would pass the cap of %zu MiB for reading captures", what,
+			     b->max >> 20);
 }

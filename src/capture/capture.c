@@ -18,7 +18,7 @@ static bool is_blank(const char *text)
 }
 
 static int capture_begin(struct lya_capture *c, const struct lya_capture_options *options,
-                         struct lya_error *err)
+			 struct lya_error *err)
 {
 	int rc = LYA_OK;
 
@@ -38,7 +38,7 @@ static int capture_begin(struct lya_capture *c, const struct lya_capture_options
 }
 
 int lya_capture_open(struct lya_capture **out, const struct lya_capture_options *options,
-                     struct lya_error *err)
+		     struct lya_error *err)
 {
 	struct lya_capture *c = lya_calloc(1, sizeof(*c));
 	int rc;
@@ -67,8 +67,9 @@ void lya_capture_close(struct lya_capture *c)
 }
 
 int lya_capture_next(struct lya_capture *c, struct lya_frame *frames, size_t max, size_t *n,
-                     struct lya_error *err)
+		     struct lya_error *err)
 {
+	assert(max > 0 && "nothing at all would look like the end");
 	return capture_merge_next(c, frames, max, n, err);
 }
 

@@ -17,8 +17,8 @@
 #include "lyncaudit/text.h"
 
 enum {
-	TAGS_MAX = 4,       /* deeper frames are asked inside the fourth tag */
-	LINKS_MAX = 64,     /* a file may claim 65536 of them */
+	TAGS_MAX = 4,   /* deeper frames are asked inside the fourth tag */
+	LINKS_MAX = 64, /* a file may claim 65536 of them */
 	ETHER_TYPE_AT = 12,
 	TAG_LEN = 4
 };
@@ -130,7 +130,7 @@ void capture_filter_free(struct capture_filter *f)
 }
 
 static int program_compile(struct program *p, const char *expression, const char *text,
-                           uint16_t link, struct lya_error *err)
+			   uint16_t link, struct lya_error *err)
 {
 	pcap_t *dead = pcap_open_dead(dlt_of_link(link), LYA_FRAME_MAX);
 	int rc = LYA_OK;
@@ -139,7 +139,7 @@ static int program_compile(struct program *p, const char *expression, const char
 		return lya_error_nomem(err);
 	if (pcap_compile(dead, &p->bpf, text, 1, PCAP_NETMASK_UNKNOWN) == -1)
 		rc = lya_error_set(err, LYA_EUSAGE, "filter", NULL, "\"%s\" for link type %u: %s",
-		                   expression, link, pcap_geterr(dead));
+				   expression, link, pcap_geterr(dead));
 	pcap_close(dead);
 	p->ready = rc == LYA_OK;
 	return rc;
@@ -147,7 +147,7 @@ static int program_compile(struct program *p, const char *expression, const char
 
 /* The program that asks the expression inside `tags` tags. */
 static int program_make(const struct capture_filter *f, struct link_programs *l, size_t tags,
-                        struct lya_error *err)
+			struct lya_error *err)
 {
 	struct lya_text text = { 0 };
 	int rc;
@@ -162,8 +162,8 @@ static int program_make(const struct capture_filter *f, struct link_programs *l,
 	if (text.failed)
 		rc = lya_error_nomem(err);
 	else
-		rc = program_compile(&l->at[tags], f->expression, lya_text_str(&text), l->link,
-		                     err);
+		rc =
+		    program_compile(&l->at[tags], f->expression, lya_text_str(&text), l->link, err);
 	lya_text_fini(&text);
 	return rc;
 }
@@ -220,7 +220,8 @@ static size_t frame_tags(const struct lya_frame *frame)
 
 	if (frame->link != LYA_LINK_ETHERNET)
 		return 0;
-	while (tags < TAGS_MAX && at + 2 <= frame->caplen && is_tag(capture_u16(frame->data + at, true))) {
+	while (tags < TAGS_MAX && at + 2 <= frame->caplen &&
+	       is_tag(capture_u16(frame->data + at, true))) {
 		tags++;
 		at += TAG_LEN;
 	}
@@ -228,7 +229,7 @@ static size_t frame_tags(const struct lya_frame *frame)
 }
 
 int capture_filter_match(struct capture_filter *f, const struct lya_frame *frame, bool *pass,
-                         struct lya_error *err)
+			 struct lya_error *err)
 {
 	struct link_programs *l = link_find(f, frame->link);
 	size_t tags = f->names_vlan ? 0 : frame_tags(frame);

@@ -30,6 +30,6 @@ bool capture_filter_used(const struct capture_filter *f);
 
 /* *pass: does the frame satisfy the expression? */
 int capture_filter_match(struct capture_filter *f, const struct lya_frame *frame, bool *pass,
-                         struct lya_error *err);
+			 struct lya_error *err);
 
 #endif

@@ -17,17 +17,17 @@ static int source_fd(struct lya_capture *c, uint32_t s, int *fd, struct lya_erro
 	const struct lya_source *src = &c->sources[s];
 
 	*fd = strcmp(src->kind, "stdin") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
-	                                      : open(src->name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+					      : open(src->name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (*fd != -1)
 		return LYA_OK;
 	if (errno == EINTR)
 		return lya_error_set(err, LYA_ESTOP, NULL, NULL, "interrupted while opening it");
 	if (errno == EMFILE || errno == ENFILE)
 		return lya_error_set(err, LYA_ELIMIT, NULL, NULL,
-		                     "cannot be opened beside %zu others: %s", c->n_open,
-		                     strerror(errno));
+				     "cannot be opened beside %zu others: %s", c->n_open,
+				     strerror(errno));
 	return lya_error_set(err, LYA_EIO, NULL, NULL, "wanted a capture, cannot open it: %s",
-	                     strerror(errno));
+			     strerror(errno));
 }
 
 int capture_lane_error(const struct lya_capture *c, uint32_t s, int rc, struct lya_error *err)
@@ -49,9 +49,9 @@ int capture_lane_open(struct lya_capture *c, uint32_t s, size_t buffer, struct l
 
 	if (c->n_open == CAPTURE_OPEN_MAX)
 		return lya_error_set(err, LYA_ELIMIT, NULL, NULL,
-		                     "more than %d captures overlap in time here; merge some of "
-		                     "them first",
-		                     CAPTURE_OPEN_MAX);
+				     "more than %d captures overlap in time here; merge some of "
+				     "them first",
+				     CAPTURE_OPEN_MAX);
 	rc = source_fd(c, s, &fd, err);
 	if (rc != LYA_OK)
 		return rc;
@@ -106,7 +106,7 @@ int capture_lane_finish(struct lya_capture *c, struct capture_lane *lane, struct
 
 /* Keep the frames that pass, in place. */
 static int lane_filter(struct lya_capture *c, uint32_t s, struct lya_frame *frames, size_t *n,
-                       struct lya_error *err)
+		       struct lya_error *err)
 {
 	size_t kept = 0;
 
@@ -125,7 +125,7 @@ static int lane_filter(struct lya_capture *c, uint32_t s, struct lya_frame *fram
 }
 
 int capture_lane_read(struct lya_capture *c, struct capture_lane *lane, struct lya_frame *frames,
-                      size_t max, size_t *n, struct lya_error *err)
+		      size_t max, size_t *n, struct lya_error *err)
 {
 	do {
 		int rc = capture_reader_next(lane->reader, frames, max, n, err);

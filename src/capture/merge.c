@@ -96,7 +96,7 @@ static size_t buffer_size(const struct lya_capture *c)
 
 /* The file was a capture when it was looked at, and is none now. */
 static int source_lost(struct lya_capture *c, uint32_t s, const struct lya_error *why,
-                       struct lya_error *err)
+		       struct lya_error *err)
 {
 	c->sources[s].error = lya_strdup(why->text);
 	return c->sources[s].error == NULL ? lya_error_nomem(err) : LYA_OK;
@@ -237,7 +237,7 @@ static size_t run_give(struct lya_capture *c, struct lya_frame *frames, size_t m
 
 /* A source that nothing is left to merge with. */
 static int alone_give(struct lya_capture *c, struct lya_frame *frames, size_t max, size_t *n,
-                      struct lya_error *err)
+		      struct lya_error *err)
 {
 	struct capture_lane *lane = c->heap[0];
 	int rc = capture_lane_read(c, lane, frames, max, n, err);
@@ -253,7 +253,7 @@ static int alone_give(struct lya_capture *c, struct lya_frame *frames, size_t ma
 }
 
 int capture_merge_next(struct lya_capture *c, struct lya_frame *frames, size_t max, size_t *n,
-                       struct lya_error *err)
+		       struct lya_error *err)
 {
 	int rc;
 

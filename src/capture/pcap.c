@@ -66,12 +66,12 @@ int capture_pcap_begin(struct capture_reader *r, struct lya_error *err)
 		return rc;
 	if (r->end < FILE_HEADER)
 		return lya_error_set(err, LYA_EIO, NULL, NULL,
-		                     "wanted the %d bytes of a pcap file header, found %zu%s%s",
-		                     FILE_HEADER, r->end, r->why[0] == '\0' ? "" : ": ", r->why);
+				     "wanted the %d bytes of a pcap file header, found %zu%s%s",
+				     FILE_HEADER, r->end, r->why[0] == '\0' ? "" : ": ", r->why);
 	major = capture_u16(r->buf + 4, r->big);
 	if (major != VERSION_MAJOR)
 		return lya_error_set(err, LYA_EINPUT, NULL, NULL,
-		                     "wanted pcap version %d, found %u", VERSION_MAJOR, major);
+				     "wanted pcap version %d, found %u", VERSION_MAJOR, major);
 	r->format = CAPTURE_PCAP;
 	r->pcap = (struct capture_pcap){
 		.record_len = kind->record_len,
@@ -86,20 +86,18 @@ int capture_pcap_begin(struct capture_reader *r, struct lya_error *err)
 
 /* The captured and the sent length of the record at h. */
 CAPTURE_INLINE void record_lengths(const struct capture_pcap *p, const uint8_t *h, bool big,
-                                   uint32_t *caplen, uint32_t *wirelen)
+				   uint32_t *caplen, uint32_t *wirelen)
 {
 	uint32_t first = capture_u32(h + 8, big);
 	uint32_t second = capture_u32(h + 12, big);
-	bool swapped = p->minor < VERSION_MINOR &&
-	               (p->minor < VERSION_MINOR - 1 || first > second);
+	bool swapped = p->minor < VERSION_MINOR && (p->minor < VERSION_MINOR - 1 || first > second);
 
 	*caplen = swapped ? second : first;
 	*wirelen = swapped ? first : second;
 }
 
 /* The whole records in the buffer, up to max of them. */
-CAPTURE_INLINE size_t scan(struct capture_reader *r, struct lya_frame *frames, size_t max,
-                           bool big)
+CAPTURE_INLINE size_t scan(struct capture_reader *r, struct lya_frame *frames, size_t max, bool big)
 {
 	const struct capture_pcap p = r->pcap;
 	const int64_t offset_ns = r->offset_ns;
@@ -116,8 +114,8 @@ CAPTURE_INLINE size_t scan(struct capture_reader *r, struct lya_frame *frames, s
 		if (caplen > LYA_FRAME_MAX || caplen > left - p.record_len)
 			break;
 		f->time_ns = capture_time_add((int64_t)capture_u32(at, big) * LYA_SECOND_NS +
-		                                  (int64_t)capture_u32(at + 4, big) * p.fraction_ns,
-		                              offset_ns);
+						  (int64_t)capture_u32(at + 4, big) * p.fraction_ns,
+					      offset_ns);
 		f->data = at + p.record_len;
 		f->caplen = caplen;
 		f->wirelen = wirelen;
@@ -160,9 +158,9 @@ static int more(struct capture_reader *r, struct lya_error *err)
 	record_lengths(&r->pcap, r->buf + r->pos, r->big, &caplen, &wirelen);
 	if (caplen > LYA_FRAME_MAX) {
 		capture_reader_break(r, place,
-		                     "packet %" PRIu64 " claims %" PRIu32
-		                     " bytes, more than the %d that a frame can have",
-		                     r->packets + 1, caplen, LYA_FRAME_MAX);
+				     "packet %" PRIu64 " claims %" PRIu32
+				     " bytes, more than the %d that a frame can have",
+				     r->packets + 1, caplen, LYA_FRAME_MAX);
 		return LYA_OK;
 	}
 	want = r->pcap.record_len + caplen;
@@ -171,12 +169,12 @@ static int more(struct capture_reader *r, struct lya_error *err)
 		return rc;
 	snprintf(what, sizeof(what), "packet %" PRIu64, r->packets + 1);
 	capture_reader_cut(r, place + r->pcap.record_len, what, caplen,
-	                   capture_reader_left(r) - r->pcap.record_len);
+			   capture_reader_left(r) - r->pcap.record_len);
 	return LYA_OK;
 }
 
 int capture_pcap_next(struct capture_reader *r, struct lya_frame *frames, size_t max, size_t *n,
-                      struct lya_error *err)
+		      struct lya_error *err)
 {
 	for (;;) {
 		int rc;

@@ -29,16 +29,16 @@ enum {
 
 enum {
 	BYTE_ORDER_MAGIC = 0x1a2b3c4d,
-	BLOCK_HEADER = 8,    /* type and length */
-	BLOCK_LEAST = 12,    /* and the length again at the end */
+	BLOCK_HEADER = 8, /* type and length */
+	BLOCK_LEAST = 12, /* and the length again at the end */
 	SECTION_LEAST = 28,
 	INTERFACE_LEAST = 20,
-	PACKET_LEAST = 32,   /* obsolete and enhanced alike */
+	PACKET_LEAST = 32, /* obsolete and enhanced alike */
 	PACKET_DATA = 28,
 	SIMPLE_LEAST = 16,
 	SIMPLE_DATA = 12,
 	STATISTICS_LEAST = 24,
-	IFACES_MAX = 65536   /* a frame's interface number has 16 bits */
+	IFACES_MAX = 65536 /* a frame's interface number has 16 bits */
 };
 
 enum {
@@ -129,9 +129,10 @@ static int64_t time_unusual(const struct capture_iface *i, uint64_t units)
 }
 
 CAPTURE_INLINE int64_t iface_time(const struct capture_iface *i, const uint8_t *high_low, bool big,
-                                  int64_t offset_ns)
+				  int64_t offset_ns)
 {
-	uint64_t units = (uint64_t)capture_u32(high_low, big) << 32 | capture_u32(high_low + 4, big);
+	uint64_t units =
+	    (uint64_t)capture_u32(high_low, big) << 32 | capture_u32(high_low + 4, big);
 	int64_t ns;
 
 	if (i->unit != UNIT_MULTIPLY)
@@ -169,7 +170,7 @@ static uint64_t sum_held(uint64_t a, uint64_t b)
 }
 
 static void drops_note(struct capture_reader *r, struct capture_iface *i, uint64_t told,
-                       uint64_t more)
+		       uint64_t more)
 {
 	uint64_t before = iface_drops(i);
 
@@ -181,7 +182,7 @@ static void drops_note(struct capture_reader *r, struct capture_iface *i, uint64
 
 /* epb_dropcount among the options of an enhanced packet block. */
 static void packet_options(struct capture_reader *r, struct capture_iface *i, const uint8_t *p,
-                           size_t left)
+			   size_t left)
 {
 	struct option o;
 
@@ -201,7 +202,7 @@ static uint16_t iface_number(const struct capture_reader *r, size_t id)
 }
 
 CAPTURE_INLINE void frame_fill(const struct capture_reader *r, struct lya_frame *f, size_t id,
-                               const uint8_t *data, uint32_t caplen, uint32_t wirelen)
+			       const uint8_t *data, uint32_t caplen, uint32_t wirelen)
 {
 	const struct capture_iface *i = &r->ng.ifaces[id];
 
@@ -216,8 +217,7 @@ CAPTURE_INLINE void frame_fill(const struct capture_reader *r, struct lya_frame 
 }
 
 /* The whole, sound enhanced packet blocks at pos, up to max of them. */
-CAPTURE_INLINE size_t scan(struct capture_reader *r, struct lya_frame *frames, size_t max,
-                           bool big)
+CAPTURE_INLINE size_t scan(struct capture_reader *r, struct lya_frame *frames, size_t max, bool big)
 {
 	const uint8_t *at = r->buf + r->pos;
 	size_t left = capture_reader_left(r);
@@ -237,8 +237,9 @@ CAPTURE_INLINE size_t scan(struct capture_reader *r, struct lya_frame *frames, s
 		f->time_ns = iface_time(&r->ng.ifaces[id], at + 12, big, r->offset_ns);
 		f->number = r->packets + n + 1;
 		if (len - PACKET_LEAST - caplen >= 4)
-			packet_options(r, &r->ng.ifaces[id], at + PACKET_DATA + ((caplen + 3) & ~3U),
-			               len - PACKET_LEAST - ((caplen + 3) & ~3U));
+			packet_options(r, &r->ng.ifaces[id],
+				       at + PACKET_DATA + ((caplen + 3) & ~3U),
+				       len - PACKET_LEAST - ((caplen + 3) & ~3U));
 		at += len;
 		left -= len;
 		n++;
@@ -256,19 +257,19 @@ static bool packet_sound(struct capture_reader *r, uint32_t id, uint32_t caplen,
 
 	if (id >= r->ng.n_ifaces)
 		capture_reader_break(r, place,
-		                     "packet %" PRIu64 " is of interface %" PRIu32
-		                     ", its section has %zu",
-		                     number, id, r->ng.n_ifaces);
+				     "packet %" PRIu64 " is of interface %" PRIu32
+				     ", its section has %zu",
+				     number, id, r->ng.n_ifaces);
 	else if (caplen > LYA_FRAME_MAX)
 		capture_reader_break(r, place,
-		                     "packet %" PRIu64 " claims %" PRIu32
-		                     " bytes, more than the %d that a frame can have",
-		                     number, caplen, LYA_FRAME_MAX);
+				     "packet %" PRIu64 " claims %" PRIu32
+				     " bytes, more than the %d that a frame can have",
+				     number, caplen, LYA_FRAME_MAX);
 	else if (caplen > room)
 		capture_reader_break(r, place,
-		                     "packet %" PRIu64 " claims %" PRIu32
-		                     " bytes, its block has room for %" PRIu32,
-		                     number, caplen, room);
+				     "packet %" PRIu64 " claims %" PRIu32
+				     " bytes, its block has room for %" PRIu32,
+				     number, caplen, room);
 	return !r->done;
 }
 
@@ -301,8 +302,7 @@ static void packet_simple(struct capture_reader *r, uint32_t len, struct lya_fra
 	uint32_t wirelen = capture_u32(at + 8, r->big);
 	uint32_t caplen = wirelen;
 
-	if (r->ng.n_ifaces > 0 && r->ng.ifaces[0].snaplen != 0 &&
-	    caplen > r->ng.ifaces[0].snaplen)
+	if (r->ng.n_ifaces > 0 && r->ng.ifaces[0].snaplen != 0 && caplen > r->ng.ifaces[0].snaplen)
 		caplen = r->ng.ifaces[0].snaplen;
 	if (!packet_sound(r, 0, caplen, len - SIMPLE_LEAST))
 		return;
@@ -321,7 +321,8 @@ static void section_begin(struct capture_reader *r)
 	r->ng.iface_base += r->ng.n_ifaces;
 	r->ng.n_ifaces = 0;
 	if (major != 1)
-		capture_reader_break(r, r->base + r->pos, "wanted pcapng version 1, found %u", major);
+		capture_reader_break(r, r->base + r->pos, "wanted pcapng version 1, found %u",
+				     major);
 }
 
 static int interface_add(struct capture_reader *r, uint32_t len, struct lya_error *err)
@@ -330,13 +331,13 @@ static int interface_add(struct capture_reader *r, uint32_t len, struct lya_erro
 	const uint8_t *p = at + 16;
 	size_t left = len - INTERFACE_LEAST;
 	struct capture_iface i = { .link = capture_u16(at + 8, r->big),
-		                   .snaplen = capture_u32(at + 12, r->big) };
+				   .snaplen = capture_u32(at + 12, r->big) };
 	struct option o;
 	void *list = r->ng.ifaces;
 
 	if (r->ng.n_ifaces == IFACES_MAX) {
 		capture_reader_break(r, r->base + r->pos, "more than %d interfaces in a section",
-		                     IFACES_MAX);
+				     IFACES_MAX);
 		return LYA_OK;
 	}
 	iface_resolution(&i, 6);
@@ -393,13 +394,13 @@ static uint32_t block_least(uint32_t type)
 static void length_differs(struct capture_reader *r, uint64_t place, uint32_t len, uint32_t again)
 {
 	capture_reader_break(r, place,
-	                     "a block begins with length %" PRIu32 " and ends with %" PRIu32, len,
-	                     again);
+			     "a block begins with length %" PRIu32 " and ends with %" PRIu32, len,
+			     again);
 }
 
 /* Have `want` bytes at pos; *whole is false, and the reading ended, when the input has fewer. */
 static int block_fill(struct capture_reader *r, size_t want, const char *what, bool *whole,
-                      struct lya_error *err)
+		      struct lya_error *err)
 {
 	int rc = capture_reader_fill(r, want, err);
 
@@ -426,7 +427,7 @@ static int skip_go(struct capture_reader *r, struct lya_error *err)
 		return rc;
 	if (ng->skip_left > 0) {
 		capture_reader_cut(r, ng->skip_place, "a block", ng->skip_len,
-		                   ng->skip_len - 4 - ng->skip_left);
+				   ng->skip_len - 4 - ng->skip_left);
 		return LYA_OK;
 	}
 	rc = block_fill(r, 4, "the end of a block", &whole, err);
@@ -451,7 +452,7 @@ static int block_skip(struct capture_reader *r, uint32_t len, struct lya_error *
 
 /* Act on the whole block at pos. */
 static int block_use(struct capture_reader *r, uint32_t type, uint32_t len, struct lya_frame *f,
-                     size_t *n, struct lya_error *err)
+		     size_t *n, struct lya_error *err)
 {
 	switch (type) {
 	case BLOCK_SECTION:
@@ -483,13 +484,13 @@ static int section_order(struct capture_reader *r, bool *sound, struct lya_error
 		return rc;
 	magic = r->buf + r->pos + 8;
 	*sound = capture_u32(magic, false) == BYTE_ORDER_MAGIC ||
-	         capture_u32(magic, true) == BYTE_ORDER_MAGIC;
+		 capture_u32(magic, true) == BYTE_ORDER_MAGIC;
 	if (*sound)
 		r->big = capture_u32(magic, true) == BYTE_ORDER_MAGIC;
 	else
 		capture_reader_break(r, r->base + r->pos,
-		                     "wanted a byte order of 1a2b3c4d, found %02x%02x%02x%02x",
-		                     magic[0], magic[1], magic[2], magic[3]);
+				     "wanted a byte order of 1a2b3c4d, found %02x%02x%02x%02x",
+				     magic[0], magic[1], magic[2], magic[3]);
 	return LYA_OK;
 }
 
@@ -500,14 +501,14 @@ static bool block_length_sound(struct capture_reader *r, uint32_t type, uint32_t
 
 	if (len % 4 != 0 || len < BLOCK_LEAST || len < least)
 		capture_reader_break(r, place,
-		                     "a block of type %" PRIu32 " says it has %" PRIu32
-		                     " bytes; wanted a multiple of 4, at least %" PRIu32,
-		                     type, len, least > BLOCK_LEAST ? least : BLOCK_LEAST);
+				     "a block of type %" PRIu32 " says it has %" PRIu32
+				     " bytes; wanted a multiple of 4, at least %" PRIu32,
+				     type, len, least > BLOCK_LEAST ? least : BLOCK_LEAST);
 	else if (least != 0 && len > CAPTURE_BLOCK_MAX)
 		capture_reader_break(r, place,
-		                     "a block of type %" PRIu32 " says it has %" PRIu32
-		                     " bytes; at most %d are read",
-		                     type, len, CAPTURE_BLOCK_MAX);
+				     "a block of type %" PRIu32 " says it has %" PRIu32
+				     " bytes; at most %d are read",
+				     type, len, CAPTURE_BLOCK_MAX);
 	return !r->done;
 }
 
@@ -517,12 +518,12 @@ static void enhanced_explain(struct capture_reader *r, uint32_t len)
 	const uint8_t *at = r->buf + r->pos;
 
 	(void)packet_sound(r, capture_u32(at + 8, r->big), capture_u32(at + 20, r->big),
-	                   len - PACKET_LEAST);
+			   len - PACKET_LEAST);
 }
 
 /* A whole block of a type we know; its end must repeat its length. */
 static int block_whole(struct capture_reader *r, uint32_t type, uint32_t len, struct lya_frame *f,
-                       size_t *n, struct lya_error *err)
+		       size_t *n, struct lya_error *err)
 {
 	uint32_t again = capture_u32(r->buf + r->pos + len - 4, r->big);
 	int rc;
@@ -543,7 +544,7 @@ static int block_whole(struct capture_reader *r, uint32_t type, uint32_t len, st
 
 /* Take the block at pos, whatever it is: at most one frame comes of it. */
 static int block_next(struct capture_reader *r, struct lya_frame *f, size_t *n,
-                      struct lya_error *err)
+		      struct lya_error *err)
 {
 	bool sound;
 	uint32_t type;
@@ -594,12 +595,12 @@ int capture_pcapng_begin(struct capture_reader *r, struct lya_error *err)
 	rc = block_next(r, &none, &n, err);
 	if (rc == LYA_OK && r->done)
 		return lya_error_set(err, r->truncated ? LYA_EIO : LYA_EINPUT, NULL, NULL,
-		                     "wanted a pcapng section header, found: %s", r->why);
+				     "wanted a pcapng section header, found: %s", r->why);
 	return rc;
 }
 
 int capture_pcapng_next(struct capture_reader *r, struct lya_frame *frames, size_t max, size_t *n,
-                        struct lya_error *err)
+			struct lya_error *err)
 {
 	for (;;) {
 		int rc = LYA_OK;

@@ -19,18 +19,18 @@ void capture_reader_break(struct capture_reader *r, uint64_t place, const char *
 	if (r->why[0] != '\0')
 		return;
 	n = snprintf(r->why, sizeof(r->why), "byte %" PRIu64 "%s: ", place,
-	             capture_stream_packing(r->stream) == NULL ? "" : " unpacked");
+		     capture_stream_packing(r->stream) == NULL ? "" : " unpacked");
 	va_start(ap, fmt);
 	vsnprintf(r->why + n, sizeof(r->why) - (size_t)n, fmt, ap);
 	va_end(ap);
 }
 
 void capture_reader_cut(struct capture_reader *r, uint64_t place, const char *what, uint64_t want,
-                        uint64_t left)
+			uint64_t left)
 {
 	r->truncated = true;
-	capture_reader_break(r, place, "%s wants %" PRIu64 " bytes, %" PRIu64 " are left", what, want,
-	                     left);
+	capture_reader_break(r, place, "%s wants %" PRIu64 " bytes, %" PRIu64 " are left", what,
+			     want, left);
 }
 
 /* Carry the unparsed tail down, and have room for `want` bytes from there. */
@@ -88,7 +88,7 @@ int capture_reader_fill(struct capture_reader *r, size_t want, struct lya_error 
 }
 
 int capture_reader_skip(struct capture_reader *r, uint64_t len, uint64_t *passed,
-                        struct lya_error *err)
+			struct lya_error *err)
 {
 	*passed = 0;
 	while (*passed < len) {
@@ -118,22 +118,22 @@ static int reader_begin(struct capture_reader *r, struct lya_error *err)
 		return lya_error_set(err, LYA_EIO, NULL, NULL, "%s", r->why);
 	if (r->end == 0)
 		return lya_error_set(err, LYA_EINPUT, NULL, NULL,
-		                     "wanted a capture, found an empty file");
+				     "wanted a capture, found an empty file");
 	if (r->end < 4)
 		return lya_error_set(err, LYA_EINPUT, NULL, NULL,
-		                     "wanted a pcap or pcapng capture, found %zu bytes", r->end);
+				     "wanted a pcap or pcapng capture, found %zu bytes", r->end);
 	if (capture_pcap_magic(r->buf))
 		return capture_pcap_begin(r, err);
 	if (capture_pcapng_magic(r->buf))
 		return capture_pcapng_begin(r, err);
 	return lya_error_set(err, LYA_EINPUT, NULL, NULL,
-	                     "wanted a pcap or pcapng capture, found a file that begins with "
-	                     "%02x %02x %02x %02x",
-	                     r->buf[0], r->buf[1], r->buf[2], r->buf[3]);
+			     "wanted a pcap or pcapng capture, found a file that begins with "
+			     "%02x %02x %02x %02x",
+			     r->buf[0], r->buf[1], r->buf[2], r->buf[3]);
 }
 
-int capture_reader_open(struct capture_reader **out, struct capture_stream *stream,
-                        size_t buffer, struct capture_budget *budget, struct lya_error *err)
+int capture_reader_open(struct capture_reader **out, struct capture_stream *stream, size_t buffer,
+			struct capture_budget *budget, struct lya_error *err)
 {
 	struct capture_reader *r = lya_calloc(1, sizeof(*r));
 	int rc;
@@ -171,7 +171,7 @@ void capture_reader_grow(struct capture_reader *r, size_t buffer)
 }
 
 int capture_reader_next(struct capture_reader *r, struct lya_frame *frames, size_t max, size_t *n,
-                        struct lya_error *err)
+			struct lya_error *err)
 {
 	*n = 0;
 	if (r->done)

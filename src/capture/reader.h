@@ -26,7 +26,8 @@
 #include "lyncaudit/status.h"
 
 enum {
-	/* Fits the second-level cache; from 128 KiB to 1 MiB nothing changes, beyond it is slower. */
+	/* Fits the second-level cache; from 128 KiB to 1 MiB nothing changes, beyond it is slower.
+	 */
 	CAPTURE_BUFFER = 262144,
 	/* To learn an input's format and first time. */
 	CAPTURE_BUFFER_SMALL = 16384,
@@ -39,21 +40,21 @@ enum capture_format { CAPTURE_PCAP, CAPTURE_PCAPNG };
 
 /* What a pcap file header says of all records. */
 struct capture_pcap {
-	size_t record_len;  /* of a record's header: 16, or 24 with the modified format */
+	size_t record_len;   /* of a record's header: 16, or 24 with the modified format */
 	int64_t fraction_ns; /* of one unit below the second */
 	uint16_t link;
-	uint16_t minor;     /* version 2.minor: before 2.4 the lengths may be swapped */
+	uint16_t minor; /* version 2.minor: before 2.4 the lengths may be swapped */
 	uint8_t digits;
 };
 
 /* One pcapng interface. */
 struct capture_iface {
 	int64_t offset_ns;
-	uint64_t scale;    /* nanoseconds a unit, or units a nanosecond, or bits of fraction */
-	uint64_t limit;    /* the largest number of units with a time of its own */
-	uint32_t snaplen;  /* 0: none */
+	uint64_t scale;   /* nanoseconds a unit, or units a nanosecond, or bits of fraction */
+	uint64_t limit;   /* the largest number of units with a time of its own */
+	uint32_t snaplen; /* 0: none */
 	uint16_t link;
-	uint8_t unit;      /* enum capture_unit */
+	uint8_t unit; /* enum capture_unit */
 	uint8_t digits;
 	uint64_t told_drops;   /* by interface statistics, which count from the start */
 	uint64_t packet_drops; /* summed up from the packets */
@@ -73,17 +74,17 @@ struct capture_reader {
 	struct capture_budget *budget;
 	uint8_t *buf;
 	size_t pos, end, cap;
-	size_t target;      /* what cap is to grow to at the next fill */
+	size_t target; /* what cap is to grow to at the next fill */
 	uint64_t base;
-	bool at_end;        /* the stream has no more bytes */
-	bool done;          /* no frame will come any more */
-	bool truncated;     /* it breaks off inside a record */
-	bool big;           /* byte order of the file, or section */
-	uint8_t format;     /* enum capture_format */
-	int64_t offset_ns;  /* added to every packet time */
-	int64_t last_ns;    /* of the last frame */
-	uint64_t packets;   /* whole ones so far: the number of the last */
-	uint64_t dropped;   /* what the file's own counters tell */
+	bool at_end;       /* the stream has no more bytes */
+	bool done;         /* no frame will come any more */
+	bool truncated;    /* it breaks off inside a record */
+	bool big;          /* byte order of the file, or section */
+	uint8_t format;    /* enum capture_format */
+	int64_t offset_ns; /* added to every packet time */
+	int64_t last_ns;   /* of the last frame */
+	uint64_t packets;  /* whole ones so far: the number of the last */
+	uint64_t dropped;  /* what the file's own counters tell */
 	struct capture_pcap pcap;
 	struct capture_pcapng ng;
 	char why[CAPTURE_WHY_LEN]; /* what is wrong with the input; "" when nothing is */
@@ -94,8 +95,8 @@ struct capture_reader {
  * LYA_EINPUT: no capture; LYA_EIO: it may be one, but breaks off inside its
  * header or cannot be read.  The text in err names no file.
  */
-int capture_reader_open(struct capture_reader **r, struct capture_stream *stream,
-                        size_t buffer, struct capture_budget *budget, struct lya_error *err);
+int capture_reader_open(struct capture_reader **r, struct capture_stream *stream, size_t buffer,
+			struct capture_budget *budget, struct lya_error *err);
 void capture_reader_close(struct capture_reader *r);
 /* Use a buffer of this size from the next read on. */
 void capture_reader_grow(struct capture_reader *r, size_t buffer);
@@ -105,8 +106,8 @@ void capture_reader_grow(struct capture_reader *r, size_t buffer);
  * at the end, which may come early: r->why and r->truncated then say so.
  * LYA_ENOMEM, LYA_ELIMIT, or LYA_ESTOP, after which the call may be repeated.
  */
-int capture_reader_next(struct capture_reader *r, struct lya_frame *frames, size_t max,
-                        size_t *n, struct lya_error *err);
+int capture_reader_next(struct capture_reader *r, struct lya_frame *frames, size_t max, size_t *n,
+			struct lya_error *err);
 
 /* Shared by the two formats ------------------------------------------------- */
 
@@ -123,20 +124,20 @@ static inline size_t capture_reader_left(const struct capture_reader *r)
 int capture_reader_fill(struct capture_reader *r, size_t want, struct lya_error *err);
 /* Pass over `len` bytes without keeping them; *passed tells how many there were. */
 int capture_reader_skip(struct capture_reader *r, uint64_t len, uint64_t *passed,
-                        struct lya_error *err);
+			struct lya_error *err);
 /* No more frames: the input is wrong at byte `place`.  A reason noted before stays. */
 void capture_reader_break(struct capture_reader *r, uint64_t place, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* The same, because it ends inside something: sets truncated. */
 void capture_reader_cut(struct capture_reader *r, uint64_t place, const char *what, uint64_t want,
-                        uint64_t left);
+			uint64_t left);
 
 int capture_pcap_begin(struct capture_reader *r, struct lya_error *err);
 int capture_pcap_next(struct capture_reader *r, struct lya_frame *frames, size_t max, size_t *n,
-                      struct lya_error *err);
+		      struct lya_error *err);
 int capture_pcapng_begin(struct capture_reader *r, struct lya_error *err);
 int capture_pcapng_next(struct capture_reader *r, struct lya_frame *frames, size_t max, size_t *n,
-                        struct lya_error *err);
+			struct lya_error *err);
 void capture_pcapng_end(struct capture_reader *r);
 
 /* True when the four bytes begin a pcap file; a section header is told by pcapng's own. */

@@ -62,7 +62,7 @@ static int names_read(struct names *names, const char *path, struct lya_error *e
 
 	if (dir == NULL)
 		return lya_error_set(err, LYA_EINPUT, path, NULL,
-		                     "wanted a directory to list, found: %s", strerror(errno));
+				     "wanted a directory to list, found: %s", strerror(errno));
 	for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
@@ -83,8 +83,8 @@ static int names_read(struct names *names, const char *path, struct lya_error *e
 }
 
 /* A new source; *at is its index. */
-static int source_add(struct lya_capture *c, const char *given, const char *name,
-                      const char *kind, uint32_t *at, struct lya_error *err)
+static int source_add(struct lya_capture *c, const char *given, const char *name, const char *kind,
+		      uint32_t *at, struct lya_error *err)
 {
 	void *sources = c->sources;
 	void *inputs = c->inputs;
@@ -104,8 +104,8 @@ static int source_add(struct lya_capture *c, const char *given, const char *name
 		.last_ns = LYA_TIME_NONE,
 		.digits = 6,
 	};
-	c->inputs[c->n_sources] = (struct capture_input){ .given = given,
-		                                          .before_ns = LYA_TIME_NONE };
+	c->inputs[c->n_sources] =
+	    (struct capture_input){ .given = given, .before_ns = LYA_TIME_NONE };
 	if (c->sources[c->n_sources].name == NULL)
 		return lya_error_nomem(err);
 	*at = (uint32_t)c->n_sources++;
@@ -122,7 +122,7 @@ static int source_skip(struct lya_capture *c, uint32_t s, const char *why, struc
 
 /* One entry of a directory. */
 static int entry_add(struct lya_capture *c, const char *dir, const char *name,
-                     struct lya_error *err)
+		     struct lya_error *err)
 {
 	struct stat st;
 	uint32_t s;
@@ -150,7 +150,7 @@ static int directory_add(struct lya_capture *c, const char *path, struct lya_err
 		rc = entry_add(c, path, names.list[i], err);
 	if (rc == LYA_OK && names.n == 0)
 		rc = lya_error_set(err, LYA_EINPUT, path, NULL,
-		                   "wanted a directory with captures, found an empty one");
+				   "wanted a directory with captures, found an empty one");
 	names_fini(&names);
 	return rc;
 }
@@ -163,7 +163,7 @@ static int stdin_add(struct lya_capture *c, const char *given, struct lya_error 
 	for (size_t i = 0; i < c->n_sources; i++) {
 		if (strcmp(c->sources[i].kind, "stdin") == 0)
 			return lya_error_set(err, LYA_EUSAGE, "-", NULL,
-			                     "standard input can be read only once");
+					     "standard input can be read only once");
 	}
 	rc = source_add(c, given, "-", "stdin", &s, err);
 	if (rc == LYA_OK)
@@ -181,7 +181,7 @@ static int path_add(struct lya_capture *c, const char *path, struct lya_error *e
 		return stdin_add(c, path, err);
 	if (stat(path, &st) == -1)
 		return lya_error_set(err, LYA_EINPUT, path, NULL, "wanted a capture, found: %s",
-		                     strerror(errno));
+				     strerror(errno));
 	if (S_ISDIR(st.st_mode))
 		return directory_add(c, path, err);
 	rc = source_add(c, path, path, "file", &s, err);
@@ -210,7 +210,7 @@ static bool offset_fits(const struct lya_capture *c, size_t s, const char *name)
 }
 
 static int offsets_apply(struct lya_capture *c, const struct lya_capture_options *options,
-                         struct lya_error *err)
+			 struct lya_error *err)
 {
 	for (size_t i = 0; i < options->n_offsets; i++) {
 		const struct lya_capture_offset *o = &options->offsets[i];
@@ -224,13 +224,13 @@ static int offsets_apply(struct lya_capture *c, const struct lya_capture_options
 		}
 		if (!used)
 			return lya_error_set(err, LYA_EUSAGE, "time offset", NULL,
-			                     "no input is called \"%s\"", o->name);
+					     "no input is called \"%s\"", o->name);
 	}
 	return LYA_OK;
 }
 
 int capture_sources_find(struct lya_capture *c, const struct lya_capture_options *options,
-                         struct lya_error *err)
+			 struct lya_error *err)
 {
 	if (options->n_paths == 0)
 		return lya_error_set(err, LYA_EUSAGE, NULL, NULL, "no capture to read was named");
@@ -323,10 +323,10 @@ static int directories_check(const struct lya_capture *c, struct lya_error *err)
 			found = found || c->inputs[s].was_open;
 		if (!found)
 			return lya_error_set(err, LYA_EINPUT, given, NULL,
-			                     "wanted a directory with captures, found %zu other "
-			                     "entries, the first of them %s (%s)",
-			                     s - first, last_part(c->sources[first].name),
-			                     c->sources[first].error);
+					     "wanted a directory with captures, found %zu other "
+					     "entries, the first of them %s (%s)",
+					     s - first, last_part(c->sources[first].name),
+					     c->sources[first].error);
 	}
 	return LYA_OK;
 }

@@ -33,14 +33,14 @@ struct capture_lane {
 
 /* What is kept of a source beside its public face. */
 struct capture_input {
-	const char *given;  /* the argument that brought it; borrowed during open */
+	const char *given;         /* the argument that brought it; borrowed during open */
 	struct capture_lane *lane; /* open between the look and the merge, else NULL */
-	int64_t first_ns;   /* time of its first packet */
-	int64_t before_ns;  /* time of the packet given last */
+	int64_t first_ns;          /* time of its first packet */
+	int64_t before_ns;         /* time of the packet given last */
 	bool in_directory;
-	bool was_open;      /* it is a capture */
-	bool stays;         /* cannot be opened a second time: stays open */
-	bool pending;       /* has packets, and the merge has not reached them */
+	bool was_open; /* it is a capture */
+	bool stays;    /* cannot be opened a second time: stays open */
+	bool pending;  /* has packets, and the merge has not reached them */
 };
 
 struct lya_capture {
@@ -49,9 +49,9 @@ struct lya_capture {
 	struct lya_source *sources;
 	struct capture_input *inputs; /* of the same index */
 	size_t n_sources, cap_sources, cap_inputs;
-	uint32_t *pending;            /* sources by first time */
+	uint32_t *pending; /* sources by first time */
 	size_t n_pending, next_pending;
-	struct capture_lane **heap;   /* the one to give next is first */
+	struct capture_lane **heap; /* the one to give next is first */
 	size_t n_heap;
 	size_t n_open;
 	uint64_t bytes_total; /* in all regular files, as they lie on the disk */
@@ -60,7 +60,7 @@ struct lya_capture {
 
 /* sources.c: what there is to read. */
 int capture_sources_find(struct lya_capture *c, const struct lya_capture_options *options,
-                         struct lya_error *err);
+			 struct lya_error *err);
 int capture_sources_probe(struct lya_capture *c, struct lya_error *err);
 void capture_sources_free(struct lya_capture *c);
 
@@ -76,14 +76,14 @@ int capture_lane_finish(struct lya_capture *c, struct capture_lane *lane, struct
 void capture_lane_drop(struct lya_capture *c, struct capture_lane *lane);
 /* Up to max frames that pass the filter; *n 0 at the end. */
 int capture_lane_read(struct lya_capture *c, struct capture_lane *lane, struct lya_frame *frames,
-                      size_t max, size_t *n, struct lya_error *err);
+		      size_t max, size_t *n, struct lya_error *err);
 /* Count frames of one source as given. */
 void capture_lane_account(struct lya_capture *c, const struct lya_frame *frames, size_t n);
 
 /* merge.c: frames of all in order of time. */
 int capture_merge_begin(struct lya_capture *c, struct lya_error *err);
 int capture_merge_next(struct lya_capture *c, struct lya_frame *frames, size_t max, size_t *n,
-                       struct lya_error *err);
+		       struct lya_error *err);
 void capture_merge_end(struct lya_capture *c);
 
 #endif

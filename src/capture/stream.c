@@ -18,15 +18,17 @@ struct capture_stream {
 };
 
 static int bytes_from_fd(struct capture_bytes *b, uint8_t *buf, size_t size, size_t *got,
-                         struct lya_error *err)
+			 struct lya_error *err)
 {
 	ssize_t n = read(b->fd, buf, size);
 
 	*got = 0;
 	if (n == -1 && errno == EINTR)
-		return lya_error_set(err, LYA_ESTOP, NULL, NULL, "interrupted while waiting for input");
+		return lya_error_set(err, LYA_ESTOP, NULL, NULL,
+				     "interrupted while waiting for input");
 	if (n == -1)
-		return lya_error_set(err, LYA_EIO, NULL, NULL, "cannot be read: %s", strerror(errno));
+		return lya_error_set(err, LYA_EIO, NULL, NULL, "cannot be read: %s",
+				     strerror(errno));
 	*got = (size_t)n;
 	b->raw += *got;
 	return LYA_OK;
@@ -43,7 +45,7 @@ static size_t bytes_take(const uint8_t **from, size_t *left, uint8_t *buf, size_
 }
 
 int capture_bytes_read(struct capture_bytes *b, uint8_t *buf, size_t size, size_t *got,
-                       struct lya_error *err)
+		       struct lya_error *err)
 {
 	if (b->head_left > 0) {
 		*got = bytes_take(&b->head_pos, &b->head_left, buf, size);
@@ -88,7 +90,7 @@ static int stream_begin(struct capture_stream *s, struct lya_error *err)
 }
 
 static int stream_open(struct capture_stream **out, const struct capture_bytes *bytes,
-                       struct capture_budget *budget, struct lya_error *err)
+		       struct capture_budget *budget, struct lya_error *err)
 {
 	struct capture_stream *s = lya_calloc(1, sizeof(*s));
 	int rc;
@@ -111,16 +113,16 @@ static int stream_open(struct capture_stream **out, const struct capture_bytes *
 }
 
 int capture_stream_open(struct capture_stream **s, int fd, struct capture_budget *budget,
-                        struct lya_error *err)
+			struct lya_error *err)
 {
 	return stream_open(s, &(struct capture_bytes){ .fd = fd }, budget, err);
 }
 
 int capture_stream_open_memory(struct capture_stream **s, const uint8_t *data, size_t len,
-                               struct capture_budget *budget, struct lya_error *err)
+			       struct capture_budget *budget, struct lya_error *err)
 {
 	return stream_open(s, &(struct capture_bytes){ .fd = -1, .mem = data, .mem_left = len },
-	                   budget, err);
+			   budget, err);
 }
 
 void capture_stream_close(struct capture_stream *s)
@@ -134,7 +136,7 @@ void capture_stream_close(struct capture_stream *s)
 }
 
 int capture_stream_read(struct capture_stream *s, uint8_t *buf, size_t size, size_t *got,
-                        struct lya_error *err)
+			struct lya_error *err)
 {
 	*got = 0;
 	if (s->unpack != NULL)

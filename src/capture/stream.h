@@ -21,10 +21,10 @@ struct capture_stream;
  * came first.
  */
 int capture_stream_open(struct capture_stream **s, int fd, struct capture_budget *budget,
-                        struct lya_error *err);
+			struct lya_error *err);
 /* The same over bytes that the caller keeps for as long as the stream lives. */
 int capture_stream_open_memory(struct capture_stream **s, const uint8_t *data, size_t len,
-                               struct capture_budget *budget, struct lya_error *err);
+			       struct capture_budget *budget, struct lya_error *err);
 void capture_stream_close(struct capture_stream *s);
 
 /*
@@ -35,7 +35,7 @@ void capture_stream_close(struct capture_stream *s);
  * the call may be repeated.
  */
 int capture_stream_read(struct capture_stream *s, uint8_t *buf, size_t size, size_t *got,
-                        struct lya_error *err);
+			struct lya_error *err);
 
 /* Bytes read from the descriptor so far. */
 uint64_t capture_stream_raw(const struct capture_stream *s);

@@ -21,7 +21,10 @@
 
 #include "lyncaudit/alloc.h"
 
-enum { INPUT_LEN = 65536, ZSTD_WINDOW_LOG_MAX = 27 }; /* 128 MiB: as far as zstd itself goes unasked */
+enum {
+	INPUT_LEN = 65536,
+	ZSTD_WINDOW_LOG_MAX = 27
+}; /* 128 MiB: as far as zstd itself goes unasked */
 
 /* libLZ4 has no allocation hooks: two blocks of 4 MiB, their dictionary and the rest. */
 static const size_t lz4_bytes = (size_t)9 << 20;
@@ -61,8 +64,8 @@ struct capture_unpack {
 	struct capture_budget *budget;
 	union state state;
 	lzma_allocator lzma_memory;
-	bool between; /* between members: the last one is whole */
-	bool in_end;  /* no more compressed bytes */
+	bool between;      /* between members: the last one is whole */
+	bool in_end;       /* no more compressed bytes */
 	size_t zstd_wants; /* bytes that a call may be given */
 	size_t in_pos, in_len;
 	uint8_t in[INPUT_LEN];
@@ -82,8 +85,7 @@ static void gzip_free(voidpf opaque, voidpf p)
 
 static bool gzip_begin(struct capture_unpack *u)
 {
-	u->state.gzip = (z_stream){ .zalloc = gzip_alloc, .zfree = gzip_free,
-		                    .opaque = u->budget };
+	u->state.gzip = (z_stream){ .zalloc = gzip_alloc, .zfree = gzip_free, .opaque = u->budget };
 	return inflateInit2(&u->state.gzip, MAX_WBITS + 16) == Z_OK; /* 16: a gzip header */
 }
 
@@ -142,8 +144,8 @@ static bool xz_again(struct capture_unpack *u)
 
 static bool xz_begin(struct capture_unpack *u)
 {
-	u->lzma_memory = (lzma_allocator){ .alloc = xz_alloc, .free = xz_free,
-		                           .opaque = u->budget };
+	u->lzma_memory =
+	    (lzma_allocator){ .alloc = xz_alloc, .free = xz_free, .opaque = u->budget };
 	u->state.xz = (lzma_stream)LZMA_STREAM_INIT;
 	u->state.xz.allocator = &u->lzma_memory;
 	return xz_again(u);
@@ -237,7 +239,7 @@ static enum step zstd_run(struct capture_unpack *u, struct span *s, const char *
 	if (ZSTD_isError(rc)) {
 		*why = ZSTD_getErrorName(rc);
 		return ZSTD_getErrorCode(rc) == ZSTD_error_memory_allocation ? STEP_NO_MEMORY
-		                                                             : STEP_BROKEN;
+									     : STEP_BROKEN;
 	}
 	u->zstd_wants = rc;
 	return rc == 0 ? STEP_MEMBER_END : STEP_ON;
@@ -315,8 +317,8 @@ static int unpack_no_memory(const struct capture_unpack *u, struct lya_error *er
 }
 
 int capture_unpack_open(struct capture_unpack **out, const struct capture_packing *packing,
-                        struct capture_bytes *bytes, struct capture_budget *budget,
-                        struct lya_error *err)
+			struct capture_bytes *bytes, struct capture_budget *budget,
+			struct lya_error *err)
 {
 	struct capture_unpack *u = capture_budget_alloc(budget, sizeof(*u));
 
@@ -368,7 +370,7 @@ static int unpack_input(struct capture_unpack *u, struct lya_error *err)
 static int unpack_broken(const struct capture_unpack *u, const char *why, struct lya_error *err)
 {
 	return lya_error_set(err, LYA_EINPUT, NULL, NULL, "its %s data is broken here: %s",
-	                     u->packing->name, why);
+			     u->packing->name, why);
 }
 
 /* Between members: pass zeros, and begin the next member if there is one. */
@@ -392,7 +394,7 @@ static int unpack_again(struct capture_unpack *u, struct lya_error *err)
 
 /* One step of the decompressor into buf. */
 static int unpack_step(struct capture_unpack *u, uint8_t *buf, size_t size, size_t *got,
-                       struct lya_error *err)
+		       struct lya_error *err)
 {
 	struct span s = { u->in + u->in_pos, u->in_len - u->in_pos, buf, size };
 	const char *why = "";
@@ -411,7 +413,7 @@ static int unpack_step(struct capture_unpack *u, uint8_t *buf, size_t size, size
 }
 
 int capture_unpack_read(struct capture_unpack *u, uint8_t *buf, size_t size, size_t *got,
-                        struct lya_error *err)
+			struct lya_error *err)
 {
 	*got = 0;
 	while (*got == 0) {

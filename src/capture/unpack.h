@@ -19,12 +19,12 @@ const struct capture_packing *capture_packing_find(const uint8_t *head, size_t l
 
 /* Unpack what `bytes` gives; it is borrowed until close. */
 int capture_unpack_open(struct capture_unpack **u, const struct capture_packing *packing,
-                        struct capture_bytes *bytes, struct capture_budget *budget,
-                        struct lya_error *err);
+			struct capture_bytes *bytes, struct capture_budget *budget,
+			struct lya_error *err);
 void capture_unpack_close(struct capture_unpack *u);
 /* As capture_stream_read. */
 int capture_unpack_read(struct capture_unpack *u, uint8_t *buf, size_t size, size_t *got,
-                        struct lya_error *err);
+			struct lya_error *err);
 const char *capture_unpack_name(const struct capture_unpack *u);
 
 #endif

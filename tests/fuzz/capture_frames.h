@@ -37,7 +37,7 @@ static inline uint64_t frame_sum(uint64_t sum, const struct lya_frame *f)
 	sum = mix(sum, (uint64_t)f->time_ns);
 	sum = mix(sum, (uint64_t)f->caplen << 32 | f->wirelen);
 	sum = mix(sum, (uint64_t)f->link << 32 | (uint64_t)f->iface << 16 |
-	                   (uint64_t)f->digits << 8 | f->flags);
+			   (uint64_t)f->digits << 8 | f->flags);
 	for (uint32_t i = 0; i < f->caplen; i++)
 		sum = mix(sum, f->data[i]);
 	return sum;
@@ -67,7 +67,7 @@ static inline void frames_read(struct capture_reader *r, size_t batch, struct re
 }
 
 static inline void input_read(const uint8_t *data, size_t size, size_t buffer, size_t batch,
-                              struct reading *out)
+			      struct reading *out)
 {
 	struct capture_budget budget = { .max = (size_t)32 << 20 };
 	struct lya_error err = { .status = LYA_OK };

@@ -96,7 +96,7 @@ UNUSED_OK static void pcap_header(struct bytes *b, uint32_t magic, bool big, uin
 }
 
 UNUSED_OK static void pcap_record(struct bytes *b, bool big, uint32_t seconds, uint32_t fraction,
-                                  size_t number, uint32_t caplen, uint32_t wirelen)
+				  size_t number, uint32_t caplen, uint32_t wirelen)
 {
 	put_num(b, seconds, 4, big);
 	put_num(b, fraction, 4, big);
@@ -109,7 +109,7 @@ UNUSED_OK static void pcap_record(struct bytes *b, bool big, uint32_t seconds, u
 UNUSED_OK static void pcap_at(struct bytes *b, int64_t time_ns, size_t number, uint32_t len)
 {
 	pcap_record(b, false, (uint32_t)(time_ns / SECOND), (uint32_t)(time_ns % SECOND / 1000),
-	            number, len, len);
+		    number, len, len);
 }
 
 /* pcapng ------------------------------------------------------------------- */
@@ -126,7 +126,7 @@ UNUSED_OK static void block(struct bytes *b, bool big, uint32_t type, const stru
 }
 
 UNUSED_OK static void option(struct bytes *b, bool big, uint16_t code, const void *value,
-                             size_t len)
+			     size_t len)
 {
 	put_num(b, code, 2, big);
 	put_num(b, len, 2, big);
@@ -155,7 +155,7 @@ UNUSED_OK static void ng_section(struct bytes *b, bool big)
 
 /* tsresol < 0: the option is left out. */
 UNUSED_OK static void ng_interface(struct bytes *b, bool big, uint16_t link, uint32_t snaplen,
-                                   int tsresol, int64_t tsoffset)
+				   int tsresol, int64_t tsoffset)
 {
 	struct bytes body = { 0 };
 	uint8_t resolution = (uint8_t)tsresol;
@@ -174,8 +174,8 @@ UNUSED_OK static void ng_interface(struct bytes *b, bool big, uint16_t link, uin
 }
 
 UNUSED_OK static void ng_packet_with(struct bytes *b, bool big, uint32_t iface, uint64_t units,
-                                     size_t number, uint32_t caplen, uint32_t wirelen,
-                                     const struct bytes *options)
+				     size_t number, uint32_t caplen, uint32_t wirelen,
+				     const struct bytes *options)
 {
 	struct bytes body = { 0 };
 
@@ -193,7 +193,7 @@ UNUSED_OK static void ng_packet_with(struct bytes *b, bool big, uint32_t iface, 
 }
 
 UNUSED_OK static void ng_packet(struct bytes *b, bool big, uint32_t iface, uint64_t units,
-                                size_t number, uint32_t len)
+				size_t number, uint32_t len)
 {
 	ng_packet_with(b, big, iface, units, number, len, len, NULL);
 }
@@ -215,7 +215,7 @@ UNUSED_OK static int memory_open(struct memory *m, const struct bytes *b)
 	rc = capture_stream_open_memory(&stream, b->data, b->len, &m->budget, &m->err);
 	if (rc == LYA_OK)
 		rc = capture_reader_open(&m->reader, stream, CAPTURE_BUFFER_SMALL, &m->budget,
-		                         &m->err);
+					 &m->err);
 	return rc;
 }
 
@@ -262,8 +262,8 @@ UNUSED_OK static void folder_remove(struct folder *dir)
 }
 
 /* Write a file in the folder; *path gets its name. */
-UNUSED_OK static void folder_file(const struct folder *dir, const char *name,
-                                  const struct bytes *b, char path[static 256])
+UNUSED_OK static void folder_file(const struct folder *dir, const char *name, const struct bytes *b,
+				  char path[static 256])
 {
 	FILE *f;
 

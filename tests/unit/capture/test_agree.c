@@ -21,7 +21,8 @@ static bool libpcap_next(pcap_t *p, struct pcap_pkthdr **h, const u_char **data)
 static size_t compare(const char *path)
 {
 	char errbuf[PCAP_ERRBUF_SIZE];
-	pcap_t *p = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, errbuf);
+	pcap_t *p =
+	    pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, errbuf);
 	struct lya_capture_options options = { .paths = &path, .n_paths = 1 };
 	struct lya_error err = { .status = LYA_OK };
 	struct lya_frame frames[64];
@@ -61,8 +62,8 @@ static void pcap_files_agree(void **state)
 		bool big;
 		uint32_t link;
 	} cases[] = {
-		{ 0xa1b2c3d4, false, 1 }, { 0xa1b2c3d4, true, 113 }, { 0xa1b23c4d, false, 101 },
-		{ 0xa1b23c4d, true, 276 }, { 0xa1b2cd34, false, 1 }, { 0xa1b2cd34, true, 1 },
+		{ 0xa1b2c3d4, false, 1 },  { 0xa1b2c3d4, true, 113 }, { 0xa1b23c4d, false, 101 },
+		{ 0xa1b23c4d, true, 276 }, { 0xa1b2cd34, false, 1 },  { 0xa1b2cd34, true, 1 },
 	};
 	struct folder dir;
 
@@ -115,7 +116,7 @@ static void pcapng_files_agree(void **state)
 		ng_interface(&b, big, 1, 262144, 9, 1000);
 		for (uint32_t k = 0; k < 1000; k++) {
 			ng_packet(&b, big, k % 2, k % 2 == 1 ? (uint64_t)k << 32 | k : 1000003U * k,
-			          k, k * 13 % 1400);
+				  k, k * 13 % 1400);
 			if (k % 100 == 0)
 				block(&b, big, 4 + 0x10 * (k % 200), &other);
 		}

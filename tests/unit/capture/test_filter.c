@@ -8,8 +8,8 @@
 /* An Ethernet frame with `tags` VLAN tags around UDP to a port. */
 static void udp_frame(struct bytes *b, size_t tags, uint16_t tag_type, uint16_t port)
 {
-	static const uint8_t ip[20] = { 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10,
-		                        0, 0, 2 };
+	static const uint8_t ip[20] = { 0x45, 0, 0,  28, 0, 0, 0,  0, 64, 17,
+					0,    0, 10, 0,  0, 1, 10, 0, 0,  2 };
 
 	put_zeros(b, 12);
 	for (size_t i = 0; i < tags; i++) {
@@ -26,8 +26,10 @@ static void udp_frame(struct bytes *b, size_t tags, uint16_t tag_type, uint16_t 
 
 static bool matches(const char *expression, uint16_t link, const struct bytes *b)
 {
-	struct lya_frame frame = { .data = b->data, .caplen = (uint32_t)b->len,
-		                   .wirelen = (uint32_t)b->len, .link = link };
+	struct lya_frame frame = { .data = b->data,
+				   .caplen = (uint32_t)b->len,
+				   .wirelen = (uint32_t)b->len,
+				   .link = link };
 	struct lya_error err = { .status = LYA_OK };
 	struct capture_filter *f;
 	bool pass;
@@ -59,7 +61,8 @@ static void tagged_frames_are_asked_inside(void **state)
 		{ "not port 80", 1, 0x8100, 80, false }, /* "or (vlan and ...)" would let it pass */
 		{ "not port 80", 2, 0x8100, 80, false },
 		{ "not port 80", 2, 0x8100, 81, true },
-		{ "port 80 or port 5061", 1, 0x8100, 5061, true }, /* the whole, not its first half */
+		{ "port 80 or port 5061", 1, 0x8100, 5061,
+		  true }, /* the whole, not its first half */
 		{ "vlan and port 5061", 1, 0x8100, 5061, true },
 		{ "vlan and port 5061", 0, 0, 5061, false },
 		{ "vlan 6", 1, 0x8100, 5061, false },
@@ -73,7 +76,7 @@ static void tagged_frames_are_asked_inside(void **state)
 		udp_frame(&b, cases[i].tags, cases[i].type, cases[i].port);
 		if (matches(cases[i].expression, LYA_LINK_ETHERNET, &b) != cases[i].pass)
 			fail_msg("%s, %zu tags, port %u", cases[i].expression, cases[i].tags,
-			         cases[i].port);
+				 cases[i].port);
 		bytes_free(&b);
 	}
 }

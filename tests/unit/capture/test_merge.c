@@ -12,7 +12,7 @@ struct order {
 		int64_t time_ns;
 		uint32_t source;
 		uint64_t number;
-	} *list;
+	} * list;
 	size_t n;
 };
 
@@ -61,6 +61,7 @@ static void dealt_out_files_come_back(void **state)
 	size_t numbers[FILES] = { 0 };
 	uint32_t dealt[PACKETS];
 	uint32_t seed = 1;
+	uint64_t body = 0;
 
 	(void)state;
 	folder_make(&dir);
@@ -70,7 +71,8 @@ static void dealt_out_files_come_back(void **state)
 		seed = seed * 1103515245 + 12345;
 		dealt[i] = (seed >> 16) % FILES;
 		pcap_at(&b[dealt[i]], START + (int64_t)i * 1000, ++numbers[dealt[i]],
-		        (seed >> 20) % 1500);
+			(seed >> 20) % 1500);
+		body += (seed >> 20) % 1500;
 	}
 	for (size_t f = 0; f < FILES; f++) {
 		char name[32];
@@ -84,8 +86,12 @@ static void dealt_out_files_come_back(void **state)
 		struct lya_capture *c = open_paths(list, FILES);
 		struct order o = { 0 };
 		const struct lya_source *sources;
+		uint64_t done;
+		uint64_t total;
 		size_t n;
 
+		lya_capture_progress(c, &done, &total);
+		assert_int_equal(done, 0);
 		capture_all(c, max, &o);
 		assert_int_equal(o.n, PACKETS);
 		for (size_t i = 0; i < PACKETS; i++) {
@@ -99,6 +105,9 @@ static void dealt_out_files_come_back(void **state)
 			assert_int_equal(sources[f].steps_back, 0);
 			assert_null(sources[f].error);
 		}
+		lya_capture_progress(c, &done, &total);
+		assert_int_equal(total, FILES * 24 + PACKETS * 16 + body);
+		assert_int_equal(done, total);
 		free(o.list);
 		lya_capture_close(c);
 	}
@@ -106,7 +115,7 @@ static void dealt_out_files_come_back(void **state)
 }
 
 static void make_file(const struct folder *dir, const char *name, const int *times, size_t n,
-                      char path[static 256])
+		      char path[static 256])
 {
 	struct bytes b = { 0 };
 
@@ -125,7 +134,7 @@ static void assert_order(const struct order *o, const char *expected)
 		char item[64];
 
 		snprintf(item, sizeof(item), "%c%u ", 'a' + (int)o->list[i].source,
-		         (unsigned)o->list[i].number);
+			 (unsigned)o->list[i].number);
 		put(&text, item, strlen(item));
 	}
 	put(&text, "", 1);
@@ -133,7 +142,8 @@ static void assert_order(const struct order *o, const char *expected)
 	bytes_free(&text);
 }
 
-/* Equal times: the source named first, then the place in it.  The names' order is not the files'. */
+/* Equal times: the source named first, then the place in it.  The names' order is not the files'.
+ */
 static void equal_times_go_by_source(void **state)
 {
 	static const int a[] = { 1, 2, 2, 3 };
@@ -312,8 +322,9 @@ static void offsets_move_sources(void **state)
 	const char *list[2] = { paths[0], paths[1] };
 	const char *whole[1] = { dir.path };
 	struct lya_capture_offset offset = { .offset_ns = -5 * SECOND };
-	struct lya_capture_options options = { .paths = list, .n_paths = 2, .offsets = &offset,
-		                               .n_offsets = 1 };
+	struct lya_capture_options options = {
+		.paths = list, .n_paths = 2, .offsets = &offset, .n_offsets = 1
+	};
 	struct lya_error err = { .status = LYA_OK };
 	const struct lya_source *sources;
 	struct lya_capture *c;

@@ -193,7 +193,7 @@ static void faults_name_the_place(void **state)
 	assert_true(memory_next(&m, &f));
 	assert_false(memory_next(&m, &f));
 	assert_string_equal(m.reader->why,
-	                    "byte 100: the header of packet 2 wants 16 bytes, 7 are left");
+			    "byte 100: the header of packet 2 wants 16 bytes, 7 are left");
 	memory_close(&m);
 	bytes_free(&b);
 }
@@ -202,7 +202,7 @@ static void faults_name_the_place(void **state)
 static void lengths_have_a_bound(void **state)
 {
 	static const uint32_t lengths[] = { LYA_FRAME_MAX + 1, 0x7fffffff, 0x80000000, 0xfffffff0,
-		                            0xffffffff };
+					    0xffffffff };
 	struct bytes b = { 0 };
 	struct memory m;
 	struct lya_frame f;
@@ -249,7 +249,9 @@ static void what_is_none_is_told(void **state)
 		{ "empty", { 0 }, 0, "an empty file" },
 		{ "short", { 0xd4, 0xc3 }, 2, "found 2 bytes" },
 		{ "text", "hello, world, how are y", 24, "begins with 68 65 6c 6c" },
-		{ "version", { 0xd4, 0xc3, 0xb2, 0xa1, 3, 0, 4, 0 }, 24,
+		{ "version",
+		  { 0xd4, 0xc3, 0xb2, 0xa1, 3, 0, 4, 0 },
+		  24,
 		  "wanted pcap version 2, found 3" },
 		{ "cut header", { 0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0 }, 23, "24 bytes" },
 	};
@@ -286,13 +288,12 @@ static void batches_cross_the_buffer(void **state)
 		assert_int_equal(memory_open(&m, &b), LYA_OK);
 		do {
 			assert_int_equal(capture_reader_next(m.reader, frames, max, &n, &m.err),
-			                 LYA_OK);
+					 LYA_OK);
 			for (size_t i = 0; i < n; i++) {
 				number++;
 				assert_int_equal(frames[i].number, number);
 				assert_int_equal(frames[i].caplen, number * 7 % 1500);
-				assert_int_equal(frames[i].time_ns,
-				                 START + (int64_t)number * 1000);
+				assert_int_equal(frames[i].time_ns, START + (int64_t)number * 1000);
 				assert_body(&frames[i], number);
 			}
 		} while (n > 0);

@@ -26,7 +26,8 @@ static const struct {
 	{ "2^0", 0x80, 1700000000, START, 6 },
 	{ "2^-1", 0x81, UINT64_C(3400000001), START + SECOND / 2, 6 },
 	{ "2^-10", 0x8a, UINT64_C(1700000000) * 1024 + 512, START + SECOND / 2, 6 },
-	{ "2^-32", 0xa0, (UINT64_C(1700000000) << 32) + (UINT64_C(1) << 31), START + SECOND / 2, 9 },
+	{ "2^-32", 0xa0, (UINT64_C(1700000000) << 32) + (UINT64_C(1) << 31), START + SECOND / 2,
+	  9 },
 	{ "2^-63", 0xbf, UINT64_C(1) << 63, SECOND, 9 },
 	{ "2^-64", 0xc0, UINT64_C(1) << 63, SECOND / 2, 9 },
 	{ "2^-127", 0xff, UINT64_MAX, 0, 9 },
@@ -84,7 +85,8 @@ static void clock_offsets_are_added(void **state)
 		ng_packet(&b, i % 2 == 1, 0, 1, 1, 60);
 		assert_int_equal(memory_open(&m, &b), LYA_OK);
 		assert_true(memory_next(&m, &f));
-		/* held at the bound first, the packet's microsecond comes on top of the lower one */
+		/* held at the bound first, the packet's microsecond comes on top of the lower one
+		 */
 		assert_in_range(f.time_ns - cases[i / 2].time_ns + 1000, 0, 2000);
 		memory_close(&m);
 		bytes_free(&b);
@@ -267,7 +269,8 @@ static void drops_are_summed(void **state)
 		statistics(&b, big == 1, 0, 10, 2);
 		statistics(&b, big == 1, 1, 100, 0);
 		statistics(&b, big == 1, 9, 5000, 0); /* of no interface */
-		/* Told by packets, and less than the statistics of the interface: the same losses. */
+		/* Told by packets, and less than the statistics of the interface: the same losses.
+		 */
 		option(&options, big == 1, 1, "a comment", 9);
 		option_u64(&options, big == 1, 4, 7);
 		option(&options, big == 1, 0, NULL, 0);
@@ -326,8 +329,8 @@ static void cut_after_every_byte(void **state)
 	for (int big = 0; big < 2; big++) {
 		struct bytes whole = { 0 };
 		struct bytes other = { 0 };
-		size_t ends[8];      /* of blocks */
-		size_t packets[8];   /* up to there */
+		size_t ends[8];    /* of blocks */
+		size_t packets[8]; /* up to there */
 		size_t n_ends = 0;
 
 		(void)state;
@@ -354,7 +357,8 @@ static void cut_after_every_byte(void **state)
 			size_t n = 0;
 
 			if (len < ends[0]) {
-				assert_int_equal(memory_open(&m, &b), len < 4 ? LYA_EINPUT : LYA_EIO);
+				assert_int_equal(memory_open(&m, &b),
+						 len < 4 ? LYA_EINPUT : LYA_EIO);
 				bytes_free(&b);
 				continue;
 			}
@@ -377,7 +381,8 @@ static void cut_after_every_byte(void **state)
 /* One word of a sound file is made wrong: nothing comes after it, and the reason is told. */
 static void wrong_words_end_the_reading(void **state)
 {
-	/* Section header 28 bytes, interface 40, then the packet's block of 96 at 68 (60 bytes at 96). */
+	/* Section header 28 bytes, interface 40, then the packet's block of 96 at 68 (60 bytes at
+	 * 96). */
 	static const struct {
 		const char *name;
 		size_t at;
@@ -441,7 +446,8 @@ static void passed_blocks_must_end_as_they_began(void **state)
 	ng_packet(&b, false, 0, 1, 1, 60);
 	assert_int_equal(memory_open(&m, &b), LYA_OK);
 	assert_false(memory_next(&m, &f));
-	assert_non_null(strstr(m.reader->why, "byte 68: a block begins with length 32 and ends with 36"));
+	assert_non_null(
+	    strstr(m.reader->why, "byte 68: a block begins with length 32 and ends with 36"));
 	memory_close(&m);
 	bytes_free(&b);
 	bytes_free(&body);

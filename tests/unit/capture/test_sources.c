@@ -398,8 +398,9 @@ static void every_allocation_may_fail(void **state)
 	struct bytes text = { 0 };
 	struct folder dir;
 	const char *list[1] = { dir.path };
-	struct lya_capture_options options = { .paths = list, .n_paths = 1,
-		                               .filter = "not port 80" };
+	struct lya_capture_options options = { .paths = list,
+					       .n_paths = 1,
+					       .filter = "not port 80" };
 	char path[256];
 	bool whole = false;
 

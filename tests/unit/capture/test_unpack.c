@@ -14,10 +14,12 @@ enum { ROOM = 1 << 20 };
 static void pack_gzip(const struct bytes *in, struct bytes *out)
 {
 	static uint8_t room[ROOM];
-	z_stream z = { .next_in = in->data, .avail_in = (uInt)in->len, .next_out = room,
-		       .avail_out = ROOM };
+	z_stream z = {
+		.next_in = in->data, .avail_in = (uInt)in->len, .next_out = room, .avail_out = ROOM
+	};
 
-	assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+	assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY),
+			 Z_OK);
 	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
 	put(out, room, z.total_out);
 	deflateEnd(&z);
@@ -36,7 +38,7 @@ static void pack_lz4(const struct bytes *in, struct bytes *out)
 {
 	static uint8_t room[ROOM];
 	LZ4F_preferences_t preferences = { .frameInfo = { .contentChecksumFlag =
-		                                                  LZ4F_contentChecksumEnabled } };
+							      LZ4F_contentChecksumEnabled } };
 	size_t n = LZ4F_compressFrame(room, ROOM, in->data, in->len, &preferences);
 
 	assert_false(LZ4F_isError(n));
@@ -49,8 +51,8 @@ static void pack_xz(const struct bytes *in, struct bytes *out)
 	size_t n = 0;
 
 	assert_int_equal(lzma_easy_buffer_encode(1, LZMA_CHECK_CRC32, NULL, in->data, in->len, room,
-	                                         &n, ROOM),
-	                 LZMA_OK);
+						 &n, ROOM),
+			 LZMA_OK);
 	put(out, room, n);
 }
 
@@ -250,15 +252,15 @@ static void windows_have_a_cap(void **state)
 			size_t n = 0;
 
 			assert_int_equal(lzma_easy_buffer_encode(9, LZMA_CHECK_CRC32, NULL,
-			                                         plain.data, plain.len, room, &n,
-			                                         ROOM),
-			                 LZMA_OK);
+								 plain.data, plain.len, room, &n,
+								 ROOM),
+					 LZMA_OK);
 			put(&b, room, n);
 		}
 		assert_int_equal(capture_stream_open_memory(&stream, b.data, b.len, &budget, &err),
-		                 LYA_OK);
+				 LYA_OK);
 		assert_int_equal(capture_reader_open(&r, stream, CAPTURE_BUFFER, &budget, &err),
-		                 LYA_EIO);
+				 LYA_EIO);
 		if (strstr(err.text, "unpacking it would pass the cap of 4 MiB") == NULL)
 			fail_msg("%d: %s", kind, err.text);
 		assert_int_equal(budget.used, 0);
