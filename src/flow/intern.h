@@ -12,6 +12,8 @@
 
 struct lya_map;
 
+enum { FLOW_RECENT = 64 };
+
 /*
  * Items of one size, numbered from 1 in order of arrival; bounded.  Number 0
  * is "none", and what comes when all numbers are taken.
@@ -21,7 +23,7 @@ struct flow_intern {
 	uint8_t *items;          /* item n at n - 1 */
 	size_t item_size;
 	size_t n, cap, max;
-	uint32_t last;           /* number of the last answer: neighbours are alike */
+	uint32_t recent[FLOW_RECENT]; /* numbers of late answers: traffic comes from few places */
 	bool nomem;              /* an allocation failed; sticky */
 };
 

@@ -27,6 +27,7 @@ enum {
 	NUMBERS_16 = 65535
 };
 
+#define POOL_BYTES_MAX ((size_t)8 << 20)
 #define DEFAULT_BYTES ((size_t)1 << 30)
 #define MIN_BUDGET ((size_t)64 << 10)
 #define RECORDS_MAX (UINT32_C(0x3fffffff))
@@ -51,6 +52,16 @@ const char *lya_flow_state_name(enum lya_flow_state state)
 /* Memory ------------------------------------------------------------------- */
 
 /*
+ * For inspections, and as much for extras.  More is not better: their number
+ * follows from how many flows open at a time, not from how many there are, and
+ * what lies outside the caches is slow.
+ */
+static size_t pool_bytes(size_t max_bytes)
+{
+	return max_bytes / 128 < POOL_BYTES_MAX ? max_bytes / 128 : POOL_BYTES_MAX;
+}
+
+/*
  * Each family may use seven eighths of the budget, both together all of it:
  * so neither can shut the other out.
  */
@@ -61,7 +72,7 @@ static void set_limits(struct lya_flow_table *t)
 	if (o->max_bytes == 0)
 		o->max_bytes = DEFAULT_BYTES;
 	if (o->inspect_bytes == 0)
-		o->inspect_bytes = o->max_bytes / 128;
+		o->inspect_bytes = pool_bytes(o->max_bytes);
 	t->budget = o->max_bytes - o->max_bytes / 16; /* the rest: pools and interned things */
 	if (t->budget < MIN_BUDGET)
 		t->budget = MIN_BUDGET;
@@ -109,7 +120,7 @@ static int table_init(struct lya_flow_table *t)
 	if (rc == LYA_OK)
 		rc = flow_inspect_init(t, t->options.inspect_bytes);
 	if (rc == LYA_OK)
-		rc = flow_extras_init(t, t->options.max_bytes / 128);
+		rc = flow_extras_init(t, pool_bytes(t->options.max_bytes));
 	if (rc == LYA_OK)
 		rc = flow_intern_init(&t->origins, sizeof(struct flow_origin), origins_max(t));
 	if (rc == LYA_OK)
