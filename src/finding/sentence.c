@@ -209,7 +209,7 @@ static void what_wrong_direction(const struct telling *t)
 	say_initiator(t);
 	if (t->finding->source_port) {
 		say(t, "%s from its service port ",
-		    got_through(t) ? " opened flows" : " tried flows");
+		    got_through(t) ? " opened flows" : " tried to open flows");
 		say_ports(t);
 		say(t, " to ");
 		say_responder(t);
@@ -353,18 +353,57 @@ static void say_documented(const struct telling *t)
 		}
 		say(t, ")");
 	}
+	if (f->n_rules == LYA_FINDING_RULES) /* there may be more than are kept */
+		say(t, " and others");
+}
+
+/*
+ * A row that gives this port to the servers behind the VIP: the right service
+ * at the wrong address.  -1: none.
+ */
+static int find_behind(const struct telling *t)
+{
+	const struct lya_finding *f = t->finding;
+	const struct lya_rules *rules = t->ledger->rules;
+	enum lya_role behind = lya_role_behind(f->responder.role);
+	uint8_t transport = f->transport == 6 ? LYA_T_TCP : LYA_T_UDP;
+
+	if (f->initiator.role >= LYA_ROLES || behind >= LYA_ROLES || f->n_ports != 1)
+		return -1;
+	for (size_t i = 0; i < rules->n; i++) {
+		lya_roles from, to;
+
+		if (rules->list[i].statement || !lya_policy_feature_on(t->ledger->policy, i))
+			continue;
+		lya_policy_rule_ends(t->ledger->policy, i, &from, &to);
+		if ((from & LYA_ROLE_BIT(f->initiator.role)) != 0 &&
+		    (to & LYA_ROLE_BIT(behind)) != 0 &&
+		    (rules->list[i].transports & transport) != 0 &&
+		    rule_has_port(t, (int)i, f->ports[0].first))
+			return (int)i;
+	}
+	return -1;
 }
 
 static void why_unexpected_port(const struct telling *t)
 {
+	int behind;
+
 	if (t->finding->n_rules == 0) {
 		why_nearest(t);
 		return;
 	}
+	behind = find_behind(t);
 	say(t, "Documented between these roles: ");
 	say_documented(t);
-	say_mixup(t);
-	say_4443(t);
+	if (behind >= 0) {
+		say(t, "; this port is documented for each server behind the VIP, not for the "
+		       "VIP: ");
+		say_row(t, behind);
+	} else {
+		say_mixup(t);
+		say_4443(t);
+	}
 	say_expired(t);
 	say_doubt(t);
 	end_sentence(t);
@@ -470,10 +509,19 @@ static void fix_stranger(const struct telling *t)
 
 static void fix_unexpected_port(const struct telling *t)
 {
-	int rule = t->finding->mixup;
+	int rule = t->finding->mixup, behind;
 
 	if (is_stranger(&t->finding->initiator)) {
 		fix_stranger(t);
+		return;
+	}
+	behind = find_behind(t);
+	if (behind >= 0) {
+		say(t, "Let ");
+		say_end_short(t, &t->finding->initiator);
+		say(t, " address each of the servers behind ");
+		say_end_short(t, &t->finding->responder);
+		say(t, " instead of the VIP (%s).", rule_at(t, behind)->id);
 		return;
 	}
 	if (rule < 0) {

@@ -172,6 +172,18 @@ static const struct {
 	  { "udp 50000-59999", "\"federation-ocs2007\"" },
 	  { "row edge.1.7 of the edge document, table 1" },
 	  { "add \"federation-ocs2007\" to the features" } },
+	{ "replication to the VIP",
+	  "10.2.0.11",
+	  50000,
+	  "10.1.0.11",
+	  4443,
+	  6,
+	  LYA_STATE_ATTEMPTED,
+	  LYA_APP_NONE,
+	  "unexpected-port",
+	  { "hlb-int (edge-internal-vip, 10.1.0.11) on tcp 4443" },
+	  { "for each server behind the VIP, not for the VIP: row edge.2.2" },
+	  { "Let fe01 address each of the servers behind hlb-int" } },
 };
 
 static void expect_words(const char *name, const char *text, const char *const words[WORDS])
