@@ -394,6 +394,17 @@ static void teredo(struct build *b)
 	close_ipv4(b, ip);
 }
 
+static void teredo_authenticated(struct build *b)
+{
+	size_t ip = open_ipv4(b, 17, 64);
+
+	add_udp(b, 3544, 40000, 13 + 4 + 60);
+	add(b, "\x00\x01\x02\x02", 4); /* client id and proof of two bytes each */
+	add_fill(b, 4 + 8 + 1);
+	add_ipv6_tcp(b);
+	close_ipv4(b, ip);
+}
+
 static void teredo_port_only(struct build *b)
 {
 	size_t ip = open_ipv4(b, 17, 64);
@@ -446,6 +457,24 @@ static void icmpv6_unreachable(struct build *b)
 	add(b, "\x01\x01\x00\x00\x00\x00\x00\x00", 8);
 	ipv6_chain(b);
 	b->data[40 + 8 + 40 + 8] = 17; /* destination options, then UDP at once */
+	close_ipv6(b, ip);
+}
+
+static void icmpv6_of_fragment(struct build *b)
+{
+	size_t ip = open_ipv6(b, 58);
+
+	add(b, "\x01\x01\x00\x00\x00\x00\x00\x00", 8);
+	ipv6_later(b);
+	close_ipv6(b, ip);
+}
+
+static void icmpv6_of_esp(struct build *b)
+{
+	size_t ip = open_ipv6(b, 58);
+
+	add(b, "\x03\x00\x00\x00\x00\x00\x00\x00", 8);
+	ipv6_esp(b);
 	close_ipv6(b, ip);
 }
 
@@ -659,6 +688,24 @@ static const struct decode_case cases[] = {
 	  LYA_LINK_RAW,
 	  icmpv6_unreachable,
 	  { .kind = LYA_PKT_ICMP_ERROR, .family = 6, .transport = 58 } },
+	{ "ICMPv6 error about a later fragment",
+	  LYA_LINK_RAW,
+	  icmpv6_of_fragment,
+	  { .kind = LYA_PKT_ICMP_ERROR, .family = 6, .transport = 58 } },
+	{ "ICMPv6 error about ESP",
+	  LYA_LINK_RAW,
+	  icmpv6_of_esp,
+	  { .kind = LYA_PKT_OTHER_IP, .family = 6, .transport = 58 } },
+	{ "Teredo, authenticated",
+	  LYA_LINK_RAW,
+	  teredo_authenticated,
+	  { .kind = LYA_PKT_UDP,
+	    .sport = 3544,
+	    .dport = 40000,
+	    .payload_len = 77,
+	    .family = 4,
+	    .transport = 17,
+	    .events = BIT(LYA_EV_TEREDO) } },
 	{ "ICMPv6 echo",
 	  LYA_LINK_RAW,
 	  icmpv6_echo,

@@ -355,6 +355,27 @@ static void ppp(struct build *b)
 	add_ipv4_udp(b);
 }
 
+static void ppp_mpls(struct build *b)
+{
+	add(b, "\x02\x81", 2);
+	mpls_labels(b);
+	add_ipv4_udp(b);
+}
+
+static void pppoe_version(struct build *b)
+{
+	add_ethernet(b, 0x8864);
+	add(b, "\x21\x00\x43\x21\x00\x2a\x00\x21", 8);
+	add_ipv4_udp(b);
+}
+
+static void snap_other(struct build *b)
+{
+	add_ethernet(b, 28);
+	add(b, "\xaa\xaa\x03\x00\x00\x0c\x20\x00", 8); /* Cisco's discovery */
+	add_fill(b, 20);
+}
+
 static void ppp_compressed(struct build *b)
 {
 	add8(b, 0x57);
@@ -468,6 +489,9 @@ static const struct decode_case cases[] = {
 	{ "loop", LYA_LINK_LOOP, null_big, { UDP_EXPECT } },
 	{ "loop, FreeBSD", LYA_LINK_LOOP, null_freebsd, { TCP6_EXPECT } },
 	{ "PPP", LYA_LINK_PPP, ppp, { UDP_EXPECT } },
+	{ "PPP, MPLS", LYA_LINK_PPP, ppp_mpls, { UDP_EXPECT, IN_TUNNEL(LYA_TUN_MPLS, 17) } },
+	{ "PPPoE, version 2", 0, pppoe_version, { .kind = LYA_PKT_NOT_IP } },
+	{ "SNAP, not an EtherType", 0, snap_other, { .kind = LYA_PKT_NOT_IP } },
 	{ "PPP, compressed", LYA_LINK_PPP, ppp_compressed, { TCP6_EXPECT } },
 	{ "PPP HDLC", LYA_LINK_PPP_HDLC, ppp, { UDP_EXPECT } },
 	{ "PPP HDLC, Cisco's", LYA_LINK_PPP_HDLC, cisco, { UDP_EXPECT } },

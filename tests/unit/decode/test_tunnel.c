@@ -127,6 +127,29 @@ static void gre_short(struct build *b)
 	close_ipv4(b, ip);
 }
 
+/* The inner packet goes on in the next fragment. */
+static void gre_head(struct build *b)
+{
+	gre_ipv4(b);
+	set16(b, 24 + 2, 1000);
+	set_ipv4_checksum(b, 24);
+	set16(b, 24 + 24, 980);
+	b->data[6] = 0x20;
+	add_fill(b, 4);
+	close_ipv4(b, 0);
+}
+
+static void gre_routes_without_end(struct build *b)
+{
+	size_t ip = open_outer(b, 47);
+
+	add32(b, 0x40000800);
+	add32(b, 0);
+	add32(b, 0x08000008);
+	add_fill(b, 4);
+	close_ipv4(b, ip);
+}
+
 static void gre_wrong_inner_checksum(struct build *b)
 {
 	gre_ipv4(b);
@@ -312,6 +335,32 @@ static void geneve_ipv4(struct build *b)
 	add32(b, 0x00123400);
 	add_ipv4_udp(b);
 	close_outer_udp(b, ip);
+}
+
+static void geneve_ipv6(struct build *b)
+{
+	size_t ip = open_outer_udp(b, 6081);
+
+	add32(b, 0x000086dd);
+	add32(b, 0x00123400);
+	add_ipv6_tcp(b);
+	close_outer_udp(b, ip);
+}
+
+static void geneve_other(struct build *b)
+{
+	size_t ip = open_outer_udp(b, 6081);
+
+	add32(b, 0x00008847);
+	add32(b, 0x00123400);
+	add_fill(b, 40);
+	close_outer_udp(b, ip);
+}
+
+static void erspan3_bad_version(struct build *b)
+{
+	erspan3(b);
+	b->data[28] = 0x10;
 }
 
 static void geneve_stun(struct build *b)
@@ -522,6 +571,26 @@ static const struct decode_case cases[] = {
 	  geneve,
 	  { UDP_EXPECT, IN(GENEVE, 0x1234), .n_vlan = 1, .vlan = { 31 } } },
 	{ "GENEVE, IPv4", LYA_LINK_RAW, geneve_ipv4, { UDP_EXPECT, IN(GENEVE, 0x1234) } },
+	{ "GENEVE, IPv6", LYA_LINK_RAW, geneve_ipv6, { TCP6_EXPECT, IN(GENEVE, 0x1234) } },
+	{ "GENEVE, MPLS", LYA_LINK_RAW, geneve_other, { OUTER_UDP(6081, 48) } },
+	{ "ERSPAN III, version 1",
+	  LYA_LINK_RAW,
+	  erspan3_bad_version,
+	  { OUTER(47), .events = BIT(LYA_EV_TUNNEL_HEADER) } },
+	{ "GRE, first fragment",
+	  LYA_LINK_RAW,
+	  gre_head,
+	  { .kind = LYA_PKT_UDP,
+	    .sport = 5000,
+	    .dport = 3478,
+	    .payload_len = 972,
+	    .family = 4,
+	    .transport = 17,
+	    IN(GRE, 0) } },
+	{ "GRE, source routes without end",
+	  LYA_LINK_RAW,
+	  gre_routes_without_end,
+	  { OUTER(47), .events = BIT(LYA_EV_TUNNEL_HEADER) } },
 	{ "STUN on GENEVE's port", LYA_LINK_RAW, geneve_stun, { OUTER_UDP(6081, 28) } },
 	{ "TZSP", LYA_LINK_RAW, tzsp, { UDP_EXPECT, IN(TZSP, 0), .n_vlan = 1, .vlan = { 32 } } },
 	{ "TZSP, 802.11", LYA_LINK_RAW, tzsp_wireless, { OUTER_UDP(37008, 65) } },

@@ -45,6 +45,43 @@ static void udp6_frame(struct build *b)
 	close_ipv6(b, ip);
 }
 
+static void echo_frame(struct build *b)
+{
+	size_t ip;
+
+	add_ethernet(b, 0x0800);
+	ip = open_ipv4(b, 1, 64);
+	add(b, "\x08\x00\x12\x34\x00\x01\x00\x02", 8);
+	add_fill(b, 56);
+	close_ipv4(b, ip);
+}
+
+/* With a timestamp: the two no-ops, kind 8, value 1000, echo 2000. */
+static void tcp_timestamp(struct build *b)
+{
+	size_t ip;
+
+	add_ethernet(b, 0x0800);
+	ip = open_ipv4(b, 6, 64);
+	set16(b, ip + 4, 0);
+	add_tcp(b, 50000, 443, 0x18);
+	b->data[ip + 32] = 0x80;
+	add(b, "\x01\x01\x08\x0a\x00\x00\x03\xe8\x00\x00\x07\xd0", 12);
+	add8(b, 0x17);
+	close_ipv4(b, ip);
+}
+
+static void later_fragment(struct build *b)
+{
+	size_t ip;
+
+	add_ethernet(b, 0x0800);
+	ip = open_ipv4(b, 50, 64);
+	set16(b, ip + 6, 185);
+	add_fill(b, 40);
+	close_ipv4(b, ip);
+}
+
 static void tag(struct build *b, unsigned vlan)
 {
 	memmove(b->data + 18, b->data + 14, b->n - 14);
@@ -138,6 +175,22 @@ static void other_fragment(struct build *b)
 	set_ipv4_checksum(b, 14);
 }
 
+static void other_echo(struct build *b)
+{
+	b->data[14 + 20 + 7] = 3;
+}
+
+static void other_timestamp(struct build *b)
+{
+	b->data[14 + 20 + 27] = 0xe9;
+}
+
+static void other_offset(struct build *b)
+{
+	set16(b, 14 + 6, 186);
+	set_ipv4_checksum(b, 14);
+}
+
 static const struct {
 	const char *name;
 	void (*first)(struct build *b);
@@ -168,6 +221,13 @@ static const struct {
 	{ "no id, other end", udp_no_id, last_byte, 3 * US, LYA_DUP_NONE },
 	{ "no id, other checksum", udp_no_id, transport_checksum, 3 * US, LYA_DUP_NONE },
 	{ "no id, VLAN", udp_no_id, in_vlan, 3 * US, LYA_DUP_VLAN },
+	{ "ICMP", echo_frame, same, 3 * US, LYA_DUP_EXACT },
+	{ "ICMP, next number", echo_frame, other_echo, 3 * US, LYA_DUP_NONE },
+	{ "TCP without id", tcp_timestamp, same, 3 * US, LYA_DUP_EXACT },
+	{ "TCP without id, other timestamp", tcp_timestamp, other_timestamp, 3 * US, LYA_DUP_NONE },
+	{ "TCP without id, other byte", tcp_timestamp, last_byte, 3 * US, LYA_DUP_NONE },
+	{ "later fragment", later_fragment, same, 3 * US, LYA_DUP_EXACT },
+	{ "later fragment, next place", later_fragment, other_offset, 3 * US, LYA_DUP_NONE },
 	{ "IPv6, same bytes", udp6_frame, same, 1 * MS, LYA_DUP_EXACT },
 	{ "IPv6, 3 ms", udp6_frame, same, 3 * MS, LYA_DUP_NONE },
 };
