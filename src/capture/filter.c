@@ -81,6 +81,12 @@ static bool link_is_known(uint16_t link)
 	}
 }
 
+/* Characters of names, too: the host vlan-gw.example.com is not the keyword. */
+static bool is_word_char(char c)
+{
+	return c != '\0' && (isalnum((unsigned char)c) || strchr("-._", c) != NULL);
+}
+
 /* Does the expression hold `word` as a word of its own? */
 static bool holds_word(const char *expression, const char *word)
 {
@@ -88,9 +94,9 @@ static bool holds_word(const char *expression, const char *word)
 	const char *p = expression;
 
 	while ((p = strstr(p, word)) != NULL) {
-		bool begins = p == expression || !isalnum((unsigned char)p[-1]);
+		bool begins = p == expression || !is_word_char(p[-1]);
 
-		if (begins && !isalnum((unsigned char)p[len]))
+		if (begins && !is_word_char(p[len]))
 			return true;
 		p += len;
 	}

@@ -187,6 +187,11 @@ static void filtered_frames_are_counted(void **state)
 	options.n_paths = 1;
 	options.filter = "tcp port";
 	assert_int_equal(lya_capture_open(&c, &options, &err), LYA_EUSAGE);
+	/* A capture without packets has no link type to ask for: the expression is checked all the
+	 * same. */
+	b.len = 24;
+	folder_file(&dir, "a", &b, paths[0]);
+	assert_int_equal(lya_capture_open(&c, &options, &err), LYA_EUSAGE);
 	options.filter = "  ";
 	assert_int_equal(lya_capture_open(&c, &options, &err), LYA_OK);
 	lya_capture_close(c);

@@ -488,6 +488,25 @@ static void broken_options_are_left(void **state)
 	}
 }
 
+/* A list of interfaces is memory that a file asks for: it has a bound. */
+static void interfaces_have_a_bound(void **state)
+{
+	struct bytes b = { 0 };
+	struct memory m;
+	struct lya_frame f;
+
+	(void)state;
+	ng_section(&b, false);
+	for (size_t i = 0; i < 65537; i++)
+		ng_interface(&b, false, 1, 0, -1, 0);
+	ng_packet(&b, false, 0, 1, 1, 60);
+	assert_int_equal(memory_open(&m, &b), LYA_OK);
+	assert_false(memory_next(&m, &f));
+	assert_non_null(strstr(m.reader->why, "more than 65536 interfaces"));
+	memory_close(&m);
+	bytes_free(&b);
+}
+
 static void what_is_no_section_is_told(void **state)
 {
 	struct bytes b = { 0 };
@@ -521,6 +540,7 @@ int main(void)
 		cmocka_unit_test(wrong_words_end_the_reading),
 		cmocka_unit_test(passed_blocks_must_end_as_they_began),
 		cmocka_unit_test(broken_options_are_left),
+		cmocka_unit_test(interfaces_have_a_bound),
 		cmocka_unit_test(what_is_no_section_is_told),
 	};
 

@@ -351,41 +351,73 @@ static void on_alarm(int sig)
 	(void)sig;
 }
 
-/* A signal ends the waiting, loses nothing, and the reading can go on. */
-static void a_signal_ends_the_waiting(void **state)
+/*
+ * A pipe as standard input that gives the first `first` bytes at once, and the
+ * rest only after a signal ended the waiting for it: a packet, the signal, a
+ * packet, the end.
+ */
+static void wait_in_the_middle(const struct bytes *b, size_t first)
 {
 	const int saved = dup(STDIN_FILENO);
 	struct sigaction action = { .sa_handler = on_alarm }; /* without SA_RESTART */
-	struct bytes b = one_capture(2);
 	struct lya_error err = { .status = LYA_OK };
 	struct lya_frame frames[64];
 	struct lya_capture *c;
 	size_t n;
 	int fds[2];
 
-	(void)state;
 	assert_int_equal(pipe(fds), 0);
 	assert_int_equal(dup2(fds[0], STDIN_FILENO), STDIN_FILENO);
 	close(fds[0]);
 	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
-	assert_int_equal(write(fds[1], b.data, b.len - 30), b.len - 30);
+	assert_int_equal(write(fds[1], b->data, first), first);
 	assert_int_equal(open_one("-", &c, &err), LYA_OK);
 	assert_int_equal(lya_capture_next(c, frames, 64, &n, &err), LYA_OK);
 	assert_int_equal(n, 1);
 	ualarm(100000, 0);
 	assert_int_equal(lya_capture_next(c, frames, 64, &n, &err), LYA_ESTOP);
 	assert_int_equal(n, 0);
-	assert_int_equal(write(fds[1], b.data + b.len - 30, 30), 30);
+	assert_int_equal(write(fds[1], b->data + first, b->len - first), b->len - first);
 	close(fds[1]);
 	assert_int_equal(lya_capture_next(c, frames, 64, &n, &err), LYA_OK);
 	assert_int_equal(n, 1);
 	assert_int_equal(frames[0].number, 2);
 	assert_body(&frames[0], 2);
 	assert_int_equal(count(c), 0);
+	assert_null(lya_capture_sources(c, &n)->error);
 	lya_capture_close(c);
 	assert_int_equal(dup2(saved, STDIN_FILENO), STDIN_FILENO);
 	close(saved);
+}
+
+/* A signal ends the waiting, loses nothing, and the reading can go on. */
+static void a_signal_ends_the_waiting(void **state)
+{
+	struct bytes b = one_capture(2);
+
+	(void)state;
+	wait_in_the_middle(&b, b.len - 30);
 	bytes_free(&b);
+}
+
+/* The same inside a block that is passed over, of which nothing is kept. */
+static void a_signal_inside_a_passed_block(void **state)
+{
+	struct bytes b = { 0 };
+	struct bytes other = { 0 };
+	size_t first;
+
+	(void)state;
+	put_zeros(&other, 1000);
+	ng_section(&b, false);
+	ng_interface(&b, false, 1, 0, -1, 0);
+	ng_packet(&b, false, 0, 1, 1, 60);
+	first = b.len + 400;
+	block(&b, false, 4, &other);
+	ng_packet(&b, false, 0, 2, 2, 60);
+	wait_in_the_middle(&b, first);
+	bytes_free(&b);
+	bytes_free(&other);
 }
 
 /* Memory --------------------------------------------------------------------- */
@@ -454,6 +486,7 @@ int main(void)
 		cmocka_unit_test(standard_input_is_read_once),
 		cmocka_unit_test(named_pipes_are_read),
 		cmocka_unit_test(a_signal_ends_the_waiting),
+		cmocka_unit_test(a_signal_inside_a_passed_block),
 		cmocka_unit_test(every_allocation_may_fail),
 	};
 
