@@ -44,9 +44,24 @@ static void heading(const struct page *p, const char *s)
 }
 
 /*
- * Names come from captures and site files: what could steer a terminal is
- * shown as '?'.  Words are put on lines of p->width columns.
+ * Names come from captures and site files: what could steer a terminal (C0
+ * and C1 controls, the latter as UTF-8) is shown as '?'.
  */
+static void put_clean(const struct page *p, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+		bool c1 = c == 0xc2 && i + 1 < len && (unsigned char)text[i + 1] < 0xa0;
+
+		if (c < 0x20 || c == 0x7f || c1)
+			lya_output_write(p->out, "?", 1);
+		else
+			lya_output_write(p->out, &text[i], 1);
+		i += c1;
+	}
+}
+
+/* Words on lines of p->width columns. */
 static void wrapped(const struct page *p, unsigned indent, const char *lead, const char *text)
 {
 	size_t column = indent + strlen(lead);
@@ -64,13 +79,7 @@ static void wrapped(const struct page *p, unsigned indent, const char *lead, con
 			lya_output_puts(p->out, " ");
 			column++;
 		}
-		for (size_t i = 0; i < len; i++) {
-			char c = text[i];
-
-			if ((unsigned char)c < 0x20 || c == 0x7f)
-				c = '?';
-			lya_output_write(p->out, &c, 1);
-		}
+		put_clean(p, text, len);
 		column += len;
 		first = false;
 		text += len;
@@ -125,12 +134,16 @@ static void verdict_line(const struct page *p)
 static void capture_lines(const struct page *p)
 {
 	const struct lya_policy *policy = lya_ledger_policy(p->in->ledger);
+	const struct lya_site *site = lya_policy_site(policy);
 	const struct lya_rules *rules = lya_policy_rules(policy);
 	struct report_span span = report_span(p->in);
 	char first[LYA_TIME_TEXT], last[LYA_TIME_TEXT], packets[32], bytes[32];
 
-	lya_output_printf(p->out, "site %s, rules %s (%zu)\n", lya_policy_site(policy)->name,
-			  rules->name, rules->n);
+	lya_output_puts(p->out, "site ");
+	put_clean(p, site->name, strlen(site->name));
+	lya_output_puts(p->out, ", rules ");
+	put_clean(p, rules->name, strlen(rules->name));
+	lya_output_printf(p->out, " (%zu)\n", rules->n);
 	lya_output_printf(p->out, "%s packet%s, %s bytes from %zu source%s",
 			  grouped(span.packets, packets), plural(span.packets),
 			  grouped(span.bytes, bytes), p->in->n_sources, plural(p->in->n_sources));
@@ -304,19 +317,30 @@ static void waiver_lines(const struct page *p)
 	lya_text_fini(&line);
 }
 
-static void limit_lines(const struct page *p)
+static void skipped_lines(const struct page *p)
 {
 	struct lya_text line = { 0 };
+	bool any = false;
 
 	for (size_t i = 0; i < p->in->n_sources; i++) {
 		const struct lya_source *s = &p->in->sources[i];
 
 		if (!s->skipped)
 			continue;
+		if (!any)
+			heading(p, "Passed over, being no captures");
+		any = true;
 		lya_text_clear(&line);
-		lya_text_addf(&line, "%s was passed over: %s", s->name, s->error);
-		wrapped(p, 0, "", lya_text_str(&line));
+		lya_text_addf(&line, "%s: %s", s->name, s->error);
+		wrapped(p, 2, "", lya_text_str(&line));
 	}
+	lya_text_fini(&line);
+}
+
+static void limit_lines(const struct page *p)
+{
+	struct lya_text line = { 0 };
+
 	if (p->in->totals.interrupted)
 		coloured(p, INK_YELLOW, "\nThe audit was stopped before its input ended.\n");
 	if (p->in->n_limits > 0)
@@ -348,5 +372,6 @@ void lya_report_summary(struct lya_output *out, const struct lya_report_input *i
 	snat_lines(&p);
 	coverage_lines(&p);
 	waiver_lines(&p);
+	skipped_lines(&p);
 	limit_lines(&p);
 }
