@@ -35,6 +35,8 @@ sys.path.insert(0, os.path.join(HERE, "..", "lab"))
 import variants  # noqa: E402
 import wire  # noqa: E402
 
+TIMEOUT = 60  # seconds; an audit of these captures takes well below one
+
 VERDICTS = ["documented", "waived", "wrong-direction", "unexpected-port", "undocumented-path",
             "undetermined", "out-of-scope"]
 LEVELS = ["critical", "high", "medium", "low", "info"]
@@ -330,8 +332,12 @@ def main():
 
     diff = Differences()
     try:
-        p = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                           timeout=300)
+        try:
+            p = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            diff.add("the audit did not end within %d seconds" % TIMEOUT)
+            return 1
         if p.returncode != case["exit"]:
             diff.add("exit status %d instead of %d" % (p.returncode, case["exit"]),
                      *p.stdout.strip().splitlines()[-5:])

@@ -49,7 +49,11 @@ def fault(argv, report_path, cut, ends):
     """What is wrong with the answer to a file of that length, or None."""
     if os.path.exists(report_path):
         os.unlink(report_path)
-    p = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        p = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                           timeout=60)
+    except subprocess.TimeoutExpired:
+        return "no end within 60 seconds"
     if p.returncode not in (0, 1, 2, 3):
         return "exit status %d: %s" % (p.returncode, p.stderr[-300:])
     if p.returncode == 2:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import sys
 
 import days
@@ -116,6 +117,7 @@ def main(argv):
         print("lab: no such capture: %s; there are: %s"
               % (", ".join(unknown), ", ".join(d.name for d in days.DAYS)), file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # take down what is up
     os.makedirs(out, exist_ok=True)
     work = netlab.workdir()
     net = netlab.Network()
