@@ -137,6 +137,7 @@ static void test_repeated(void **state)
 	begin(&f, true);
 	send(&f, 0, 10);
 	send(&f, 0, 10);
+	send(&f, 5, 8); /* inside what is known */
 	send(&f, 4, 12);
 	send(&f, 20, 30);
 	send(&f, 18, 25); /* before what waits, and overlapping */

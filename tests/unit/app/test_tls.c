@@ -524,6 +524,13 @@ static void test_not_tls(void **state)
 	memset(&t, 0, sizeof(t));
 	SAY_BYTES(&t, 0, 0x80, 0x2E, 1, 3, 1, 0, 0x15, 0, 0, 0, 0x11, 1, 2, 3);
 	check_talk("SSLv2 lengths that do not add up", &t, &want);
+
+	memset(&t, 0, sizeof(t));
+	say(&t, 0);
+	add16(&t, 0x8000 | (9 + 8 + 16));
+	add(&t, "\x01\x03\x01\x00\x08\x00\x00\x00\x10", 9);
+	add_fill(&t, 8 + 16, 1);
+	check_talk("SSLv2 cipher specs that are no multiple of three", &t, &want);
 }
 
 /* Loss inside what is passed over does no harm; loss of structure is a gap. */
@@ -552,6 +559,50 @@ static void test_loss(void **state)
 	assert_false(res.tls & LYA_TLS_RESUMED);
 }
 
+/*
+ * Certificates in packets of their own, captured short, with and without a
+ * place to put them together: their ends are known, so nothing else is lost.
+ */
+static void test_cut_certificate(void **state)
+{
+	static struct talk t;
+	static struct heard heard;
+	struct hello h = { .version = 0x0303, .ticket = -1 };
+	struct lya_app_result res;
+
+	(void)state;
+	memset(&t, 0, sizeof(t));
+	say(&t, 0);
+	RECORD(&t, 0x0303, add_client_hello(&t, &h));
+	say(&t, 1);
+	RECORD(&t, 0x0303, add_server_hello(&t, &h));
+	say(&t, 1);
+	RECORD(&t, 0x0303, add_certificate(&t, "pool.example.com", server_names, 2, 500));
+	say(&t, 1);
+	RECORD(&t, 0x0303, {
+		add_certificate_request(&t, 10);
+		add_body_message(&t, 0x0E, 0);
+	});
+	say(&t, 0);
+	RECORD(&t, 0x0303, add_certificate(&t, "fe1.example.com", client_names, 1, 500));
+	say(&t, 0);
+	RECORD(&t, 0x0303, add_body_message(&t, 0x10, 66));
+	RECORD(&t, 0x0303, add_body_message(&t, 0x0F, 64));
+	say(&t, 0);
+	add_finish(&t, 0x0303);
+	say(&t, 1);
+	add_finish(&t, 0x0303);
+	for (size_t snap = 160; snap < 1000; snap += 7) {
+		for (int scratch = 0; scratch < 2; scratch++) {
+			memset(&heard, 0, sizeof(heard));
+			heard.no_scratch = !scratch;
+			res = carry(&t, TCP, &(struct way){ .snap = snap }, &heard);
+			assert_int_equal(res.tls, CH | SH | SCERT | CREQ | DONE | CCERT | VERIFY |
+						      CCCS | SCCS);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -569,6 +620,7 @@ int main(void)
 		cmocka_unit_test(test_pseudo_answered_by_real),
 		cmocka_unit_test(test_not_tls),
 		cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_cut_certificate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
