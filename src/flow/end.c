@@ -122,17 +122,18 @@ static void forget(struct lya_flow_table *t, uint32_t n, uint32_t hash)
 
 static int end_hashed(struct lya_flow_table *t, uint32_t n, uint32_t hash)
 {
-	struct lya_flow f = { 0 };
+	struct lya_flow *f = &t->ended;
 
 	flow_inspect_settle(t, n);
-	fill_ends(t, n, &f);
-	fill_counts(t, n, &f);
-	fill_evidence(flow_hot_at(t, n), &f);
-	fill_origin(t, n, &f);
-	flow_inspect_result(t, n, &f.app);
+	memset(f, 0, sizeof(*f));
+	fill_ends(t, n, f);
+	fill_counts(t, n, f);
+	fill_evidence(flow_hot_at(t, n), f);
+	fill_origin(t, n, f);
+	flow_inspect_result(t, n, &f->app);
 	forget(t, n, hash);
 	if (t->status == LYA_OK && t->options.on_end != NULL)
-		t->status = t->options.on_end(t->options.ctx, &f);
+		t->status = t->options.on_end(t->options.ctx, f);
 	if (t->status > 0)
 		t->status = LYA_OK;
 	return t->status;

@@ -57,15 +57,13 @@ static uint32_t intern_new(struct flow_intern *in, const void *item)
 /* A place among the recent answers; whoever crowds it only makes it slower. */
 static unsigned recent_place(const uint8_t *item, size_t size)
 {
-	uint64_t h = 0;
+	uint32_t head, middle, tail;
 
-	for (size_t i = 0; i < size; i += 4) {
-		uint32_t word = 0;
-
-		memcpy(&word, item + i, size - i < 4 ? size - i : 4);
-		h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-	}
-	return (unsigned)(h >> 58);
+	memcpy(&head, item, sizeof(head));
+	memcpy(&middle, item + size / 2 - 2, sizeof(middle));
+	memcpy(&tail, item + size - sizeof(tail), sizeof(tail));
+	return (head * UINT32_C(0x9e3779b1) ^ middle * UINT32_C(0x85ebca77) ^
+	        tail * UINT32_C(0xc2b2ae3d)) >> 26;
 }
 
 uint32_t flow_intern_put(struct flow_intern *in, const void *item)

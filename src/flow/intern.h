@@ -27,6 +27,7 @@ struct flow_intern {
 	bool nomem;              /* an allocation failed; sticky */
 };
 
+/* item_size: at least 4. */
 int flow_intern_init(struct flow_intern *in, size_t item_size, size_t max);
 void flow_intern_fini(struct flow_intern *in);
 /* The number of an item (padding zeroed), 0 when there is no room for a new one. */

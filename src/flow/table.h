@@ -113,6 +113,7 @@ struct lya_flow_table {
 	int status;           /* sticky failure */
 	uint64_t serial;
 	struct lya_flow_stats stats;
+	struct lya_flow ended; /* the one that is being told */
 	struct flow_key keys[FLOW_BATCH];
 	uint32_t hints[FLOW_BATCH];
 };
