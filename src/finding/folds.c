@@ -395,5 +395,8 @@ void folds_dropped(const struct folds *f, uint64_t *findings, uint64_t *flows)
 	}
 	all = marks_count(&f->marks, &estimated);
 	*flows = f->flows - kept_flows;
-	*findings = all > kept ? all - kept : 1; /* something was dropped */
+	/* An estimate; but something was dropped, and each of them had a flow. */
+	*findings = all > kept ? all - kept : 1;
+	if (*findings > *flows)
+		*findings = *flows;
 }
