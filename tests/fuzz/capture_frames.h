@@ -97,7 +97,7 @@ static inline void input_check(const uint8_t *data, size_t size)
 	struct reading large;
 	struct reading small;
 
-	input_read(data, size, CAPTURE_BUFFER, 64, &large);
+	input_read(data, size, 4096, 64, &large);
 	input_read(data, size, 32, 1 + size % 5, &small);
 	check(capture_packing_find(data, size) != NULL ||
 	      memcmp(&large, &small, sizeof(large)) == 0);
