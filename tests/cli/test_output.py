@@ -79,10 +79,7 @@ class Output(Case):
             self.assertLessEqual(set(names), {"report.json", "flows", "findings"})
 
     def test_device(self):
-        result = self.audit("-r", "bad.pcap", "-o", "/dev/null", "--flows", "/dev/null2")
-        self.assertEqual(result.status, 2 if os.geteuid() != 0 else result.status)
-        if os.path.exists("/dev/null2"):
-            os.unlink("/dev/null2")
+        """A device is written to directly and stays one."""
         result = self.audit("-r", "bad.pcap", "-o", "/dev/null")
         self.assertEqual(result.status, 1, result.err)
         self.assertTrue(stat.S_ISCHR(os.stat("/dev/null").st_mode))
