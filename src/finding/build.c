@@ -105,6 +105,23 @@ static void build_rows(const struct entry *e, struct lya_finding *out)
 		out->rules[out->n_rules++] = out->nearest;
 }
 
+/* The statement that a finding of this type breaks is cited among its rows. */
+static void build_statement(const struct lya_ledger *l, const char *id, struct lya_finding *out)
+{
+	const struct lya_rule *rule = lya_rules_find(l->rules, id);
+	size_t at = out->n_rules;
+	int index;
+
+	if (rule == NULL || at == LYA_FINDING_RULES)
+		return;
+	index = (int)(rule - l->rules->list);
+	out->statement = id;
+	for (; at > 0 && out->rules[at - 1] > index; at--)
+		out->rules[at] = out->rules[at - 1];
+	out->rules[at] = index;
+	out->n_rules++;
+}
+
 bool build_finding(const struct lya_ledger *l, const struct pair *pair, const struct entry *e,
 		   struct lya_finding *out)
 {
@@ -121,7 +138,7 @@ bool build_finding(const struct lya_ledger *l, const struct pair *pair, const st
 	build_rows(e, out);
 	if (kind == LYA_FINDING_AV_EDGE_SNAT) {
 		out->level = e->proven ? "proven" : "observed";
-		out->statement = "edge.p.av-no-snat";
+		build_statement(l, "edge.p.av-no-snat", out);
 	}
 	return out->id[0] != '\0' && build_ports(l, pair, e, out) && sentence_write(l, out);
 }

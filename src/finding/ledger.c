@@ -131,8 +131,9 @@ static bool row_has_port(const struct lya_ledger *l, int rule, uint16_t port)
 
 /*
  * The ports that a finding stands for: the documented range where a row
- * matches; the initiator's port where the service sits there (a listener that
- * opens flows itself, towards ports that differ each time); else the responder's.
+ * matches, and for the A/V Edge, whose relay ports differ in every call; the
+ * initiator's port where the service sits there (a listener that opens flows
+ * itself, towards ports that differ each time); else the responder's.
  */
 static struct lya_port_range finding_ports(const struct lya_ledger *l, struct pair_key *key,
 					   const struct lya_flow *flow, const struct lya_verdict *v)
@@ -141,6 +142,8 @@ static struct lya_port_range finding_ports(const struct lya_ledger *l, struct pa
 
 	if (v->kind == LYA_VERDICT_DOCUMENTED && v->n_rules > 0)
 		return name_ports(l->policy, v->rules[0], iport, rport);
+	if (key->type == LYA_FINDING_AV_EDGE_SNAT)
+		return name_ports(l->policy, v->nearest, iport, rport);
 	if (v->but == LYA_BUT_DIRECTION && v->nearest >= 0 && row_has_port(l, v->nearest, iport) &&
 	    !row_has_port(l, v->nearest, rport)) {
 		key->source_port = 1;

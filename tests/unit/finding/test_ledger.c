@@ -241,6 +241,37 @@ static void test_source_port(void **state)
 	lya_ledger_free(l);
 }
 
+/* Relay ports differ in every call: the range is what the finding is about. */
+static void test_relay_ports(void **state)
+{
+	static const char *const parts[] = { "av-edge-snat", "hlb", "hlb-ext",    "edge-av",
+					     "edge01",       "udp", "50000-59999" };
+	struct lya_ledger *l = world_ledger(&world, 0);
+	const struct lya_finding *found;
+
+	(void)state;
+	for (uint16_t port = 50100; port < 50103; port++) {
+		struct lya_flow f =
+		    world_flow("198.51.100.2", 60500, "198.51.100.23", port, 17, LYA_STATE_NONE);
+
+		f.app.app = LYA_APP_RTP;
+		f.app.service_payload = true;
+		world_take(&world, l, &f, NULL, NULL);
+	}
+	world_finish(l);
+	found = world_finding(l, "av-edge-snat");
+	assert_non_null(found);
+	assert_int_equal(found->flows, 3);
+	assert_string_equal(found->level, "proven");
+	assert_int_equal(found->severity, LYA_SEVERITY_CRITICAL);
+	expect_id(found->id, parts, 7);
+	/* The broken statement is cited beside the nearest row. */
+	assert_int_equal(found->n_rules, 2);
+	assert_true(found->rules[0] == world_rule(&world, "edge.p.av-no-snat") ||
+		    found->rules[1] == world_rule(&world, "edge.p.av-no-snat"));
+	lya_ledger_free(l);
+}
+
 /* A varied lot: many ends, ports, states and times. */
 enum { LOT = 4000 };
 
@@ -653,13 +684,14 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fold),       cmocka_unit_test(test_apart),
-		cmocka_unit_test(test_strangers),  cmocka_unit_test(test_crowd),
-		cmocka_unit_test(test_scan),       cmocka_unit_test(test_source_port),
-		cmocka_unit_test(test_order),      cmocka_unit_test(test_bound),
-		cmocka_unit_test(test_coverage),   cmocka_unit_test(test_matrix),
-		cmocka_unit_test(test_exceptions), cmocka_unit_test(test_faults),
-		cmocka_unit_test(test_news),       cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_fold),        cmocka_unit_test(test_apart),
+		cmocka_unit_test(test_strangers),   cmocka_unit_test(test_crowd),
+		cmocka_unit_test(test_scan),        cmocka_unit_test(test_source_port),
+		cmocka_unit_test(test_relay_ports), cmocka_unit_test(test_order),
+		cmocka_unit_test(test_bound),       cmocka_unit_test(test_coverage),
+		cmocka_unit_test(test_matrix),      cmocka_unit_test(test_exceptions),
+		cmocka_unit_test(test_faults),      cmocka_unit_test(test_news),
+		cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
