@@ -7,6 +7,7 @@
 
 #include "audit/listeners.h"
 #include "lyncaudit/alloc.h"
+#include "lyncaudit/reasm.h"
 #include "lyncaudit/timeutil.h"
 
 enum { BATCH = 32 }; /* packets decoded at a time: they stay in the first-level cache */
@@ -15,6 +16,7 @@ struct lya_audit {
 	const struct lya_policy *policy;
 	struct lya_policy_memo *memo;
 	struct lya_audit_options options;
+	struct lya_reasm *reasm;
 	struct lya_flow_table *flows;
 	struct audit_listeners *listeners;
 	struct lya_ledger *ledger;
@@ -57,7 +59,7 @@ static int take_flow(void *ctx, const struct lya_flow *flow)
 	return a->options.on_flow(a->options.ctx, &told);
 }
 
-/* Half of the cap is the flow table's; findings, listeners and buffers share the rest. */
+/* Half of the cap is the flow table's; findings, listeners, fragments and buffers share the rest. */
 static int make_parts(struct lya_audit *a, struct lya_error *err)
 {
 	size_t memory = a->options.max_memory;
@@ -68,6 +70,7 @@ static int make_parts(struct lya_audit *a, struct lya_error *err)
 		.on_end = take_flow,
 		.ctx = a,
 	};
+	struct lya_reasm_options reasm_options = { .max_bytes = memory / 32 };
 	struct lya_ledger_options ledger_options = {
 		.max_bytes = memory / 4,
 		.on_new = a->options.on_finding,
@@ -84,6 +87,8 @@ static int make_parts(struct lya_audit *a, struct lya_error *err)
 		rc = lya_validity_new(&a->validity, err);
 	if (rc == LYA_OK)
 		rc = lya_ledger_new(&a->ledger, a->policy, &ledger_options, err);
+	if (rc == LYA_OK)
+		rc = lya_reasm_new(&a->reasm, &reasm_options, err);
 	if (rc < 0)
 		return rc;
 	return lya_flow_table_new(&a->flows, &flow_options, err);
@@ -117,6 +122,7 @@ void lya_audit_free(struct lya_audit *a)
 	if (a == NULL)
 		return;
 	lya_flow_table_free(a->flows);
+	lya_reasm_free(a->reasm);
 	lya_ledger_free(a->ledger);
 	lya_site_faults_free(a->faults, a->n_faults);
 	lya_limits_free(a->limits, a->n_limits);
@@ -156,6 +162,24 @@ static int tell_failure(int rc, struct lya_error *err)
 	return rc == LYA_ENOMEM ? lya_error_nomem(err) : rc;
 }
 
+/* What reasm released goes first: it is older than the batch. */
+static int follow_released(struct lya_audit *a)
+{
+	size_t n;
+	const struct lya_packet *released = lya_reasm_released(a->reasm, &n);
+
+	return n == 0 ? 0 : lya_flow_table_take(a->flows, released, n);
+}
+
+static int follow(struct lya_audit *a, size_t n)
+{
+	int rc;
+
+	n = lya_reasm_take(a->reasm, a->batch, n);
+	rc = follow_released(a);
+	return rc != 0 ? rc : lya_flow_table_take(a->flows, a->batch, n);
+}
+
 int lya_audit_take(struct lya_audit *a, const struct lya_frame *frames, size_t n,
                    struct lya_error *err)
 {
@@ -168,7 +192,7 @@ int lya_audit_take(struct lya_audit *a, const struct lya_frame *frames, size_t n
 			lya_decode(&frames[done + i], &a->batch[i]);
 			count_packet(a, &frames[done + i], &a->batch[i]);
 		}
-		rc = lya_flow_table_take(a->flows, a->batch, batch);
+		rc = follow(a, batch);
 		if (rc != 0)
 			return tell_failure(rc, err);
 		done += batch;
@@ -182,8 +206,12 @@ int lya_audit_finish(struct lya_audit *a, const struct lya_source *sources, size
 	struct lya_ledger_end end = { .first_ns = a->counts.first_ns, .last_ns = a->counts.last_ns,
 		                      .faults = a->faults, .n_faults = a->n_faults };
 	struct lya_flow_stats stats;
-	int rc = lya_flow_table_flush(a->flows);
+	int rc;
 
+	lya_reasm_flush(a->reasm);
+	rc = follow_released(a);
+	if (rc == 0)
+		rc = lya_flow_table_flush(a->flows);
 	if (rc != 0)
 		return tell_failure(rc, err);
 	lya_flow_table_stats(a->flows, &stats);
@@ -205,7 +233,12 @@ const struct lya_limit *lya_audit_limits(const struct lya_audit *a, size_t *n)
 
 void lya_audit_counts(const struct lya_audit *a, struct lya_audit_counts *out)
 {
+	struct lya_reasm_stats stats;
+
 	*out = a->counts;
+	lya_reasm_stats(a->reasm, &stats);
+	for (size_t kind = 0; kind < sizeof(stats.duplicates) / sizeof(stats.duplicates[0]); kind++)
+		out->duplicates += stats.duplicates[kind];
 }
 
 void lya_audit_flow_stats(const struct lya_audit *a, struct lya_flow_stats *out)
