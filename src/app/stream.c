@@ -69,9 +69,12 @@ static bool hold(struct lya_app_state *st, unsigned side, uint32_t seq, const ui
 		 size_t len)
 {
 	struct app_side *s = &st->side[side];
-	uint8_t *room = app_scratch_held(st, side);
 	uint32_t after = seq - s->held_seq, before = s->held_seq - seq;
+	uint8_t *room;
 
+	if (s->machine == APP_DEAD)
+		return false; /* nobody waits for the missing bytes */
+	room = app_scratch_held(st, side);
 	if (room == NULL)
 		return false;
 	if (s->held == 0) {

@@ -6,9 +6,9 @@
  *              to four) back to back
  *   RFC 4571:  length(2), packet
  *
- * A frame's body is read whole where that is cheap (one segment holds it) or
- * where scratch memory is lent; else its first bytes tell the kind of message
- * and the rest is passed over.
+ * A STUN message is read whole where that is cheap (one segment holds it) or
+ * where scratch memory is lent; of it otherwise, and of anything else always,
+ * the first bytes tell enough and the rest is passed over.
  */
 #include "app/machine.h"
 
@@ -31,8 +31,8 @@ struct framing {
 enum frame_step { FRAME_MORE, FRAME_NEXT, FRAME_BAD };
 
 /*
- * Get a frame's body, or as much of its beginning as PART says.  NULL until
- * it is there; *got is how much of it there is.
+ * Get a frame's body if it may be STUN (two bits are zero), else as much of its
+ * beginning as PART says.  NULL until it is there; *got is how much of it there is.
  */
 static const uint8_t *read_body(struct lya_app_state *st, unsigned side, struct lya_cursor *in,
 				size_t *got)
@@ -41,7 +41,9 @@ static const uint8_t *read_body(struct lya_app_state *st, unsigned side, struct 
 	size_t len = s->u.frames.len;
 	const uint8_t *p = NULL;
 
-	if (s->have == 0) {
+	if (lya_cursor_left(in) == 0)
+		return NULL;
+	if (s->have == 0 && (s->big_have > 0 || in->pos[0] < 0x40)) {
 		enum app_big big = app_big_piece(st, side, in, len, &p);
 
 		*got = len;

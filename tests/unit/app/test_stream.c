@@ -246,6 +246,25 @@ static void test_both_sides(void **state)
 	(void)end(&f);
 }
 
+/* Media and strangers need no scratch memory, however they are cut; a STUN message does. */
+static void test_no_scratch_for_media(void **state)
+{
+	static const uint8_t frame[] = { 0, 52, 0x80, 111, 0, 1, 0, 0, 0, 9, 1, 2, 3, 4 };
+	static const uint8_t check[] = { 0, 28, 0, 1, 0, 8, 0x21, 0x12, 0xA4, 0x42 };
+	struct flow f;
+
+	(void)state;
+	begin(&f, true);
+	lya_app_feed(f.st, 0, SEQ, frame, sizeof(frame), sizeof(frame));
+	assert_int_equal(f.heard.lent, 0);
+	(void)end(&f);
+
+	begin(&f, true);
+	lya_app_feed(f.st, 0, SEQ, check, sizeof(check), sizeof(check));
+	assert_int_equal(f.heard.lent, 1);
+	(void)end(&f);
+}
+
 static void test_bounded_state(void **state)
 {
 	(void)state;
@@ -256,10 +275,15 @@ static void test_bounded_state(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_orders),     cmocka_unit_test(test_swapped),
-		cmocka_unit_test(test_repeated),   cmocka_unit_test(test_keepalive),
-		cmocka_unit_test(test_gap),        cmocka_unit_test(test_room),
-		cmocka_unit_test(test_both_sides), cmocka_unit_test(test_bounded_state),
+		cmocka_unit_test(test_orders),
+		cmocka_unit_test(test_swapped),
+		cmocka_unit_test(test_repeated),
+		cmocka_unit_test(test_keepalive),
+		cmocka_unit_test(test_gap),
+		cmocka_unit_test(test_room),
+		cmocka_unit_test(test_both_sides),
+		cmocka_unit_test(test_bounded_state),
+		cmocka_unit_test(test_no_scratch_for_media),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
