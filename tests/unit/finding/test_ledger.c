@@ -477,6 +477,8 @@ static void test_coverage(void **state)
 	assert_true(coverage_of(l, "edge.3.4")->first_ns == LYA_TIME_NONE);
 	/* No reverse proxy was seen. */
 	assert_int_equal(coverage_of(l, "rproxy.2.2")->status, LYA_COVERAGE_NOT_OBSERVABLE);
+	/* Strangers were seen, the Web Conferencing VIP was not. */
+	assert_int_equal(coverage_of(l, "edge.3.6")->status, LYA_COVERAGE_NOT_OBSERVABLE);
 	/* The site does not list federation-ocs2007. */
 	assert_int_equal(coverage_of(l, "edge.1.7")->status, LYA_COVERAGE_FEATURE_OFF);
 	/* A statement of the prose is no row. */
