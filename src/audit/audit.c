@@ -53,7 +53,8 @@ static int take_flow(void *ctx, const struct lya_flow *flow)
 	lya_policy_judge(a->policy, a->memo, flow, ends, known_side(a, flow), &verdict);
 	rc = lya_validity_take(a->validity, flow);
 	if (rc == 0)
-		rc = lya_ledger_take(a->ledger, flow, ends, &verdict, &findings);
+		rc = lya_ledger_take(a->ledger, flow, ends, &verdict,
+		                     a->options.on_flow != NULL ? &findings : NULL);
 	if (rc != 0 || a->options.on_flow == NULL)
 		return rc;
 	return a->options.on_flow(a->options.ctx, &told);
