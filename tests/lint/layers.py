@@ -39,11 +39,11 @@ HOMES = {
     "pcap": ["capture", "cli/version.c"],
     "json-c": ["json", "cli/version.c"],
     "nettle": ["base", "cli/version.c"],
-    "zlib.h": ["capture"],
-    "zstd.h": ["capture"],
-    "lz4": ["capture"],
-    "lzma": ["capture"],
-    "seccomp.h": ["sys"],
+    "zlib.h": ["capture", "cli/version.c"],
+    "zstd.h": ["capture", "cli/version.c"],
+    "lz4": ["capture", "cli/version.c"],
+    "lzma": ["capture", "cli/version.c"],
+    "seccomp.h": ["sys", "cli/version.c"],
     "linux/landlock.h": ["sys"],
 }
 
