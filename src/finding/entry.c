@@ -181,7 +181,7 @@ static void facts_add(struct entry *e, const struct lya_flow *flow,
 	e->attempted += !through && !(flow->transport == 6 && flow->state == LYA_STATE_REFUSED);
 	e->external = e->external || ((from->roles | to->roles) & external) != 0;
 	e->intrusion = e->intrusion ||
-		       (through && (from->roles & external) != 0 && (to->roles & OUTER_ROLES) == 0);
+		       ((from->roles & external) != 0 && (to->roles & OUTER_ROLES) == 0);
 	e->proven = e->proven || v->av_proven;
 	e->av_internal = e->av_internal || v->av_internal;
 }

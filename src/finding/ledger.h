@@ -71,7 +71,7 @@ struct entry {
 	uint8_t digits;
 	uint8_t basis, grade; /* the best */
 	uint8_t but;
-	bool intrusion; /* one got through from outside to an inner role */
+	bool intrusion; /* from outside to an inner role, whether it got through or not */
 	bool external;  /* one end is external */
 	bool proven, av_internal;
 	int32_t nearest, mixup, expired; /* the least; INT32_MAX: none */

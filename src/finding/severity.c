@@ -90,7 +90,8 @@ static bool find_override(const struct lya_site *site, const char *type, enum ly
 
 /*
  * e is NULL for findings without flows.  A site's own severity stands for the
- * type whatever its condition; but a stranger who got inside stays critical.
+ * type whatever its condition; but a stranger who got inside stays critical,
+ * and one who only tried is one step below that.
  */
 enum lya_severity severity_of(const struct lya_site *site, enum lya_finding_type type,
 			      const char *type_name, const struct entry *e)
@@ -99,7 +100,7 @@ enum lya_severity severity_of(const struct lya_site *site, enum lya_finding_type
 	bool grave = e != NULL && is_grave(type, e);
 
 	if (grave && table[type].undocumented)
-		return table[type].grave;
+		return e->through > 0 ? table[type].grave : table[type].grave + 1;
 	if (!find_override(site, type_name, &s) && grave)
 		s = table[type].grave;
 	if (table[type].undocumented && e != NULL && e->through == 0 && s < LYA_SEVERITY_INFO)

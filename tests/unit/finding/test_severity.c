@@ -101,7 +101,7 @@ static const struct {
 	{ "stranger inside", "203.0.113.77", "10.2.0.11", 3389, LYA_STATE_ESTABLISHED,
 	  "undocumented-path", LYA_SEVERITY_CRITICAL },
 	{ "stranger turned away", "203.0.113.77", "10.2.0.11", 3389, LYA_STATE_REFUSED,
-	  "undocumented-path", LYA_SEVERITY_MEDIUM },
+	  "undocumented-path", LYA_SEVERITY_HIGH },
 	{ "partner inside", "203.0.113.20", "10.2.0.11", 3389, LYA_STATE_CLOSED,
 	  "undocumented-path", LYA_SEVERITY_CRITICAL },
 	{ "stranger on the inner side of the Edge", "203.0.113.77", "10.1.0.21", 22,
@@ -165,6 +165,7 @@ static void test_override(void **state)
 	struct entry through = { .flows = 1, .through = 1, .proven = true };
 	struct entry tried = { .flows = 1, .attempted = 1 };
 	struct entry intrusion = { .flows = 1, .through = 1, .intrusion = true };
+	struct entry knock = { .flows = 1, .refused = 1, .intrusion = true };
 	struct world w;
 
 	(void)state;
@@ -178,6 +179,9 @@ static void test_override(void **state)
 	assert_int_equal(severity_of(w.site, LYA_FINDING_UNDOCUMENTED_PATH, "undocumented-path",
 				     &intrusion),
 			 LYA_SEVERITY_CRITICAL);
+	assert_int_equal(severity_of(w.site, LYA_FINDING_UNDOCUMENTED_PATH, "undocumented-path",
+				     &knock),
+			 LYA_SEVERITY_HIGH);
 	assert_int_equal(severity_of(w.site, LYA_FINDING_AV_EDGE_SNAT, "av-edge-snat", &through),
 			 LYA_SEVERITY_INFO);
 	world_close(&w);
