@@ -362,11 +362,44 @@ static void test_pools(void **state)
 		  NO_PATH,
 		  LYA_LEG_NONE,
 		  NO_SNAT },
+		{ "rewritten to the VIP of the pool",
+		  { TCP, "10.1.0.10", 40000, "10.1.0.21", 5061, .seen = SYN_X },
+		  DOCUMENTED,
+		  LYA_LEG_BALANCED,
+		  NO_SNAT },
+		{ "rewritten to another pool's VIP",
+		  { TCP, "10.1.0.10", 40000, "10.1.0.22", 5061, .seen = SYN_X },
+		  NO_PATH,
+		  LYA_LEG_NONE,
+		  NO_SNAT },
 	};
 	struct court c;
 
 	(void)state;
 	court_open(&c, NULL, "site-pools.json", false);
+	check(&c, cases, LENGTH(cases));
+	court_close(&c);
+}
+
+/* Where no VIP stands, no leg leads past it: 5070 is the VIP's (internal.2.16). */
+static void test_no_vip(void **state)
+{
+	static const char site[] =
+	    "{\"schema\": \"lyncaudit-site/1\", \"name\": \"no VIP\","
+	    " \"networks\": {\"internal\": [\"10.0.0.0/8\"]}, \"hosts\": ["
+	    " {\"name\": \"fe01\", \"roles\": {\"front-end\": [\"10.2.0.11\"]}},"
+	    " {\"name\": \"fe02\", \"roles\": {\"front-end\": [\"10.2.0.12\"]}}]}";
+	static const struct balancer_case cases[] = {
+		{ "front-end to front-end",
+		  { TCP, "10.2.0.12", 40000, FE01, 5070, .seen = SYN_X },
+		  WRONG_PORT,
+		  LYA_LEG_NONE,
+		  NO_SNAT },
+	};
+	struct court c;
+
+	(void)state;
+	court_open(&c, site, NULL, false);
 	check(&c, cases, LENGTH(cases));
 	court_close(&c);
 }
@@ -393,7 +426,7 @@ static const char SINGLE[] =
     " \"hosts\": [{\"name\": \"edge01\", \"roles\": {"
     "  \"edge-access\": [\"198.51.100.21\"], \"edge-webconf\": [\"198.51.100.21\"],"
     "  \"edge-av\": [\"198.51.100.21\"], \"edge-internal\": [\"10.1.0.21\"]}},"
-    " {\"name\": \"hlb-ext\", \"roles\": {\"hlb\": [\"198.51.100.2\"],"
+    " {\"name\": \"hlb-ext\", \"roles\": {\"hlb\": [\"198.51.100.2\", \"198.51.100.13\"],"
     "  \"edge-access-vip\": [\"198.51.100.11\"], \"edge-webconf-vip\": [\"198.51.100.12\"],"
     "  \"edge-av-vip\": [\"198.51.100.13\"]}}]}";
 
@@ -435,6 +468,11 @@ static void test_single_address(void **state)
 		  DOCUMENTED,
 		  LYA_LEG_PROBE,
 		  NO_SNAT },
+		{ "not from an address that is a VIP as well",
+		  { TCP, AV_VIP, 40000, node, 443, .seen = SYN_X },
+		  DOCUMENTED,
+		  LYA_LEG_BALANCED,
+		  NO_SNAT },
 	};
 	struct court c;
 
@@ -447,9 +485,9 @@ static void test_single_address(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_balancer),       cmocka_unit_test(test_unanswered_probe),
-		cmocka_unit_test(test_pools),          cmocka_unit_test(test_probe_of_feature),
-		cmocka_unit_test(test_single_address),
+		cmocka_unit_test(test_balancer),         cmocka_unit_test(test_unanswered_probe),
+		cmocka_unit_test(test_no_vip),           cmocka_unit_test(test_pools),
+		cmocka_unit_test(test_probe_of_feature), cmocka_unit_test(test_single_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -215,6 +215,40 @@ static void test_moved(void **state)
 	court_close(&c);
 }
 
+/* Of rows alike in all else, the one with the narrowest range is named: as moved here. */
+static void test_narrowed(void **state)
+{
+	static const char site[] =
+	    "{\"schema\": \"lyncaudit-site/1\", \"name\": \"narrowed\","
+	    " \"networks\": {\"internal\": [\"10.0.0.0/8\"], \"clients\": [\"10.20.0.0/16\"]},"
+	    " \"hosts\": [{\"name\": \"fe01\", \"roles\": {\"front-end\": [\"10.2.0.11\"]}}],"
+	    " \"port_overrides\": [{\"rule\": \"internal.4.11\","
+	    "  \"ports\": \"50000-50010,50020\", \"reason\": \"application sharing\"}]}";
+	static const struct {
+		uint16_t port;
+		const char *first;
+		uint16_t n;
+	} cases[] = { { 50010, "internal.4.11", 4 },
+		      { 50020, "internal.4.11", 4 },
+		      { 50011, "internal.4.8", 3 } };
+	struct court c;
+
+	(void)state;
+	court_open(&c, site, NULL, false);
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		struct talk talk = {
+			TCP, CLIENT, 40000, "10.20.0.9", cases[i].port, .seen = SYN_X
+		};
+		struct lya_verdict v;
+
+		judge(&c, &talk, &v);
+		assert_int_equal(v.kind, LYA_VERDICT_DOCUMENTED);
+		assert_string_equal(rule_id(&c, v.rules[0]), cases[i].first);
+		assert_int_equal(v.n_rules, cases[i].n);
+	}
+	court_close(&c);
+}
+
 static void test_unknown_override(void **state)
 {
 	static const char text[] =
@@ -479,13 +513,10 @@ static void test_naming(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_scope),
-		cmocka_unit_test(test_dhcp_rows),
-		cmocka_unit_test(test_features),
-		cmocka_unit_test(test_moved),
-		cmocka_unit_test(test_unknown_override),
-		cmocka_unit_test(test_nearest),
-		cmocka_unit_test(test_mixup_port),
+		cmocka_unit_test(test_scope),    cmocka_unit_test(test_dhcp_rows),
+		cmocka_unit_test(test_features), cmocka_unit_test(test_moved),
+		cmocka_unit_test(test_narrowed), cmocka_unit_test(test_unknown_override),
+		cmocka_unit_test(test_nearest),  cmocka_unit_test(test_mixup_port),
 		cmocka_unit_test(test_naming),
 	};
 
