@@ -38,8 +38,16 @@ static const struct profile PROFILES[] = {
 	{ .name = "min100k", .slots = 100000, .flow_length = 53 },
 	{ .name = "min1m", .slots = 1000000, .flow_length = 21 },
 	{ .name = "imix", .slots = 50000, .flow_length = 53, .sizes = SIZES_IMIX },
-	{ .name = "media", .slots = 1000, .flow_length = 1800, .sizes = SIZES_MEDIA, .media = true },
-	{ .name = "mixed", .slots = 75000, .flow_length = 53, .ipv6_percent = 30, .vlan_percent = 50 },
+	{ .name = "media",
+	  .slots = 1000,
+	  .flow_length = 1800,
+	  .sizes = SIZES_MEDIA,
+	  .media = true },
+	{ .name = "mixed",
+	  .slots = 75000,
+	  .flow_length = 53,
+	  .ipv6_percent = 30,
+	  .vlan_percent = 50 },
 	{ .name = "ng", .slots = 100000, .flow_length = 53, .pcapng = true },
 	{ .name = "flood", .slots = 1, .flow_length = 1, .flood = true },
 };
@@ -63,18 +71,18 @@ struct service {
 };
 
 static const struct service SERVICES[] = {
-	{ FROM_CLIENT, 2, 10, 443, 443, true, TALK_TLS, 25 },    /* internal.2.6 */
-	{ FROM_CLIENT, 2, 10, 5061, 5061, true, TALK_TLS, 15 },  /* internal.2.1 */
-	{ FROM_CLIENT, 2, 11, 8057, 8057, true, TALK_TLS, 5 },   /* internal.1.7 */
-	{ FROM_CLIENT, 2, 10, 80, 80, true, TALK_HTTP, 5 },      /* internal.2.4 */
-	{ FROM_CLIENT, 2, 20, 443, 443, true, TALK_TLS, 4 },     /* director.1.5 */
-	{ FROM_CLIENT, 2, 51, 443, 443, true, TALK_TLS, 5 },     /* internal.1.40 */
-	{ FROM_PSTN, 2, 12, 5068, 5068, true, TALK_SIP, 3 },     /* internal.1.24 */
-	{ FROM_EXTERNAL, 0, 11, 443, 443, true, TALK_TLS, 10 },  /* edge.3.3 */
-	{ FROM_EXTERNAL, 0, 11, 5061, 5061, true, TALK_TLS, 8 }, /* edge.3.4 */
-	{ FROM_EXTERNAL, 0, 12, 443, 443, true, TALK_TLS, 8 },   /* edge.3.6 */
-	{ FROM_EXTERNAL, 0, 41, 443, 443, true, TALK_TLS, 9 },   /* rproxy.1.2 */
-	{ FROM_EXTERNAL, 0, 41, 80, 80, true, TALK_HTTP, 3 },    /* rproxy.1.1 */
+	{ FROM_CLIENT, 2, 10, 443, 443, true, TALK_TLS, 25 },        /* internal.2.6 */
+	{ FROM_CLIENT, 2, 10, 5061, 5061, true, TALK_TLS, 15 },      /* internal.2.1 */
+	{ FROM_CLIENT, 2, 11, 8057, 8057, true, TALK_TLS, 5 },       /* internal.1.7 */
+	{ FROM_CLIENT, 2, 10, 80, 80, true, TALK_HTTP, 5 },          /* internal.2.4 */
+	{ FROM_CLIENT, 2, 20, 443, 443, true, TALK_TLS, 4 },         /* director.1.5 */
+	{ FROM_CLIENT, 2, 51, 443, 443, true, TALK_TLS, 5 },         /* internal.1.40 */
+	{ FROM_PSTN, 2, 12, 5068, 5068, true, TALK_SIP, 3 },         /* internal.1.24 */
+	{ FROM_EXTERNAL, 0, 11, 443, 443, true, TALK_TLS, 10 },      /* edge.3.3 */
+	{ FROM_EXTERNAL, 0, 11, 5061, 5061, true, TALK_TLS, 8 },     /* edge.3.4 */
+	{ FROM_EXTERNAL, 0, 12, 443, 443, true, TALK_TLS, 8 },       /* edge.3.6 */
+	{ FROM_EXTERNAL, 0, 41, 443, 443, true, TALK_TLS, 9 },       /* rproxy.1.2 */
+	{ FROM_EXTERNAL, 0, 41, 80, 80, true, TALK_HTTP, 3 },        /* rproxy.1.1 */
 	{ FROM_CLIENT, 2, 11, 49152, 57500, false, TALK_RTP, 50 },   /* internal.1.39 */
 	{ FROM_EXTERNAL, 0, 13, 3478, 3478, false, TALK_STUN, 15 },  /* edge.3.7 */
 	{ FROM_CLIENT, 1, 11, 3478, 3478, false, TALK_STUN, 15 },    /* edge.4.4 */
@@ -96,12 +104,12 @@ enum { BREACHES_N = sizeof(BREACHES) / sizeof(BREACHES[0]), BREACH_IN = 100, TCP
 
 /* One flow under way. */
 struct slot {
-	uint32_t number; /* of the flow, from 0; tells addresses, ports and sequence numbers */
-	uint32_t left;   /* packets to come */
+	uint32_t number;  /* of the flow, from 0; tells addresses, ports and sequence numbers */
+	uint32_t left;    /* packets to come */
 	uint32_t sent[2]; /* payload bytes, by side: 0 opened the flow */
 	uint16_t sport, dport;
-	uint8_t service; /* SERVICES_N + i: BREACHES[i] */
-	uint8_t stage;   /* TCP: packets of the handshake sent */
+	uint8_t service;    /* SERVICES_N + i: BREACHES[i] */
+	uint8_t stage;      /* TCP: packets of the handshake sent */
 	uint8_t carried[2]; /* packets with payload, up to a few */
 	bool ipv6;
 	uint16_t vlan;
@@ -110,8 +118,8 @@ struct slot {
 enum {
 	FRAME_MAX = 1600,
 	OUT_SIZE = 1 << 20,
-	FLOW_MIN = 6,      /* handshake and two FINs, and something between */
-	TINY_CARRIES = 4,  /* packets that carry payload in a flow of 60-byte frames */
+	FLOW_MIN = 6,     /* handshake and two FINs, and something between */
+	TINY_CARRIES = 4, /* packets that carry payload in a flow of 60-byte frames */
 	SNAPLEN = 262144,
 	CLIENTS = 65536,   /* 10.20.0.0/16 */
 	EXTERNALS = 131072 /* 198.18.0.0/15, set aside for benchmarks */
@@ -227,7 +235,7 @@ static bool make_streams(struct gen *g)
 {
 	static const char *const TEXTS[][2] = {
 		[TALK_HTTP] = { "GET /meet/ HTTP/1.1\r\nHost: meet.example\r\nAccept: */*\r\n\r\n",
-			        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" },
+				"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" },
 		[TALK_SIP] = { "OPTIONS sip:med.example SIP/2.0\r\nVia: SIP/2.0/TCP 10.3.0.1\r\n"
 			       "From: <sip:gw.example>;tag=1\r\nTo: <sip:med.example>\r\n"
 			       "Call-ID: 1@gw\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
@@ -243,8 +251,9 @@ static bool make_streams(struct gen *g)
 			s->data = calloc(RECORDS + 1, RECORD + 64);
 			if (s->data == NULL)
 				return false;
-			s->len = talk == TALK_TLS ? fill_tls(s->data, side == 0, &s->again)
-			                          : fill_text(s->data, TEXTS[talk][side], &s->again);
+			s->len = talk == TALK_TLS
+				     ? fill_tls(s->data, side == 0, &s->again)
+				     : fill_text(s->data, TEXTS[talk][side], &s->again);
 		}
 	}
 	return true;
@@ -252,7 +261,7 @@ static bool make_streams(struct gen *g)
 
 /* The next n bytes of a flow's stream; each TLS hello has a random of its own. */
 static void copy_stream(const struct gen *g, enum talk talk, const struct slot *s, unsigned side,
-                        uint8_t *to, size_t n)
+			uint8_t *to, size_t n)
 {
 	const struct stream *st = &g->streams[talk][side];
 	size_t at = s->sent[side];
@@ -271,7 +280,8 @@ static void copy_stream(const struct gen *g, enum talk talk, const struct slot *
 	for (size_t i = s->sent[side]; i < RANDOM_AT + RANDOM_LEN && i < s->sent[side] + n; i++)
 		if (i >= RANDOM_AT)
 			to[i - s->sent[side]] =
-			    (uint8_t)((s->number * UINT64_C(0x9e3779b97f4a7c15) >> (i % 8 * 8)) + i + side);
+			    (uint8_t)((s->number * UINT64_C(0x9e3779b97f4a7c15) >> (i % 8 * 8)) +
+				      i + side);
 }
 
 /* Datagrams ------------------------------------------------------------------- */
@@ -340,16 +350,20 @@ static size_t make_addr(const struct slot *s, const struct service *sv, bool ser
 		memcpy(p, inside ? INSIDE : OUTSIDE, 4);
 		if (server) {
 			p[5] = inside ? sv->subnet : 0x51;
-			p[15] = (uint8_t)(sv->host / 10 * 16 + sv->host % 10); /* as it is written */
+			p[15] =
+			    (uint8_t)(sv->host / 10 * 16 + sv->host % 10); /* as it is written */
 			return 16;
 		}
 		p[5] = sv->from == FROM_CLIENT ? 0x20 : sv->from == FROM_PSTN ? 3 : 0x99;
-		put32(p + 12, sv->from == FROM_CLIENT ? n % CLIENTS : sv->from == FROM_PSTN ? n % 256 : n % EXTERNALS);
+		put32(p + 12, sv->from == FROM_CLIENT ? n % CLIENTS
+			      : sv->from == FROM_PSTN ? n % 256
+						      : n % EXTERNALS);
 		return 16;
 	}
 	if (server)
-		put32(p, sv->subnet != 0 ? UINT32_C(0x0a000000) | (uint32_t)sv->subnet << 16 | sv->host
-		                         : UINT32_C(0xc6336400) | sv->host);
+		put32(p, sv->subnet != 0
+			     ? UINT32_C(0x0a000000) | (uint32_t)sv->subnet << 16 | sv->host
+			     : UINT32_C(0xc6336400) | sv->host);
 	else if (sv->from == FROM_CLIENT)
 		put32(p, UINT32_C(0x0a140000) | n % CLIENTS);
 	else if (sv->from == FROM_PSTN)
@@ -371,7 +385,7 @@ static unsigned header_sum(const uint8_t *p)
 
 /* The IP header of a datagram with len bytes after it; returns the header's length. */
 static size_t make_ip(const struct slot *s, const struct service *sv, unsigned side, size_t len,
-                      uint16_t id, uint8_t *p)
+		      uint16_t id, uint8_t *p)
 {
 	uint8_t proto = sv->tcp ? 6 : 17;
 
@@ -473,7 +487,8 @@ static void write_header(struct gen *g)
 		return;
 	}
 	{
-		const uint32_t section[] = { 0x0a0d0d0a, 28, 0x1a2b3c4d, 1, 0xffffffff, 0xffffffff, 28 };
+		const uint32_t section[] = { 0x0a0d0d0a, 28,         0x1a2b3c4d, 1,
+					     0xffffffff, 0xffffffff, 28 };
 		const uint32_t interface[] = { 1, 20, 1, SNAPLEN, 20 }; /* Ethernet, microseconds */
 
 		memcpy(p, section, sizeof(section));
@@ -546,7 +561,9 @@ static void begin_flow(struct gen *g, struct slot *s)
 	s->number = (uint32_t)g->flows++;
 	s->service = g->p->flood ? 7 : draw_service(g);
 	sv = service_of(s);
-	s->left = FLOW_MIN + below(g, 2 * (g->p->flow_length > FLOW_MIN ? g->p->flow_length - FLOW_MIN : 0) + 1);
+	s->left =
+	    FLOW_MIN +
+	    below(g, 2 * (g->p->flow_length > FLOW_MIN ? g->p->flow_length - FLOW_MIN : 0) + 1);
 	s->sport = (uint16_t)(1024 + s->number / 256 % 64000);
 	if (sv->from == FROM_EXTERNAL)
 		s->sport = (uint16_t)(1024 + s->number / EXTERNALS % 64000);
@@ -592,7 +609,7 @@ static void count_payload(struct slot *s, unsigned side, size_t n)
 }
 
 static void send_frame(struct gen *g, const struct slot *s, unsigned side, uint8_t *frame,
-                       size_t l4_len)
+		       size_t l4_len)
 {
 	const struct service *sv = service_of(s);
 	size_t link = link_length(s);

@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 enum {
-	BUFFER = 256 << 10,   /* streams through the second cache */
-	FRAME_MAX = 1 << 16,  /* longest record taken: the buffer always holds one */
+	BUFFER = 256 << 10,  /* streams through the second cache */
+	FRAME_MAX = 1 << 16, /* longest record taken: the buffer always holds one */
 	HANDFUL = 32,
 	MIN_BITS = 12
 };
@@ -94,7 +94,7 @@ static uint64_t word(const uint8_t *p)
 static void *pages(size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-	               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (p == MAP_FAILED) {
 		perror("bench_limit_floor");
@@ -192,7 +192,7 @@ static void update(struct floor *f)
 /* Packets ---------------------------------------------------------------------- */
 
 static void set_ends(struct key *k, const uint8_t *src, const uint8_t *dst, size_t len,
-                     const uint8_t *l4)
+		     const uint8_t *l4)
 {
 	int order = memcmp(src, dst, len);
 	unsigned sport = be16(l4);
@@ -239,7 +239,7 @@ static void take(struct floor *f, const uint8_t *p, size_t len, uint64_t time)
 			return;
 		set_ends(k, p + 8, p + 24, 16, l4);
 		k->addr = mix(f->secret[0] ^ word(k->wide), f->secret[1] ^ word(k->wide + 8)) ^
-		          mix(f->secret[1] ^ word(k->wide + 16), f->secret[0] ^ word(k->wide + 24));
+			  mix(f->secret[1] ^ word(k->wide + 16), f->secret[0] ^ word(k->wide + 24));
 	} else {
 		return;
 	}
@@ -247,7 +247,8 @@ static void take(struct floor *f, const uint8_t *p, size_t len, uint64_t time)
 	k->flags = (k->kind & 2) != 0 ? l4[13] : 0;
 	k->time = time;
 	k->hash = (uint32_t)(mix(f->secret[0] ^ k->addr,
-	                         f->secret[1] ^ ((uint64_t)k->ports << 8 | k->kind)) >> 32);
+				 f->secret[1] ^ ((uint64_t)k->ports << 8 | k->kind)) >>
+			     32);
 	f->ip_bytes += k->ip_bytes;
 	__builtin_prefetch(&f->slots[k->hash >> (32 - f->bits)]);
 	if (++f->held == HANDFUL)
@@ -292,7 +293,8 @@ static size_t take_pcapng(struct floor *f, const uint8_t *buf, size_t len)
 			break;
 		if (host32(buf + at) == 6 && size >= 32 && host32(buf + at + 20) <= size - 32)
 			take(f, buf + at + 28, host32(buf + at + 20),
-			     ((uint64_t)host32(buf + at + 12) << 32 | host32(buf + at + 16)) * 1000);
+			     ((uint64_t)host32(buf + at + 12) << 32 | host32(buf + at + 16)) *
+				 1000);
 		at += size;
 	}
 	return at;
@@ -319,7 +321,8 @@ static int read_all(struct floor *f, int fd)
 			at = ng ? 0 : 24;
 			first = false;
 		}
-		at += ng ? take_pcapng(f, buf + at, len - at) : take_pcap(f, buf + at, len - at, fraction);
+		at += ng ? take_pcapng(f, buf + at, len - at)
+			 : take_pcap(f, buf + at, len - at, fraction);
 		held = len - at;
 		memmove(buf, buf + at, held);
 	}

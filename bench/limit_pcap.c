@@ -47,7 +47,7 @@ int main(int argc, char **argv)
 	pcap_close(p);
 	if (n < 0)
 		return 1;
-	printf("{\"packets\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"mix\": %" PRIu64 "}\n", s.packets,
-	       s.bytes, s.mix);
+	printf("{\"packets\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"mix\": %" PRIu64 "}\n",
+	       s.packets, s.bytes, s.mix);
 	return 0;
 }

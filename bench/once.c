@@ -56,9 +56,10 @@ int main(int argc, char **argv)
 		perror(argv[1]);
 		return 125;
 	}
-	fprintf(f, "{\"cpu_us\": %" PRId64 ", \"wall_us\": %" PRId64 ", \"peak_rss\": %" PRId64 "}\n",
-	        time_us(used.ru_utime) + time_us(used.ru_stime), now_us() - begun,
-	        (int64_t)used.ru_maxrss * 1024);
+	fprintf(f,
+		"{\"cpu_us\": %" PRId64 ", \"wall_us\": %" PRId64 ", \"peak_rss\": %" PRId64 "}\n",
+		time_us(used.ru_utime) + time_us(used.ru_stime), now_us() - begun,
+		(int64_t)used.ru_maxrss * 1024);
 	if (fclose(f) != 0)
 		return 125;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 126;

@@ -162,7 +162,8 @@ int flow_end_list(struct lya_flow_table *t, uint32_t list)
 			numbers[n] = list;
 			flow_key_again(t, list, &key);
 			hashes[n] = key.hash;
-			__builtin_prefetch(&t->index.slots[flow_index_home(&t->index, key.hash)], 1);
+			__builtin_prefetch(&t->index.slots[flow_index_home(&t->index, key.hash)],
+					   1);
 			__builtin_prefetch(flow_cold_at(t, list));
 			list = flow_hot_at(t, list)->next;
 		}

@@ -103,7 +103,7 @@ static void radix(const struct sort *s, size_t from, size_t to, int bit)
 
 /* List the records in use of a family. */
 static size_t collect(struct lya_flow_table *t, unsigned family, int64_t min, unsigned shift,
-                      struct flow_slot *list)
+		      struct flow_slot *list)
 {
 	size_t n = 0;
 

@@ -12,13 +12,13 @@
 #include "lyncaudit/alloc.h"
 
 enum {
-	SCRATCH_SHARE = 4,    /* of the memory for inspections */
+	SCRATCH_SHARE = 4, /* of the memory for inspections */
 	SCRATCH_MIN = 4,
 	STATE_ALIGN = 64,
-	SLOTS_MIN = 16,       /* however little memory is allowed */
+	SLOTS_MIN = 16, /* however little memory is allowed */
 	SLOTS_MAX = 1 << 20,
 	EXTRAS_MAX = (1 << 24) - 1, /* a record has 24 bits for it */
-	EXTRAS_SPARE = 1024   /* kept for counters that carry: nothing may be miscounted */
+	EXTRAS_SPARE = 1024         /* kept for counters that carry: nothing may be miscounted */
 };
 
 /* The part of lya_app_result that is interned. */
@@ -260,7 +260,7 @@ void flow_inspect_settle(struct lya_flow_table *t, uint32_t n)
  * acknowledges by its first data is where the other side does.
  */
 static void begin(const struct lya_flow_table *t, uint32_t n, struct lya_app_state *st,
-                  unsigned side, const struct lya_packet *pkt)
+		  unsigned side, const struct lya_packet *pkt)
 {
 	const struct flow_hot *h = flow_hot_at(t, n);
 	int syn = flow_syn_side(h);
@@ -271,12 +271,13 @@ static void begin(const struct lya_flow_table *t, uint32_t n, struct lya_app_sta
 	if (pkt->kind != LYA_PKT_TCP || opener < 0)
 		return;
 	lya_app_start(st, (unsigned)opener, flow_cold_at(t, n)->isn + 1);
-	if (side == (unsigned)opener && (pkt->tcp_flags & (LYA_TCP_ACK | LYA_TCP_SYN)) == LYA_TCP_ACK)
+	if (side == (unsigned)opener &&
+	    (pkt->tcp_flags & (LYA_TCP_ACK | LYA_TCP_SYN)) == LYA_TCP_ACK)
 		lya_app_start(st, !side, pkt->ack);
 }
 
 void flow_inspect_packet(struct lya_flow_table *t, uint32_t n, unsigned side,
-                         const struct lya_packet *pkt)
+			 const struct lya_packet *pkt)
 {
 	struct flow_hot *h = flow_hot_at(t, n);
 	struct flow_extra *x = flow_extra_need(t, n);
@@ -293,7 +294,7 @@ void flow_inspect_packet(struct lya_flow_table *t, uint32_t n, unsigned side,
 	}
 	st = state_of(&t->inspect, x->slot);
 	lya_app_feed(st, side, pkt->seq, pkt->payload.pos, lya_cursor_left(&pkt->payload),
-	             pkt->payload_len);
+		     pkt->payload_len);
 	if (lya_app_done(st))
 		flow_inspect_settle(t, n);
 }
@@ -386,7 +387,8 @@ void flow_extra_drop(struct lya_flow_table *t, uint32_t n)
 void flow_extra_carry(struct lya_flow_table *t, uint32_t n, unsigned count, unsigned side)
 {
 	struct flow_hot *h = flow_hot_at(t, n);
-	struct flow_extra *x = flow_extra_number(h) != 0 ? flow_extra_of(t, h) : extra_make(t, h, 0);
+	struct flow_extra *x =
+	    flow_extra_number(h) != 0 ? flow_extra_of(t, h) : extra_make(t, h, 0);
 
 	if (x != NULL)
 		x->carry[count][side]++;

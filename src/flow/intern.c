@@ -63,7 +63,8 @@ static unsigned recent_place(const uint8_t *item, size_t size)
 	memcpy(&middle, item + size / 2 - 2, sizeof(middle));
 	memcpy(&tail, item + size - sizeof(tail), sizeof(tail));
 	return (head * UINT32_C(0x9e3779b1) ^ middle * UINT32_C(0x85ebca77) ^
-	        tail * UINT32_C(0xc2b2ae3d)) >> 26;
+		tail * UINT32_C(0xc2b2ae3d)) >>
+	       26;
 }
 
 uint32_t flow_intern_put(struct flow_intern *in, const void *item)

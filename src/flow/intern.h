@@ -24,7 +24,7 @@ struct flow_intern {
 	size_t item_size;
 	size_t n, cap, max;
 	uint32_t recent[FLOW_RECENT]; /* numbers of late answers: traffic comes from few places */
-	bool nomem;              /* an allocation failed; sticky */
+	bool nomem;                   /* an allocation failed; sticky */
 };
 
 /* item_size: at least 4. */

@@ -25,14 +25,15 @@ static uint64_t load64(const uint8_t *p)
 void flow_key_hash(const struct lya_flow_table *t, struct flow_key *key)
 {
 	uint64_t rest = (uint64_t)key->port[0] << 48 | (uint64_t)key->port[1] << 32 |
-	                (uint64_t)key->ctx << 16 | key->kind;
+			(uint64_t)key->ctx << 16 | key->kind;
 	uint64_t h;
 
 	if ((key->kind & FLOW_KIND_WIDE) == 0) {
 		h = lya_hash_mix(t->key.k0 ^ ((uint64_t)key->addr[0] << 32 | key->addr[1]),
-		                 t->key.k1 ^ rest);
+				 t->key.k1 ^ rest);
 	} else {
-		h = lya_hash_mix(t->key.k0 ^ load64(key->wide[0]), t->key.k1 ^ load64(key->wide[0] + 8));
+		h = lya_hash_mix(t->key.k0 ^ load64(key->wide[0]),
+				 t->key.k1 ^ load64(key->wide[0] + 8));
 		h = lya_hash_mix(h ^ load64(key->wide[1]), t->key.k1 ^ load64(key->wide[1] + 8));
 		h = lya_hash_mix(h ^ t->key.k0, t->key.k1 ^ rest);
 	}
@@ -56,7 +57,7 @@ static bool tunnel_in_key(uint8_t tunnel)
 }
 
 static uint16_t ctx_of(struct lya_flow_table *t, const struct lya_path *path, bool vlans,
-                       bool split)
+		       bool split)
 {
 	struct flow_ctx ctx = { .split = split };
 	uint32_t n;
@@ -91,7 +92,7 @@ static inline uint16_t packet_ctx(struct lya_flow_table *t, const struct lya_pat
 
 /* Put the ends in order: the lower one, address then port, is side 0. */
 static void set_ends(struct flow_key *key, const struct lya_addr *src, uint16_t sport,
-                     const struct lya_addr *dst, uint16_t dport)
+		     const struct lya_addr *dst, uint16_t dport)
 {
 	int order;
 
@@ -122,7 +123,7 @@ static bool set_kind(struct flow_key *key, uint8_t transport, enum lya_flow_unkn
 	if (transport != 6 && transport != 17)
 		return false;
 	key->kind = (uint8_t)(FLOW_KIND_USED | (transport == 6 ? FLOW_KIND_TCP : 0) |
-	                      (unsigned)unknown << FLOW_KIND_UNKNOWN_SHIFT);
+			      (unsigned)unknown << FLOW_KIND_UNKNOWN_SHIFT);
 	return true;
 }
 
@@ -156,8 +157,7 @@ bool flow_key_of(struct lya_flow_table *t, const struct lya_packet *pkt, struct 
 	return true;
 }
 
-bool flow_key_quoted(struct lya_flow_table *t, const struct lya_packet *pkt,
-                     struct flow_key *key)
+bool flow_key_quoted(struct lya_flow_table *t, const struct lya_packet *pkt, struct flow_key *key)
 {
 	if (pkt->kind != LYA_PKT_ICMP_ERROR || !pkt->quoted.has_ports ||
 	    pkt->quoted.src.family != pkt->quoted.dst.family ||

@@ -35,14 +35,14 @@ enum {
 };
 
 enum flow_flag {
-	FLOW_FIRST_1 = 1 << 0,    /* side 1 sent the first packet */
-	FLOW_SYN = 1 << 1,        /* a SYN was seen, */
-	FLOW_SYN_1 = 1 << 2,      /* from side 1 */
-	FLOW_SYNACK = 1 << 3,     /* a SYN-ACK was seen, */
-	FLOW_SYNACK_1 = 1 << 4,   /* from side 1 */
-	FLOW_WENT_0 = 1 << 5,     /* side 0 sent an ACK that is neither SYN nor RST */
+	FLOW_FIRST_1 = 1 << 0,  /* side 1 sent the first packet */
+	FLOW_SYN = 1 << 1,      /* a SYN was seen, */
+	FLOW_SYN_1 = 1 << 2,    /* from side 1 */
+	FLOW_SYNACK = 1 << 3,   /* a SYN-ACK was seen, */
+	FLOW_SYNACK_1 = 1 << 4, /* from side 1 */
+	FLOW_WENT_0 = 1 << 5,   /* side 0 sent an ACK that is neither SYN nor RST */
 	FLOW_WENT_1 = 1 << 6,
-	FLOW_REFUSED = 1 << 7,    /* RST to a SYN */
+	FLOW_REFUSED = 1 << 7, /* RST to a SYN */
 	FLOW_RESET = 1 << 8,
 	FLOW_GROUP = 1 << 9,
 	FLOW_SPLIT = 1 << 10,     /* another conversation with these ends has other VLANs */
@@ -55,8 +55,8 @@ enum { FLOW_PACKETS, FLOW_BYTES, FLOW_PAYLOAD, FLOW_COUNTS };
 struct flow_hot {
 	uint32_t addr[2]; /* IPv4, host order; zero when wide */
 	uint16_t port[2];
-	uint16_t ctx;     /* tunnel (and VLANs) that are part of the key; see intern.h */
-	uint16_t seen_s;  /* the table's clock at the last packet, seconds */
+	uint16_t ctx;    /* tunnel (and VLANs) that are part of the key; see intern.h */
+	uint16_t seen_s; /* the table's clock at the last packet, seconds */
 	uint32_t count[FLOW_COUNTS][2];
 	int64_t last_ns;
 	uint32_t next, prev; /* in the bucket, or next free record */
@@ -67,13 +67,13 @@ struct flow_hot {
 
 struct flow_cold {
 	int64_t first_ns;
-	uint32_t number;    /* of the first packet, low bits */
-	uint32_t origin;    /* source and path, interned */
-	uint32_t isn;       /* of the SYN, or what the SYN-ACK says of it */
-	uint32_t serial;    /* low bits */
-	uint16_t mac[2];    /* interned */
+	uint32_t number; /* of the first packet, low bits */
+	uint32_t origin; /* source and path, interned */
+	uint32_t isn;    /* of the SYN, or what the SYN-ACK says of it */
+	uint32_t serial; /* low bits */
+	uint16_t mac[2]; /* interned */
 	uint16_t number_hi;
-	uint16_t result;    /* struct lya_app_result but for its prefix, interned */
+	uint16_t result; /* struct lya_app_result but for its prefix, interned */
 };
 
 struct flow_wide {

@@ -37,12 +37,9 @@ static const size_t FAMILY_COST[FLOW_FAMILIES] = { FAMILY_COST_4, FAMILY_COST_6 
 const char *lya_flow_state_name(enum lya_flow_state state)
 {
 	static const char *const NAMES[] = {
-		[LYA_STATE_NONE] = "none",
-		[LYA_STATE_ATTEMPTED] = "attempted",
-		[LYA_STATE_REFUSED] = "refused",
-		[LYA_STATE_ESTABLISHED] = "established",
-		[LYA_STATE_CLOSED] = "closed",
-		[LYA_STATE_RESET] = "reset",
+		[LYA_STATE_NONE] = "none",           [LYA_STATE_ATTEMPTED] = "attempted",
+		[LYA_STATE_REFUSED] = "refused",     [LYA_STATE_ESTABLISHED] = "established",
+		[LYA_STATE_CLOSED] = "closed",       [LYA_STATE_RESET] = "reset",
 		[LYA_STATE_MIDSTREAM] = "midstream",
 	};
 
@@ -131,7 +128,7 @@ static int table_init(struct lya_flow_table *t)
 }
 
 int lya_flow_table_new(struct lya_flow_table **out, const struct lya_flow_options *options,
-                       struct lya_error *err)
+		       struct lya_error *err)
 {
 	struct lya_flow_table *t = lya_calloc(1, sizeof(*t));
 
@@ -170,14 +167,14 @@ void lya_flow_table_stats(const struct lya_flow_table *t, struct lya_flow_stats 
 {
 	*out = t->stats;
 	out->bytes = sizeof(*t) + t->arena[0].high * (size_t)RECORD_BYTES +
-	             t->arena[1].high * sizeof(*t->wide) +
-	             flow_index_size(&t->index) * sizeof(struct flow_slot) +
-	             t->n_buckets * sizeof(*t->buckets) +
-	             t->inspect.high * (t->inspect.stride + sizeof(*t->inspect.slots)) +
-	             t->inspect.scratch_high * (size_t)LYA_APP_SCRATCH +
-	             t->extras.high * sizeof(*t->extras.list) + flow_intern_bytes(&t->origins) +
-	             flow_intern_bytes(&t->macs) + flow_intern_bytes(&t->ctxs) +
-	             flow_intern_bytes(&t->results);
+		     t->arena[1].high * sizeof(*t->wide) +
+		     flow_index_size(&t->index) * sizeof(struct flow_slot) +
+		     t->n_buckets * sizeof(*t->buckets) +
+		     t->inspect.high * (t->inspect.stride + sizeof(*t->inspect.slots)) +
+		     t->inspect.scratch_high * (size_t)LYA_APP_SCRATCH +
+		     t->extras.high * sizeof(*t->extras.list) + flow_intern_bytes(&t->origins) +
+		     flow_intern_bytes(&t->macs) + flow_intern_bytes(&t->ctxs) +
+		     flow_intern_bytes(&t->results);
 }
 
 /* Room --------------------------------------------------------------------- */
@@ -260,7 +257,7 @@ static unsigned classify_tcp(const struct flow_hot *h)
 		return FLOW_CLASS_OPENING;
 	if (one != 0 && other != 0)
 		return flow_is(h, FLOW_RESET) || flow_both_fin(h) ? FLOW_CLASS_CLOSED
-		                                                  : FLOW_CLASS_TCP;
+								  : FLOW_CLASS_TCP;
 	if (flow_is(h, FLOW_RESET))
 		return FLOW_CLASS_OPENING; /* nothing more will come of it */
 	return one + other < FLOW_ONE_SIDED_MAX ? FLOW_CLASS_STRAY : FLOW_CLASS_TCP;
@@ -296,7 +293,7 @@ static int reclassify(struct lya_flow_table *t, uint32_t n)
 }
 
 static inline void count(struct lya_flow_table *t, uint32_t n, struct flow_hot *h, unsigned what,
-                         unsigned side, uint32_t add)
+			 unsigned side, uint32_t add)
 {
 	uint32_t was = h->count[what][side];
 
@@ -306,7 +303,7 @@ static inline void count(struct lya_flow_table *t, uint32_t n, struct flow_hot *
 }
 
 static void note_mac(struct lya_flow_table *t, uint32_t n, unsigned side,
-                     const struct lya_packet *pkt)
+		     const struct lya_packet *pkt)
 {
 	uint32_t mac;
 
@@ -326,7 +323,7 @@ static inline bool is_fed(const struct lya_packet *pkt)
 
 /* Add a packet to its flow. */
 static inline void update(struct lya_flow_table *t, uint32_t n, unsigned side,
-                          const struct lya_packet *pkt)
+			  const struct lya_packet *pkt)
 {
 	struct flow_hot *h = flow_hot_at(t, n);
 
@@ -386,7 +383,7 @@ static uint32_t origin_of(struct lya_flow_table *t, const struct lya_packet *pkt
 }
 
 static void fill_record(struct lya_flow_table *t, uint32_t n, const struct flow_key *key,
-                        const struct lya_packet *pkt)
+			const struct lya_packet *pkt)
 {
 	struct flow_hot *h = flow_hot_at(t, n);
 	struct flow_cold *c = flow_cold_at(t, n);
@@ -413,7 +410,7 @@ static void fill_record(struct lya_flow_table *t, uint32_t n, const struct flow_
 
 /* Make the flow that a packet begins. */
 static int create(struct lya_flow_table *t, const struct flow_key *key,
-                  const struct lya_packet *pkt)
+		  const struct lya_packet *pkt)
 {
 	unsigned family = (key->kind & FLOW_KIND_WIDE) != 0;
 	int rc = make_room(t, family);
@@ -443,7 +440,7 @@ static int create(struct lya_flow_table *t, const struct flow_key *key,
 
 /* The flow that stands beside that of a key, for the packet's VLANs; it gets that flow's key. */
 static uint32_t find_beside(struct lya_flow_table *t, struct flow_key *key,
-                            const struct lya_packet *pkt)
+			    const struct lya_packet *pkt)
 {
 	struct flow_key beside = *key;
 	uint32_t n;
@@ -459,7 +456,7 @@ static uint32_t find_beside(struct lya_flow_table *t, struct flow_key *key,
 }
 
 static inline uint32_t find(struct lya_flow_table *t, struct flow_key *key, uint32_t hint,
-                            const struct lya_packet *pkt)
+			    const struct lya_packet *pkt)
 {
 	if (t->split_flows != 0) {
 		uint32_t n = find_beside(t, key, pkt);
@@ -481,7 +478,7 @@ static bool can_split(struct lya_flow_table *t, uint32_t n, const struct lya_pac
 
 /* A conversation in other VLANs than flow n, with the same ends at the same time. */
 static int create_beside(struct lya_flow_table *t, uint32_t n, struct flow_key *key,
-                         const struct lya_packet *pkt)
+			 const struct lya_packet *pkt)
 {
 	flow_set(flow_hot_at(t, n), FLOW_SPLIT);
 	key->ctx = flow_ctx_split(t, &pkt->path);
@@ -491,7 +488,7 @@ static int create_beside(struct lya_flow_table *t, uint32_t n, struct flow_key *
 
 /* Flow n is over, and another one takes its ports. */
 static int succeed(struct lya_flow_table *t, uint32_t n, const struct flow_key *key,
-                   const struct lya_packet *pkt)
+		   const struct lya_packet *pkt)
 {
 	int rc;
 
@@ -501,7 +498,7 @@ static int succeed(struct lya_flow_table *t, uint32_t n, const struct flow_key *
 }
 
 static int take_flow_packet(struct lya_flow_table *t, struct flow_key *key, uint32_t hint,
-                            const struct lya_packet *pkt)
+			    const struct lya_packet *pkt)
 {
 	uint32_t n = find(t, key, hint, pkt);
 

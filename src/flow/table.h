@@ -31,9 +31,9 @@
  * those that nobody answered: they make room first.
  */
 enum flow_class {
-	FLOW_CLASS_OPENING,  /* TCP: attempted or refused */
-	FLOW_CLASS_ONE_WAY,  /* UDP from one side alone, or unknown */
-	FLOW_CLASS_STRAY,    /* TCP midstream from one side alone */
+	FLOW_CLASS_OPENING,   /* TCP: attempted or refused */
+	FLOW_CLASS_ONE_WAY,   /* UDP from one side alone, or unknown */
+	FLOW_CLASS_STRAY,     /* TCP midstream from one side alone */
 	FLOW_CLASS_HALF_OPEN, /* number of the classes above */
 	FLOW_CLASS_UDP = FLOW_CLASS_HALF_OPEN,
 	FLOW_CLASS_TCP,
@@ -42,10 +42,10 @@ enum flow_class {
 };
 
 enum {
-	FLOW_FAMILIES = 2,      /* 0: IPv4, 1: IPv6 (wide) */
-	FLOW_ONE_SIDED_MAX = 8, /* packets after which a flow is no longer taken for a knock */
+	FLOW_FAMILIES = 2,        /* 0: IPv4, 1: IPv6 (wide) */
+	FLOW_ONE_SIDED_MAX = 8,   /* packets after which a flow is no longer taken for a knock */
 	FLOW_HALF_OPEN_SHARE = 8, /* an eighth of a full table is left to flows that open */
-	FLOW_BATCH = 32         /* packets on their way through the caches at once */
+	FLOW_BATCH = 32           /* packets on their way through the caches at once */
 };
 
 struct flow_bucket {
@@ -55,10 +55,10 @@ struct flow_bucket {
 struct flow_wheel {
 	struct flow_bucket *buckets; /* of second s: buckets[s & mask] */
 	uint32_t mask;
-	uint32_t code;      /* FLOW_BUCKET | number of buckets[0] among all */
-	uint32_t count;     /* flows linked */
+	uint32_t code;  /* FLOW_BUCKET | number of buckets[0] among all */
+	uint32_t count; /* flows linked */
 	uint32_t timeout_s;
-	int64_t oldest_s;   /* no flow stands in the bucket of an earlier second */
+	int64_t oldest_s; /* no flow stands in the bucket of an earlier second */
 };
 
 /* The records of one family: taken in order, given back in any. */
@@ -76,7 +76,7 @@ struct flow_slot_state {
 
 struct flow_inspect {
 	struct lya_app_observer observer; /* lends scratch memory to the states */
-	uint8_t *scratch;      /* n_scratch pieces; a free one begins with the next free one's number */
+	uint8_t *scratch; /* n_scratch pieces; a free one begins with the next free one's number */
 	uint32_t n_scratch, scratch_high, scratch_free;
 	uint8_t *states; /* n_slots of stride bytes; slot 1 first */
 	size_t stride;
@@ -108,9 +108,9 @@ struct lya_flow_table {
 	int64_t skew_ns;      /* packet time + skew = the table's clock */
 	int64_t now_ns;       /* the table's clock: never steps back */
 	int64_t now_s;
-	int64_t second_ends;  /* now_ns stays below that within the second; INT64_MIN: not begun */
+	int64_t second_ends; /* now_ns stays below that within the second; INT64_MIN: not begun */
 	bool started;
-	int status;           /* sticky failure */
+	int status; /* sticky failure */
 	uint64_t serial;
 	struct lya_flow_stats stats;
 	struct lya_flow ended; /* the one that is being told */
@@ -134,7 +134,7 @@ static inline struct flow_cold *flow_cold_at(const struct lya_flow_table *t, uin
 }
 
 static inline struct flow_extra *flow_extra_of(const struct lya_flow_table *t,
-                                               const struct flow_hot *h)
+					       const struct flow_hot *h)
 {
 	return &t->extras.list[flow_extra_number(h)];
 }
@@ -144,12 +144,11 @@ static inline struct flow_extra *flow_extra_of(const struct lya_flow_table *t,
 /* The key of a packet that stands for a flow; false when it stands for none. */
 bool flow_key_of(struct lya_flow_table *t, const struct lya_packet *pkt, struct flow_key *key);
 /* The key of the flow that an ICMP error quotes, as its sender sent it. */
-bool flow_key_quoted(struct lya_flow_table *t, const struct lya_packet *pkt,
-                     struct flow_key *key);
+bool flow_key_quoted(struct lya_flow_table *t, const struct lya_packet *pkt, struct flow_key *key);
 /* The key of a record: for its place in the index. */
 void flow_key_again(const struct lya_flow_table *t, uint32_t n, struct flow_key *key);
 static inline bool flow_key_matches(const struct lya_flow_table *t, uint32_t n,
-                                    const struct flow_key *key)
+				    const struct flow_key *key)
 {
 	const struct flow_hot *h;
 
@@ -209,9 +208,9 @@ enum flow_fit {
 };
 
 enum flow_fit flow_tcp_fit(const struct lya_flow_table *t, uint32_t n, unsigned side,
-                           const struct lya_packet *pkt);
+			   const struct lya_packet *pkt);
 void flow_tcp_note(struct lya_flow_table *t, uint32_t n, unsigned side,
-                   const struct lya_packet *pkt);
+		   const struct lya_packet *pkt);
 /* True once the other side, or the opener by going on, showed that it was let in. */
 bool flow_tcp_established(const struct flow_hot *h);
 uint8_t flow_tcp_state(const struct flow_hot *h);
@@ -223,7 +222,7 @@ bool flow_tcp_answered(const struct flow_hot *h);
 int flow_inspect_init(struct lya_flow_table *t, size_t bytes);
 void flow_inspect_fini(struct lya_flow_table *t);
 void flow_inspect_packet(struct lya_flow_table *t, uint32_t n, unsigned side,
-                         const struct lya_packet *pkt);
+			 const struct lya_packet *pkt);
 /* Ask the caches for the state in that slot (0: none). */
 void flow_inspect_prefetch(const struct lya_flow_table *t, uint32_t slot);
 /* End an inspection that is under way and keep its small result. */

@@ -70,7 +70,7 @@ static bool is_over(const struct flow_hot *h)
 
 /* The VLANs of the flow's first packet, when side sent it, are not those of path. */
 static bool other_vlans(const struct lya_flow_table *t, uint32_t n, unsigned side,
-                        const struct lya_path *path)
+			const struct lya_path *path)
 {
 	uint32_t origin = flow_cold_at(t, n)->origin;
 	const struct flow_origin *first;
@@ -89,7 +89,7 @@ static bool is_quiet(const struct lya_flow_table *t, const struct flow_hot *h)
 
 /* A SYN on the ports of a flow that was there before. */
 static enum flow_fit fit_syn(const struct lya_flow_table *t, uint32_t n, unsigned side,
-                             const struct lya_packet *pkt)
+			     const struct lya_packet *pkt)
 {
 	const struct flow_hot *h = flow_hot_at(t, n);
 	const struct flow_cold *c = flow_cold_at(t, n);
@@ -112,7 +112,7 @@ static enum flow_fit fit_syn(const struct lya_flow_table *t, uint32_t n, unsigne
 }
 
 static enum flow_fit fit_synack(const struct lya_flow_table *t, uint32_t n,
-                                const struct lya_packet *pkt)
+				const struct lya_packet *pkt)
 {
 	const struct flow_hot *h = flow_hot_at(t, n);
 
@@ -122,7 +122,7 @@ static enum flow_fit fit_synack(const struct lya_flow_table *t, uint32_t n,
 }
 
 enum flow_fit flow_tcp_fit(const struct lya_flow_table *t, uint32_t n, unsigned side,
-                           const struct lya_packet *pkt)
+			   const struct lya_packet *pkt)
 {
 	if ((pkt->tcp_flags & (LYA_TCP_SYN | LYA_TCP_RST)) != LYA_TCP_SYN)
 		return FLOW_FIT_SAME;
@@ -132,13 +132,14 @@ enum flow_fit flow_tcp_fit(const struct lya_flow_table *t, uint32_t n, unsigned 
 }
 
 static void note_syn(struct lya_flow_table *t, uint32_t n, unsigned side,
-                     const struct lya_packet *pkt)
+		     const struct lya_packet *pkt)
 {
 	struct flow_hot *h = flow_hot_at(t, n);
 
 	if (flow_is(h, FLOW_SYN)) {
 		if (flow_syn_side(h) == (int)side && !flow_is(h, FLOW_SYNACK))
-			flow_cold_at(t, n)->isn = pkt->seq; /* the next try's answer must be known */
+			flow_cold_at(t, n)->isn =
+			    pkt->seq; /* the next try's answer must be known */
 		return;
 	}
 	flow_set(h, side == 1 ? FLOW_SYN | FLOW_SYN_1 : FLOW_SYN);
@@ -146,7 +147,7 @@ static void note_syn(struct lya_flow_table *t, uint32_t n, unsigned side,
 }
 
 static void note_synack(struct lya_flow_table *t, uint32_t n, unsigned side,
-                        const struct lya_packet *pkt)
+			const struct lya_packet *pkt)
 {
 	struct flow_hot *h = flow_hot_at(t, n);
 
@@ -169,7 +170,7 @@ static void note_rst(struct flow_hot *h, unsigned side)
 
 /* Call before the packet is counted. */
 void flow_tcp_note(struct lya_flow_table *t, uint32_t n, unsigned side,
-                   const struct lya_packet *pkt)
+		   const struct lya_packet *pkt)
 {
 	struct flow_hot *h = flow_hot_at(t, n);
 	unsigned flags = pkt->tcp_flags;

@@ -51,8 +51,7 @@ int flow_wheels_init(struct lya_flow_table *t)
 		return LYA_ENOMEM;
 	for (unsigned f = 0; f < FLOW_FAMILIES; f++)
 		for (unsigned c = 0; c < FLOW_CLASSES; c++)
-			t->wheels[f][c].buckets =
-			    &t->buckets[t->wheels[f][c].code & ~FLOW_BUCKET];
+			t->wheels[f][c].buckets = &t->buckets[t->wheels[f][c].code & ~FLOW_BUCKET];
 	return LYA_OK;
 }
 
@@ -75,8 +74,8 @@ void flow_link(struct lya_flow_table *t, uint32_t n, unsigned class)
 	uint32_t i = (uint32_t)s & w->mask;
 	struct flow_bucket *b = &w->buckets[i];
 
-	h->flags = (uint16_t)((h->flags & ((1u << FLOW_CLASS_SHIFT) - 1)) |
-	                      class << FLOW_CLASS_SHIFT);
+	h->flags =
+	    (uint16_t)((h->flags & ((1u << FLOW_CLASS_SHIFT) - 1)) | class << FLOW_CLASS_SHIFT);
 	h->next = w->code + i;
 	h->prev = b->tail != 0 ? b->tail : w->code + i;
 	if (b->tail != 0)
@@ -284,7 +283,8 @@ int flow_clock_move(struct lya_flow_table *t, int64_t time_ns)
 	}
 	if (at < t->now_ns) {
 		if (at < clamped_add(t->now_ns, -CLOCK_SET_NS))
-			t->skew_ns = clamped_add(t->now_ns, time_ns > -INT64_MAX ? -time_ns : INT64_MAX);
+			t->skew_ns =
+			    clamped_add(t->now_ns, time_ns > -INT64_MAX ? -time_ns : INT64_MAX);
 		return LYA_OK;
 	}
 	t->now_ns = at;

@@ -50,8 +50,8 @@ static inline struct lya_addr test_addr6(uint32_t n)
 
 /* A packet without payload; the cursor is empty, not absent. */
 static inline struct lya_packet test_packet(enum lya_packet_kind kind, uint8_t transport,
-                                            int64_t time_ns, struct lya_addr src, uint16_t sport,
-                                            struct lya_addr dst, uint16_t dport)
+					    int64_t time_ns, struct lya_addr src, uint16_t sport,
+					    struct lya_addr dst, uint16_t dport)
 {
 	static const uint8_t nothing[1];
 	struct lya_packet p = {
@@ -70,19 +70,20 @@ static inline struct lya_packet test_packet(enum lya_packet_kind kind, uint8_t t
 }
 
 static inline struct lya_packet test_tcp(int64_t time_ns, uint32_t from, uint16_t sport,
-                                         uint32_t to, uint16_t dport, unsigned flags)
+					 uint32_t to, uint16_t dport, unsigned flags)
 {
-	struct lya_packet p = test_packet(LYA_PKT_TCP, 6, time_ns, test_addr4(from), sport,
-	                                  test_addr4(to), dport);
+	struct lya_packet p =
+	    test_packet(LYA_PKT_TCP, 6, time_ns, test_addr4(from), sport, test_addr4(to), dport);
 
 	p.tcp_flags = (uint8_t)flags;
 	return p;
 }
 
 static inline struct lya_packet test_udp(int64_t time_ns, uint32_t from, uint16_t sport,
-                                         uint32_t to, uint16_t dport)
+					 uint32_t to, uint16_t dport)
 {
-	return test_packet(LYA_PKT_UDP, 17, time_ns, test_addr4(from), sport, test_addr4(to), dport);
+	return test_packet(LYA_PKT_UDP, 17, time_ns, test_addr4(from), sport, test_addr4(to),
+			   dport);
 }
 
 /* Ended flows, in order. */

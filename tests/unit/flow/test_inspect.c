@@ -60,7 +60,7 @@ void *lya_app_scratch_take(struct lya_app_state *st)
 }
 
 void lya_app_feed(struct lya_app_state *st, unsigned side, uint32_t seq, const uint8_t *data,
-                  size_t len, size_t full_len)
+		  size_t len, size_t full_len)
 {
 	if (st->start[side] != 0 && seq != st->start[side])
 		st->result.tls_version = 0xbad;
@@ -84,7 +84,8 @@ void lya_app_feed(struct lya_app_state *st, unsigned side, uint32_t seq, const u
 		}
 	}
 	if (st->result.prefix_len[side] == 0) {
-		st->result.prefix_len[side] = (uint8_t)(len < LYA_APP_PREFIX ? len : LYA_APP_PREFIX);
+		st->result.prefix_len[side] =
+		    (uint8_t)(len < LYA_APP_PREFIX ? len : LYA_APP_PREFIX);
 		memcpy(st->result.prefix[side], data, st->result.prefix_len[side]);
 	}
 	st->done = memchr(data, 'D', len) != NULL;
@@ -101,7 +102,7 @@ void lya_app_result(const struct lya_app_state *st, struct lya_app_result *out)
 }
 
 static void send_udp(struct lya_flow_table *t, int64_t at, uint32_t from, uint32_t to,
-                     const char *text)
+		     const char *text)
 {
 	struct lya_packet p = test_udp(at, from, 1000, to, 1000);
 
@@ -123,7 +124,7 @@ static void test_result(void **state)
 	send_udp(t, 3, 1, 2, "T not looked at any more");
 	send_udp(t, 4, 3, 4, "hello");
 	assert_int_equal(lya_flow_table_take(t, &syn, 1), LYA_OK); /* no payload: nothing to feed */
-	send_udp(t, 6, 5, 6, "");                                 /* an empty datagram says something */
+	send_udp(t, 6, 5, 6, ""); /* an empty datagram says something */
 	assert_int_equal(fed, 4);
 	assert_int_equal(begun, 3);
 	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
@@ -211,10 +212,8 @@ static void test_start(void **state)
 	struct test_ended e;
 	struct lya_flow_table *t = test_table(&e, (struct lya_flow_options){ 0 });
 	struct lya_packet p[] = {
-		test_tcp(0, 1, 9, 2, 443, T_SYN),
-		test_tcp(1, 2, 443, 1, 9, T_SYNACK),
-		test_tcp(2, 1, 9, 2, 443, T_ACK),
-		test_tcp(3, 2, 443, 1, 9, T_ACK),
+		test_tcp(0, 1, 9, 2, 443, T_SYN), test_tcp(1, 2, 443, 1, 9, T_SYNACK),
+		test_tcp(2, 1, 9, 2, 443, T_ACK), test_tcp(3, 2, 443, 1, 9, T_ACK),
 		test_tcp(3, 2, 443, 1, 9, T_ACK),
 	};
 
@@ -242,7 +241,8 @@ static void test_start(void **state)
 static void test_bounds(void **state)
 {
 	struct test_ended e;
-	struct lya_flow_table *t = test_table(&e, (struct lya_flow_options){ .max_bytes = (size_t)64 << 20 });
+	struct lya_flow_table *t =
+	    test_table(&e, (struct lya_flow_options){ .max_bytes = (size_t)64 << 20 });
 	static char text[70000];
 	struct lya_flow_stats s;
 
@@ -273,10 +273,8 @@ static void test_bounds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_result),
-		cmocka_unit_test(test_pool),
-		cmocka_unit_test(test_scratch),
-		cmocka_unit_test(test_start),
+		cmocka_unit_test(test_result),  cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_scratch), cmocka_unit_test(test_start),
 		cmocka_unit_test(test_bounds),
 	};
 

@@ -26,6 +26,8 @@ struct story {
 	unsigned flows;
 };
 
+/* A story a block, a packet a column. */
+/* clang-format off */
 static const struct story STORIES[] = {
 	{ "handshake, data, both close",
 	  { { 0, 'A', T_SYN, 100, 0, 0 }, { 1, 'B', T_SYNACK, 900, 101, 0 },
@@ -36,7 +38,8 @@ static const struct story STORIES[] = {
 	  { { 0, 'B', T_SYN, 100, 0, 0 }, { 1, 'A', T_SYNACK, 900, 101, 0 },
 	    { 2, 'B', T_ACK, 101, 901, 0 } },
 	  LYA_STATE_ESTABLISHED, 1, 0, true, true, 1, 1 },
-	{ "SYN alone", { { 0, 'A', T_SYN, 100, 0, 0 } }, LYA_STATE_ATTEMPTED, 0, -1, false, false, 0, 1 },
+	{ "SYN alone",
+	  { { 0, 'A', T_SYN, 100, 0, 0 } }, LYA_STATE_ATTEMPTED, 0, -1, false, false, 0, 1 },
 	{ "SYN sent again",
 	  { { 0, 'A', T_SYN, 100, 0, 0 }, { 1000, 'A', T_SYN, 100, 0, 0 },
 	    { 3000, 'A', T_SYN, 100, 0, 0 } },
@@ -81,7 +84,8 @@ static const struct story STORIES[] = {
 	{ "midstream, both sides",
 	  { { 0, 'B', T_ACK, 1, 1, 10 }, { 1, 'A', T_ACK, 1, 11, 0 } },
 	  LYA_STATE_MIDSTREAM, -1, -1, false, true, 1, 1 },
-	{ "midstream, one side", { { 0, 'A', T_ACK, 1, 1, 10 } }, LYA_STATE_MIDSTREAM, -1, -1, false, false, 0, 1 },
+	{ "midstream, one side",
+	  { { 0, 'A', T_ACK, 1, 1, 10 } }, LYA_STATE_MIDSTREAM, -1, -1, false, false, 0, 1 },
 	{ "midstream to its end stays midstream: the opening was not seen",
 	  { { 0, 'A', T_FINACK, 1, 1, 0 }, { 1, 'B', T_FINACK, 1, 2, 0 } },
 	  LYA_STATE_MIDSTREAM, -1, -1, false, true, 0, 1 },
@@ -144,12 +148,13 @@ static const struct story STORIES[] = {
 	    { 1, 'B', T_SYNACK, 500, 101, 0 }, { 1, 'A', T_SYNACK, 100, 501, 0 } },
 	  LYA_STATE_ESTABLISHED, 0, 1, false, true, 0, 1 },
 };
+/* clang-format on */
 
 static struct lya_packet packet_of(const struct step *s)
 {
 	bool a = s->from == 'A';
 	struct lya_packet p = test_tcp((int64_t)s->ms * 1000000, a ? A : B, a ? 40000 : 443,
-	                               a ? B : A, a ? 443 : 40000, s->flags);
+				       a ? B : A, a ? 443 : 40000, s->flags);
 
 	p.seq = s->seq;
 	p.ack = s->ack;
@@ -165,7 +170,8 @@ static void check_story(const struct story *story)
 	const struct lya_flow *f;
 
 	print_message("  %s\n", story->name);
-	for (const struct step *s = story->steps; s < story->steps + MAX_STEPS && s->from != 0; s++) {
+	for (const struct step *s = story->steps; s < story->steps + MAX_STEPS && s->from != 0;
+	     s++) {
 		struct lya_packet p = packet_of(s);
 
 		assert_int_equal(lya_flow_table_take(t, &p, 1), LYA_OK);

@@ -129,7 +129,8 @@ static void test_tunnels(void **state)
 	take(t, in_tunnel(LYA_TUN_VXLAN, 6));
 	take(t, in_tunnel(LYA_TUN_GRE, 5));
 	assert_int_equal(open_now(t), 4);
-	take(t, in_tunnel(LYA_TUN_ERSPAN2, 9)); /* a mirror's transport, a label: no other network */
+	take(t,
+	     in_tunnel(LYA_TUN_ERSPAN2, 9)); /* a mirror's transport, a label: no other network */
 	take(t, in_tunnel(LYA_TUN_MPLS, 9));
 	assert_int_equal(open_now(t), 4);
 	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
@@ -214,7 +215,8 @@ static void test_vlan_split(void **state)
 
 	(void)state;
 	take(t, tagged(with_seq(syn, 100, 0), 10));
-	take(t, tagged(with_seq(syn, 100, 0), 30)); /* the same SYN, routed: no other conversation */
+	take(t,
+	     tagged(with_seq(syn, 100, 0), 30)); /* the same SYN, routed: no other conversation */
 	assert_int_equal(open_now(t), 1);
 	take(t, tagged(with_seq(syn, 777, 0), 20));
 	assert_int_equal(open_now(t), 2);
@@ -257,15 +259,17 @@ static void test_unknown(void **state)
 {
 	struct test_ended e;
 	struct lya_flow_table *t = test_table(&e, (struct lya_flow_options){ 0 });
-	struct lya_packet p = test_packet(LYA_PKT_FRAGMENT, 17, 0, test_addr4(1), 0, test_addr4(2), 0);
+	struct lya_packet p =
+	    test_packet(LYA_PKT_FRAGMENT, 17, 0, test_addr4(1), 0, test_addr4(2), 0);
 	struct lya_packet q = test_packet(LYA_PKT_CUT, 6, 1, test_addr4(2), 0, test_addr4(1), 0);
-	struct lya_packet other = test_packet(LYA_PKT_OTHER_IP, 1, 1, test_addr4(2), 0, test_addr4(1), 0);
+	struct lya_packet other =
+	    test_packet(LYA_PKT_OTHER_IP, 1, 1, test_addr4(2), 0, test_addr4(1), 0);
 
 	(void)state;
 	take(t, p);
 	take(t, p);
 	take(t, q);
-	take(t, other); /* no flow of ours */
+	take(t, other);                   /* no flow of ours */
 	take(t, test_udp(2, 1, 0, 2, 0)); /* port 0 is known, if odd */
 	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
 	assert_int_equal(e.n, 3);
@@ -280,10 +284,10 @@ static void test_unknown(void **state)
 }
 
 static struct lya_packet icmp(int64_t time_ns, const struct lya_packet *about, uint8_t type,
-                              uint8_t code)
+			      uint8_t code)
 {
-	struct lya_packet p = test_packet(LYA_PKT_ICMP_ERROR, 1, time_ns, test_addr4(99), 0,
-	                                  about->src, 0);
+	struct lya_packet p =
+	    test_packet(LYA_PKT_ICMP_ERROR, 1, time_ns, test_addr4(99), 0, about->src, 0);
 
 	p.quoted.src = about->src;
 	p.quoted.dst = about->dst;
@@ -363,13 +367,14 @@ static void test_timeouts(void **state)
 	const struct lya_packet udp[] = { test_udp(5, 1, 1, 2, 2), test_udp(6, 2, 2, 1, 1) };
 	const struct lya_packet syn[] = { test_tcp(5, 1, 1, 2, 2, T_SYN) };
 	const struct lya_packet refused[] = { syn[0], test_tcp(6, 2, 2, 1, 1, T_RSTACK) };
-	const struct lya_packet open[] = { syn[0], with_seq(test_tcp(6, 2, 2, 1, 1, T_SYNACK), 0, 1),
-		                           test_tcp(7, 1, 1, 2, 2, T_ACK) };
+	const struct lya_packet open[] = { syn[0],
+					   with_seq(test_tcp(6, 2, 2, 1, 1, T_SYNACK), 0, 1),
+					   test_tcp(7, 1, 1, 2, 2, T_ACK) };
 	const struct lya_packet closed[] = { open[0], open[1],
-		                             test_tcp(90 * SECOND, 1, 1, 2, 2, T_FINACK),
-		                             test_tcp(91 * SECOND, 2, 2, 1, 1, T_FINACK) };
+					     test_tcp(90 * SECOND, 1, 1, 2, 2, T_FINACK),
+					     test_tcp(91 * SECOND, 2, 2, 1, 1, T_FINACK) };
 	const struct lya_packet reset[] = { open[0], open[1], open[2],
-		                            test_tcp(40 * SECOND, 1, 1, 2, 2, T_RST) };
+					    test_tcp(40 * SECOND, 1, 1, 2, 2, T_RST) };
 
 	(void)state;
 	check_timeout(udp, 2, LYA_FLOW_UDP_IDLE_S);
@@ -442,7 +447,8 @@ static void test_order_of_flush(void **state)
 		if (i % 3 == 0)
 			take(t, test_udp((int64_t)(x >> 4), i, 1, 70000, 1));
 		if (i % 50 == 0)
-			take(t, test_packet(LYA_PKT_UDP, 17, 5, test_addr6(i), 1, test_addr6(1), 2));
+			take(t,
+			     test_packet(LYA_PKT_UDP, 17, 5, test_addr6(i), 1, test_addr6(1), 2));
 	}
 	take(t, test_udp(110 * SECOND, 1, 7, 70000, 1));
 	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
@@ -452,7 +458,7 @@ static void test_order_of_flush(void **state)
 		const struct lya_flow *b = &e.list[i];
 
 		assert_true(a->last_ns < b->last_ns ||
-		            (a->last_ns == b->last_ns && a->serial < b->serial));
+			    (a->last_ns == b->last_ns && a->serial < b->serial));
 	}
 	assert_int_equal(open_now(t), 0);
 	take(t, test_udp(120 * SECOND, 1, 7, 70000, 1)); /* the table goes on after a flush */
@@ -519,7 +525,8 @@ static void test_flood_spares_the_established(void **state)
 		if (i % 4 == 2)
 			p = test_tcp(1000 + i, 100000 + i, 7, 70000, 443, T_ACK);
 		if (i % 4 == 3)
-			p = test_packet(LYA_PKT_FRAGMENT, 17, 1000 + i, test_addr6(i), 0, test_addr6(1), 0);
+			p = test_packet(LYA_PKT_FRAGMENT, 17, 1000 + i, test_addr6(i), 0,
+					test_addr6(1), 0);
 		take(t, p);
 	}
 	lya_flow_table_stats(t, &s);
@@ -571,7 +578,8 @@ static void test_limit_in_bytes(void **state)
 	v4 = s.open;
 	assert_in_range(v4, 20000, cap / 96);
 	for (uint32_t i = 0; i < 100000; i++)
-		take(t, test_packet(LYA_PKT_UDP, 17, 100000 + i, test_addr6(i), 1, test_addr6(200000), 9));
+		take(t, test_packet(LYA_PKT_UDP, 17, 100000 + i, test_addr6(i), 1,
+				    test_addr6(200000), 9));
 	lya_flow_table_stats(t, &s);
 	assert_in_range(s.open - v4, 2000, cap / 128);
 	assert_in_range(s.bytes, cap / 2, cap + (64 << 10)); /* the clock wheels come on top */
@@ -583,7 +591,8 @@ static void test_bytes_per_flow(void **state)
 {
 	enum { FLOWS = 1000000 };
 	struct test_ended e;
-	struct lya_flow_table *t = test_table(&e, (struct lya_flow_options){ .max_bytes = (size_t)1 << 30 });
+	struct lya_flow_table *t =
+	    test_table(&e, (struct lya_flow_options){ .max_bytes = (size_t)1 << 30 });
 	struct lya_flow_stats s;
 
 	(void)state;
@@ -622,7 +631,8 @@ static struct lya_packet *make_mess(void)
 		if ((x >> 58 & 3) == 0)
 			p[i] = test_udp(now, x & 1 ? a : b, 5, x & 1 ? b : a, 5);
 		else
-			p[i] = test_tcp(now, x & 1 ? a : b, 5, x & 1 ? b : a, 5, FLAGS[(x >> 10) % 6]);
+			p[i] =
+			    test_tcp(now, x & 1 ? a : b, 5, x & 1 ? b : a, 5, FLAGS[(x >> 10) % 6]);
 		if ((x >> 60 & 3) == 0) {
 			p[i].src = test_addr6(a);
 			p[i].dst = test_addr6(b);
@@ -641,7 +651,8 @@ static void run_mess(const struct lya_packet *p, size_t batch, struct test_ended
 	uint64_t packets = 0;
 
 	for (size_t i = 0; i < MANY; i += batch)
-		assert_int_equal(lya_flow_table_take(t, p + i, i + batch < MANY ? batch : MANY - i), 0);
+		assert_int_equal(lya_flow_table_take(t, p + i, i + batch < MANY ? batch : MANY - i),
+				 0);
 	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
 	for (size_t i = 0; i < e->n; i++)
 		packets += e->list[i].packets[0] + e->list[i].packets[1];
@@ -713,7 +724,8 @@ static void test_allocation_failure(void **state)
 		lya_alloc_fail_at(n);
 		rc = lya_flow_table_new(&t, &o, &err);
 		for (uint32_t i = 0; rc == LYA_OK && i < 6000; i++) {
-			struct lya_packet p = tagged(test_udp(i, i, 1, 90000, 1), (uint16_t)(i % 50));
+			struct lya_packet p =
+			    tagged(test_udp(i, i, 1, 90000, 1), (uint16_t)(i % 50));
 
 			p.eth_src = p.src.bytes;
 			rc = lya_flow_table_take(t, &p, 1);
