@@ -112,7 +112,7 @@ int deployment_findings(struct lya_ledger *l, struct lya_finding **list, size_t 
 		rc = add_fault(l, &l->end.faults[i], list, n, cap);
 	/* Without a packet nothing can be said of what traffic needs. */
 	for (size_t i = 0; l->end.last_ns != LYA_TIME_NONE && i < l->site->n_exceptions; i++) {
-		int64_t days;
+		int64_t days = 0;
 		bool dated = deployment_days_left(&l->site->exceptions[i], l->end.last_ns, &days);
 
 		if (rc == LYA_OK && l->waived[i] == 0 && !l->expired[i])

@@ -29,7 +29,8 @@ static uint64_t depth_bit(const struct lya_json_writer *w)
 	return UINT64_C(1) << w->depth;
 }
 
-static inline bool in_object(const struct lya_json_writer *w)
+/* Asked by assertions alone. */
+__attribute__((unused)) static bool in_object(const struct lya_json_writer *w)
 {
 	return (w->objects & depth_bit(w)) != 0;
 }
