@@ -16,7 +16,7 @@ static bool are_mixed_up(uint16_t found, const struct policy_row *row)
 	for (size_t i = 0; i < N_MIXUPS; i++) {
 		if ((found == mixups[i][0] && policy_row_has_port(row, mixups[i][1])) ||
 		    (found == mixups[i][1] && policy_row_has_port(row, mixups[i][0])))
-			return row->rule->any_port == false;
+			return !policy_row_any_port(row);
 	}
 	return false;
 }
@@ -37,7 +37,7 @@ static unsigned distance(const struct policy_row *row, uint8_t t_bit, uint16_t r
 	bool same_transport = (row->rule->transports & t_bit) != 0;
 	bool single = row->n_ports > 0 && row->ports[0].first == row->ports[0].last;
 
-	if (!same_transport && policy_row_has_port(row, rport) && !row->rule->any_port)
+	if (!same_transport && policy_row_has_port(row, rport) && !policy_row_any_port(row))
 		return single ? 0 : 4;
 	if (same_transport && are_mixed_up(rport, row))
 		return single ? 1 : 5;
@@ -83,7 +83,7 @@ static void nearest_by_end(const struct lya_policy *p, const struct lya_policy_e
 		bool from = (i->effective & row->from_named) != 0;
 		unsigned d;
 
-		if (row->rule->statement || row->rule->any_port || !(row->rule->transports & t_bit) ||
+		if (row->rule->statement || policy_row_any_port(row) || !(row->rule->transports & t_bit) ||
 		    !policy_row_ports_fit(row, iport, rport) || (!to && !from))
 			continue;
 		d = (to ? 0u : 1000u) + row->breadth;

@@ -76,6 +76,8 @@ bool policy_serves(const struct lya_policy *p, enum lya_role vip,
 
 /* rows.c */
 int policy_rows_init(struct lya_policy *p, struct lya_diags *diags, struct lya_error *err);
+/* The document names no port, nor does the site. */
+bool policy_row_any_port(const struct policy_row *row);
 bool policy_row_has_port(const struct policy_row *row, uint16_t port);
 /* One of these VIP roles belongs to a pool whose load balancing mode is not hlb. */
 bool policy_vips_balanced_otherwise(const struct lya_policy *p, lya_roles vips);

@@ -146,7 +146,7 @@ static void find_direction_row(const struct lya_policy *p, const struct lya_poli
 	for (size_t k = 0; k < p->n_rows; k++) {
 		const struct policy_row *row = &p->rows[k];
 
-		if (row->rule->statement || row->rule->any_port || !(row->rule->transports & t_bit))
+		if (row->rule->statement || policy_row_any_port(row) || !(row->rule->transports & t_bit))
 			continue;
 		if (!(r->effective & row->from_named) || !(i->effective & row->to_named))
 			continue;

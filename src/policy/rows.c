@@ -4,10 +4,7 @@
  */
 #include "policy/policy.h"
 
-#include <stdio.h>
 #include <string.h>
-
-#include "lyncaudit/alloc.h"
 
 /* The pool that a VIP role's load balancing mode is set for. */
 static enum lya_lb_pool pool_of_vip(enum lya_role vip)
@@ -24,9 +21,14 @@ static enum lya_lb_pool pool_of_vip(enum lya_role vip)
 	}
 }
 
+bool policy_row_any_port(const struct policy_row *row)
+{
+	return row->rule->any_port && row->override == NULL;
+}
+
 bool policy_row_has_port(const struct policy_row *row, uint16_t port)
 {
-	if (row->rule->any_port)
+	if (policy_row_any_port(row))
 		return true;
 	for (size_t i = 0; i < row->n_ports; i++) {
 		if (port >= row->ports[i].first && port <= row->ports[i].last)
@@ -131,29 +133,18 @@ static void read_row(const struct lya_policy *p, const struct lya_rule *rule,
 	row->breadth = (uint16_t)(count_roles(row->from) + count_roles(row->to));
 }
 
-static int apply_overrides(struct lya_policy *p, struct lya_diags *diags, struct lya_error *err)
+/* Every override names a rule that has ports: lya_site_check_rules has seen to it. */
+static void apply_overrides(struct lya_policy *p)
 {
 	for (size_t i = 0; i < p->site->n_overrides; i++) {
 		const struct lya_port_override *o = &p->site->overrides[i];
-		struct policy_row *row = NULL;
-		char place[64];
+		struct policy_row *row =
+		    &p->rows[lya_rules_find(p->rules, o->rule) - p->rules->list];
 
-		for (size_t k = 0; k < p->n_rows && row == NULL; k++) {
-			if (strcmp(p->rows[k].rule->id, o->rule) == 0)
-				row = &p->rows[k];
-		}
-		if (row == NULL) {
-			snprintf(place, sizeof(place), "port_overrides[%zu].rule", i);
-			lya_diags_add(diags, LYA_DIAG_ERROR, p->site->file, place,
-			              "\"%s\" is no port rule of the rule set %s", o->rule,
-			              p->rules->name);
-			continue;
-		}
 		row->override = o;
 		row->ports = o->ports;
 		row->n_ports = o->n_ports;
 	}
-	return lya_diags_error(diags, err);
 }
 
 /* Number the stretches of ports that every row treats alike. */
@@ -178,11 +169,14 @@ static void number_atoms(struct lya_policy *p)
 
 int policy_rows_init(struct lya_policy *p, struct lya_diags *diags, struct lya_error *err)
 {
+	int rc = lya_site_check_rules(p->site, p->rules, diags, err);
+
+	if (rc < 0)
+		return rc;
 	p->n_rows = p->rules->n;
 	for (size_t i = 0; i < p->n_rows; i++)
 		read_row(p, &p->rules->list[i], &p->rows[i]);
-	if (apply_overrides(p, diags, err) < 0)
-		return LYA_EINPUT;
+	apply_overrides(p);
 	number_atoms(p);
 	return LYA_OK;
 }

@@ -249,6 +249,30 @@ static void test_narrowed(void **state)
 	court_close(&c);
 }
 
+/* A row that leaves the port to the application has the port that the site says. */
+static void test_any_port_moved(void **state)
+{
+	static const char site[] =
+	    "{\"schema\": \"lyncaudit-site/1\", \"name\": \"one port\","
+	    " \"networks\": {\"internal\": [\"10.0.0.0/8\"]},"
+	    " \"hosts\": [{\"name\": \"fe01\", \"roles\": {\"front-end\": [\"10.2.0.11\"]}},"
+	    "  {\"name\": \"rcc01\", \"roles\": {\"trusted-application\": [\"10.4.0.5\"]}}],"
+	    " \"port_overrides\": [{\"rule\": \"internal.p.rcc\", \"ports\": \"5555\","
+	    "  \"reason\": \"the line server's own port\"}]}";
+	static const struct talk own = { TCP, FE01, 40000, "10.4.0.5", 5555, .seen = SYN_X };
+	static const struct talk other = { TCP, FE01, 40000, "10.4.0.5", 6666, .seen = SYN_X };
+	struct lya_verdict v;
+	struct court c;
+
+	(void)state;
+	court_open(&c, site, NULL, false);
+	judge(&c, &own, &v);
+	assert_int_equal(v.kind, LYA_VERDICT_DOCUMENTED);
+	judge(&c, &other, &v);
+	assert_int_equal(v.kind, LYA_VERDICT_UNEXPECTED_PORT);
+	court_close(&c);
+}
+
 static void test_unknown_override(void **state)
 {
 	static const char text[] =
@@ -257,7 +281,8 @@ static void test_unknown_override(void **state)
 	    " \"hosts\": [{\"name\": \"fe01\", \"roles\": {\"front-end\": [\"10.2.0.11\"]}}],"
 	    " \"port_overrides\": ["
 	    "  {\"rule\": \"edge.3.6\", \"ports\": \"444\", \"reason\": \"r\"},"
-	    "  {\"rule\": \"edge.9.9\", \"ports\": \"445\", \"reason\": \"r\"}]}";
+	    "  {\"rule\": \"edge.9.9\", \"ports\": \"445\", \"reason\": \"r\"},"
+	    "  {\"rule\": \"edge.p.av-no-snat\", \"ports\": \"446\", \"reason\": \"r\"}]}";
 	struct lya_diags diags = { 0 };
 	struct lya_error err = { 0 };
 	struct lya_policy *policy = NULL;
@@ -277,6 +302,7 @@ static void test_unknown_override(void **state)
 	assert_non_null(strstr(err.text, "port_overrides[1].rule"));
 	assert_non_null(strstr(err.text, "edge.9.9"));
 	assert_null(strstr(err.text, "edge.3.6"));
+	assert_int_equal(diags.errors, 2); /* and the statement, which has no ports to move */
 	lya_diags_fini(&diags);
 	lya_site_free(site);
 	lya_rules_free(rules);
@@ -513,10 +539,15 @@ static void test_naming(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_scope),    cmocka_unit_test(test_dhcp_rows),
-		cmocka_unit_test(test_features), cmocka_unit_test(test_moved),
-		cmocka_unit_test(test_narrowed), cmocka_unit_test(test_unknown_override),
-		cmocka_unit_test(test_nearest),  cmocka_unit_test(test_mixup_port),
+		cmocka_unit_test(test_scope),
+		cmocka_unit_test(test_dhcp_rows),
+		cmocka_unit_test(test_features),
+		cmocka_unit_test(test_moved),
+		cmocka_unit_test(test_narrowed),
+		cmocka_unit_test(test_any_port_moved),
+		cmocka_unit_test(test_unknown_override),
+		cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_mixup_port),
 		cmocka_unit_test(test_naming),
 	};
 
