@@ -59,6 +59,8 @@ struct lya_flow {
 	uint8_t icmp_type, icmp_code;
 	uint64_t packets[2], bytes[2];    /* bytes: IP bytes */
 	uint64_t payload_bytes[2];
+	bool measured;          /* TCP, both sides seen, and followed for lost_bytes */
+	uint32_t lost_bytes[2]; /* of each sender: acknowledged by the other, and not seen */
 	int64_t first_ns, last_ns;
 	uint32_t source;        /* of the first packet */
 	uint64_t number;        /* packet number of the first packet in that source */
@@ -113,6 +115,14 @@ void lya_flow_table_free(struct lya_flow_table *t); /* flows still open are drop
  * LYA_ENOMEM.
  */
 int lya_flow_table_take(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n);
+/*
+ * Show every flow that is open, as it would end now, in no order of meaning but
+ * the same for the same packets; a negative answer of fn stops, and is the
+ * answer.  Payload under inspection is given up for that: call it when all
+ * packets are in.  flow is borrowed.
+ */
+int lya_flow_table_each(struct lya_flow_table *t,
+                        int (*fn)(void *ctx, const struct lya_flow *flow), void *ctx);
 /* End every flow, in order of its last packet, then serial. */
 int lya_flow_table_flush(struct lya_flow_table *t);
 void lya_flow_table_stats(const struct lya_flow_table *t, struct lya_flow_stats *out);

@@ -26,6 +26,7 @@ struct lya_audit {
 	struct lya_site_fault *faults;
 	size_t n_faults;
 	struct lya_audit_counts counts;
+	bool listeners_known; /* all there will be */
 	struct lya_packet batch[BATCH];
 };
 
@@ -49,7 +50,8 @@ static int take_flow(void *ctx, const struct lya_flow *flow)
 
 	lya_policy_end_of(a->policy, &flow->addr[0], &ends[0]);
 	lya_policy_end_of(a->policy, &flow->addr[1], &ends[1]);
-	audit_listeners_note(a->listeners, flow);
+	if (!a->listeners_known)
+		audit_listeners_note(a->listeners, flow);
 	lya_policy_judge(a->policy, a->memo, flow, ends, known_side(a, flow), &verdict);
 	rc = lya_validity_take(a->validity, flow);
 	if (rc == 0)
@@ -201,6 +203,26 @@ int lya_audit_take(struct lya_audit *a, const struct lya_frame *frames, size_t n
 	return LYA_OK;
 }
 
+static int note_listener(void *ctx, const struct lya_flow *flow)
+{
+	struct lya_audit *a = ctx;
+
+	audit_listeners_note(a->listeners, flow);
+	return 0;
+}
+
+/*
+ * The flows that are left end together: what each shows of a listener must
+ * help all of them, whichever is judged first.
+ */
+static int end_flows(struct lya_audit *a)
+{
+	int rc = lya_flow_table_each(a->flows, note_listener, a);
+
+	a->listeners_known = true;
+	return rc != 0 ? rc : lya_flow_table_flush(a->flows);
+}
+
 int lya_audit_finish(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
                      struct lya_error *err)
 {
@@ -212,7 +234,7 @@ int lya_audit_finish(struct lya_audit *a, const struct lya_source *sources, size
 	lya_reasm_flush(a->reasm);
 	rc = follow_released(a);
 	if (rc == 0)
-		rc = lya_flow_table_flush(a->flows);
+		rc = end_flows(a);
 	if (rc != 0)
 		return tell_failure(rc, err);
 	lya_flow_table_stats(a->flows, &stats);

@@ -113,6 +113,7 @@ static void forget(struct lya_flow_table *t, uint32_t n, uint32_t hash)
 	if (flow_is_beside(t, h))
 		t->split_flows--;
 	flow_extra_drop(t, n);
+	flow_loss_end(t, n);
 	memset(h, 0, sizeof(*h));
 	h->next = a->free;
 	a->free = n;
@@ -120,7 +121,7 @@ static void forget(struct lya_flow_table *t, uint32_t n, uint32_t hash)
 	t->stats.open--;
 }
 
-static int end_hashed(struct lya_flow_table *t, uint32_t n, uint32_t hash)
+const struct lya_flow *flow_tell(struct lya_flow_table *t, uint32_t n)
 {
 	struct lya_flow *f = &t->ended;
 
@@ -130,7 +131,15 @@ static int end_hashed(struct lya_flow_table *t, uint32_t n, uint32_t hash)
 	fill_counts(t, n, f);
 	fill_evidence(flow_hot_at(t, n), f);
 	fill_origin(t, n, f);
+	flow_loss_tell(t, n, f);
 	flow_inspect_result(t, n, &f->app);
+	return f;
+}
+
+static int end_hashed(struct lya_flow_table *t, uint32_t n, uint32_t hash)
+{
+	const struct lya_flow *f = flow_tell(t, n);
+
 	forget(t, n, hash);
 	if (t->status == LYA_OK && t->options.on_end != NULL)
 		t->status = t->options.on_end(t->options.ctx, f);

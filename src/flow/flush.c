@@ -149,6 +149,24 @@ static void empty_wheels(struct lya_flow_table *t)
 	}
 }
 
+int lya_flow_table_each(struct lya_flow_table *t,
+                        int (*fn)(void *ctx, const struct lya_flow *flow), void *ctx)
+{
+	for (unsigned f = 0; f < FLOW_FAMILIES && t->status == LYA_OK; f++) {
+		for (uint32_t i = 1; i <= t->arena[f].high; i++) {
+			uint32_t n = f == 0 ? i : i | FLOW_WIDE;
+			int rc;
+
+			if (flow_kind(flow_hot_at(t, n)) == 0)
+				continue;
+			rc = fn(ctx, flow_tell(t, n));
+			if (rc < 0)
+				return rc;
+		}
+	}
+	return t->status;
+}
+
 int lya_flow_table_flush(struct lya_flow_table *t)
 {
 	struct sort s = { .t = t, .list = t->index.slots };

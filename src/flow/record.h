@@ -47,6 +47,7 @@ enum flow_flag {
 	FLOW_GROUP = 1 << 9,
 	FLOW_SPLIT = 1 << 10,     /* another conversation with these ends has other VLANs */
 	FLOW_INSPECTED = 1 << 11, /* nothing more to learn from the payload */
+	FLOW_MEASURED = 1 << 12,  /* has a flow_loss */
 	FLOW_CLASS_SHIFT = 13     /* enum flow_class, three bits */
 };
 
@@ -95,6 +96,19 @@ struct flow_extra {
 	uint8_t prefix_len[2];
 	uint8_t prefix[2][LYA_APP_PREFIX];
 };
+
+/* What some TCP flows have to measure what the mirror lost; see loss.c. */
+struct flow_loss {
+	uint32_t owner; /* record; 0: free */
+	bool known[2];  /* something of that side was seen */
+	struct {
+		uint32_t next;    /* one past the highest byte seen or acknowledged */
+		uint32_t missing; /* bytes below it that were not seen */
+		uint32_t lost;    /* of these, acknowledged */
+	} side[2];
+};
+
+_Static_assert(sizeof(struct flow_loss) == 32, "two to a cache line");
 
 /* The ends of a packet, lower one first, and what else tells flows apart. */
 struct flow_key {

@@ -119,6 +119,8 @@ static int table_init(struct lya_flow_table *t)
 	if (rc == LYA_OK)
 		rc = flow_extras_init(t, pool_bytes(t->options.max_bytes));
 	if (rc == LYA_OK)
+		rc = flow_losses_init(t);
+	if (rc == LYA_OK)
 		rc = flow_intern_init(&t->origins, sizeof(struct flow_origin), origins_max(t));
 	if (rc == LYA_OK)
 		rc = flow_intern_init(&t->macs, 6, NUMBERS_16);
@@ -157,6 +159,7 @@ void lya_flow_table_free(struct lya_flow_table *t)
 	flow_wheels_fini(t);
 	flow_inspect_fini(t);
 	flow_extras_fini(t);
+	flow_losses_fini(t);
 	flow_intern_fini(&t->origins);
 	flow_intern_fini(&t->macs);
 	flow_intern_fini(&t->ctxs);
@@ -329,8 +332,11 @@ static inline void update(struct lya_flow_table *t, uint32_t n, unsigned side,
 
 	if (__builtin_expect(h->count[FLOW_PACKETS][side] == 0, 0))
 		note_mac(t, n, side, pkt);
-	if (pkt->kind == LYA_PKT_TCP)
+	if (pkt->kind == LYA_PKT_TCP) {
 		flow_tcp_note(t, n, side, pkt);
+		if (flow_is(h, FLOW_MEASURED))
+			flow_loss_note(t, n, side, pkt);
+	}
 	count(t, n, h, FLOW_PACKETS, side, 1);
 	count(t, n, h, FLOW_BYTES, side, pkt->ip_bytes);
 	count(t, n, h, FLOW_PAYLOAD, side, pkt->payload_len);
@@ -398,6 +404,8 @@ static void fill_record(struct lya_flow_table *t, uint32_t n, const struct flow_
 		memcpy(h->addr, key->addr, sizeof(h->addr));
 	if (key->side == 1)
 		flow_set(h, FLOW_FIRST_1);
+	if (pkt->kind == LYA_PKT_TCP)
+		flow_loss_begin(t, n);
 	h->last_ns = pkt->time_ns;
 	*c = (struct flow_cold){
 		.first_ns = pkt->time_ns,

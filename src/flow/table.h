@@ -45,6 +45,7 @@ enum {
 	FLOW_FAMILIES = 2,        /* 0: IPv4, 1: IPv6 (wide) */
 	FLOW_ONE_SIDED_MAX = 8,   /* packets after which a flow is no longer taken for a knock */
 	FLOW_HALF_OPEN_SHARE = 8, /* an eighth of a full table is left to flows that open */
+	FLOW_LOSSES = 4096,       /* TCP flows followed for what the mirror lost; a power of 2 */
 	FLOW_BATCH = 32           /* packets on their way through the caches at once */
 };
 
@@ -96,6 +97,7 @@ struct lya_flow_table {
 	struct flow_hot *hot;
 	struct flow_cold *cold;
 	struct flow_wide *wide;
+	struct flow_loss *losses; /* FLOW_LOSSES, by the low bits of the record's number */
 	struct flow_arena arena[FLOW_FAMILIES];
 	struct flow_wheel wheels[FLOW_FAMILIES][FLOW_CLASSES];
 	struct flow_bucket *buckets; /* of all wheels */
@@ -217,6 +219,23 @@ uint8_t flow_tcp_state(const struct flow_hot *h);
 /* True when the other side than the one that began has answered. */
 bool flow_tcp_answered(const struct flow_hot *h);
 
+/* loss.c ------------------------------------------------------------------ */
+
+int flow_losses_init(struct lya_flow_table *t);
+void flow_losses_fini(struct lya_flow_table *t);
+/* Follow a new TCP flow, if its place is free. */
+void flow_loss_begin(struct lya_flow_table *t, uint32_t n);
+void flow_loss_end(struct lya_flow_table *t, uint32_t n);
+/* A packet of a flow that is followed. */
+void flow_loss_note(struct lya_flow_table *t, uint32_t n, unsigned side,
+		    const struct lya_packet *pkt);
+void flow_loss_tell(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f);
+
+static inline struct flow_loss *flow_loss_at(const struct lya_flow_table *t, uint32_t n)
+{
+	return &t->losses[n & (FLOW_LOSSES - 1)];
+}
+
 /* inspect.c --------------------------------------------------------------- */
 
 int flow_inspect_init(struct lya_flow_table *t, size_t bytes);
@@ -239,6 +258,8 @@ void flow_extra_carry(struct lya_flow_table *t, uint32_t n, unsigned count, unsi
 
 /* end.c ------------------------------------------------------------------- */
 
+/* What is known of a flow, its inspection settled; borrowed until the next one is told. */
+const struct lya_flow *flow_tell(struct lya_flow_table *t, uint32_t n);
 /* Report a flow that was unlinked, and forget it. */
 int flow_end(struct lya_flow_table *t, uint32_t n);
 /* The same for a sorted list. */
