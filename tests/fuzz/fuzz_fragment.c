@@ -105,6 +105,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct lya_reasm_options options = { .max_bytes = CAP };
 	int64_t time_ns;
 
+	if (begin_ns > INT64_MAX / 2) { /* packet time has an end, too */
+		lya_reasm_free(run.r);
+		run.r = NULL;
+		begin_ns = 0;
+	}
 	if (run.r == NULL)
 		must(lya_reasm_new(&run.r, &options, NULL) == LYA_OK);
 	run.in = run.out = run.seen = 0;
