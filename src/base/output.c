@@ -78,6 +78,15 @@ static int open_temporary(struct lya_output *out, bool readable)
 	return 0;
 }
 
+/* Why a path cannot be written; running out of memory is no fault of the path. */
+static int tell_failure(struct lya_error *err, const char *path, int failed)
+{
+	if (failed == ENOMEM)
+		return lya_error_nomem(err);
+	return lya_error_set(err, LYA_EOUTPUT, strcmp(path, "-") == 0 ? "standard output" : path,
+	                     NULL, "cannot be written: %s", strerror(failed));
+}
+
 int lya_output_open(struct lya_output **result, const char *path, bool readable,
                     struct lya_error *err)
 {
@@ -106,8 +115,7 @@ int lya_output_open(struct lya_output **result, const char *path, bool readable,
 		rc = open_temporary(out, readable);
 	}
 	if (rc == -1) {
-		rc = lya_error_set(err, errno == ENOMEM ? LYA_ENOMEM : LYA_EOUTPUT, path, NULL,
-		                   "cannot be written: %s", strerror(errno));
+		rc = tell_failure(err, path, errno);
 		release(out);
 		return rc;
 	}
@@ -217,9 +225,7 @@ int lya_output_commit(struct lya_output *out, struct lya_error *err)
 	if (out->failed != 0) {
 		if (out->temporary != NULL)
 			(void)unlink(out->temporary);
-		rc = lya_error_set(err, out->failed == ENOMEM ? LYA_ENOMEM : LYA_EOUTPUT,
-		                   strcmp(out->path, "-") == 0 ? "standard output" : out->path, NULL,
-		                   "cannot be written: %s", strerror(out->failed));
+		rc = tell_failure(err, out->path, out->failed);
 	}
 	release(out);
 	return rc;
