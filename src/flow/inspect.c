@@ -281,6 +281,7 @@ void flow_inspect_packet(struct lya_flow_table *t, uint32_t n, unsigned side,
 {
 	struct flow_hot *h = flow_hot_at(t, n);
 	struct flow_extra *x = flow_extra_need(t, n);
+	size_t captured = lya_cursor_left(&pkt->payload);
 	struct lya_app_state *st;
 
 	if (x == NULL) { /* as many flows remember something as may: this one is not looked at */
@@ -293,8 +294,8 @@ void flow_inspect_packet(struct lya_flow_table *t, uint32_t n, unsigned side,
 		begin(t, n, state_of(&t->inspect, x->slot), side, pkt);
 	}
 	st = state_of(&t->inspect, x->slot);
-	lya_app_feed(st, side, pkt->seq, pkt->payload.pos, lya_cursor_left(&pkt->payload),
-		     pkt->payload_len);
+	lya_app_feed(st, side, pkt->seq, pkt->payload.pos, captured,
+		     pkt->reassembled ? captured : pkt->payload_len);
 	if (lya_app_done(st))
 		flow_inspect_settle(t, n);
 }

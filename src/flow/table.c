@@ -318,9 +318,25 @@ static void note_mac(struct lya_flow_table *t, uint32_t n, unsigned side,
 	flow_cold_at(t, n)->mac[side] = (uint16_t)mac;
 }
 
+/*
+ * What a fragment adds to the inspection.  A datagram in fragments is one
+ * message, read when it is whole; only a head that the snap length cut, and
+ * that nothing can make whole, is read as far as it goes.  Of a segment in
+ * fragments the head is read: where the others belong is not known.
+ */
+static bool is_fed_fragment(const struct lya_packet *pkt)
+{
+	if (pkt->kind == LYA_PKT_UDP && pkt->reassembled)
+		return true;
+	return pkt->frag_offset == 0 &&
+	       (pkt->kind == LYA_PKT_TCP || lya_cursor_left(&pkt->payload) < pkt->payload_len);
+}
+
 /* True when a packet goes on to the inspection of its payload, if that is still under way. */
 static inline bool is_fed(const struct lya_packet *pkt)
 {
+	if (__builtin_expect(pkt->is_fragment, 0) && !is_fed_fragment(pkt))
+		return false;
 	return (pkt->kind == LYA_PKT_TCP && pkt->payload_len != 0) || pkt->kind == LYA_PKT_UDP;
 }
 

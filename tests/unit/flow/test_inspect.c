@@ -270,12 +270,81 @@ static void test_bounds(void **state)
 	test_done(t, &e);
 }
 
+/* A UDP fragment: what was captured of its payload, the payload's length, its place. */
+static struct lya_packet fragment(const char *captured, uint32_t len, uint32_t offset)
+{
+	struct lya_packet p = test_udp(1, 1, 1000, 2, 1000);
+
+	p.is_fragment = true;
+	p.frag_offset = offset;
+	p.frag_more = true;
+	p.payload = lya_cursor_of((const uint8_t *)captured, strlen(captured));
+	p.payload_len = len;
+	return p;
+}
+
+/* A message in fragments is read once, when it is whole, by its whole length. */
+static void test_fragments(void **state)
+{
+	struct test_ended e;
+	struct lya_flow_table *t = test_table(&e, (struct lya_flow_options){ 0 });
+	struct lya_packet head = fragment("half", 4, 0);
+	struct lya_packet middle = fragment("", 8, 12);
+	struct lya_packet last = fragment("T and all the rest", 6, 20);
+	struct lya_packet tcp_head = test_tcp(1, 3, 7, 4, 7, T_ACK);
+	struct lya_packet tcp_rest;
+
+	(void)state;
+	fed = begun = 0;
+	last.reassembled = true;
+	assert_int_equal(lya_flow_table_take(t, &head, 1), LYA_OK);
+	assert_int_equal(lya_flow_table_take(t, &middle, 1), LYA_OK);
+	assert_int_equal(fed, 0);
+	assert_int_equal(lya_flow_table_take(t, &last, 1), LYA_OK);
+	assert_int_equal(fed, 1);
+
+	tcp_head.is_fragment = true;
+	tcp_head.payload = lya_cursor_of((const uint8_t *)"data", 4);
+	tcp_head.payload_len = 4;
+	tcp_rest = tcp_head;
+	tcp_rest.payload = lya_cursor_of((const uint8_t *)"", 0);
+	tcp_rest.frag_offset = 24;
+	assert_int_equal(lya_flow_table_take(t, &tcp_head, 1), LYA_OK);
+	assert_int_equal(lya_flow_table_take(t, &tcp_rest, 1), LYA_OK);
+	assert_int_equal(fed, 2);
+
+	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
+	assert_int_equal(e.n, 2);
+	assert_int_equal(e.list[0].app.app, LYA_APP_TLS);
+	assert_int_equal(e.list[0].app.tls, strlen("T and all the rest"));
+	assert_int_equal(e.list[0].payload_bytes[0], 4 + 8 + 6);
+	test_done(t, &e);
+}
+
+/* Nothing makes a head whole that was cut itself: it is read as far as it goes. */
+static void test_cut_head(void **state)
+{
+	struct test_ended e;
+	struct lya_flow_table *t = test_table(&e, (struct lya_flow_options){ 0 });
+	struct lya_packet head = fragment("T", 1472, 0);
+
+	(void)state;
+	fed = 0;
+	assert_int_equal(lya_flow_table_take(t, &head, 1), LYA_OK);
+	assert_int_equal(fed, 1);
+	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
+	assert_int_equal(e.list[0].app.app, LYA_APP_TLS);
+	assert_int_equal(e.list[0].app.tls, 1472);
+	test_done(t, &e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_result),  cmocka_unit_test(test_pool),
-		cmocka_unit_test(test_scratch), cmocka_unit_test(test_start),
-		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_result),    cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_scratch),   cmocka_unit_test(test_start),
+		cmocka_unit_test(test_bounds),    cmocka_unit_test(test_fragments),
+		cmocka_unit_test(test_cut_head),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
