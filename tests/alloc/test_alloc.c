@@ -180,8 +180,10 @@ static int load(struct held *h)
 static int open_all(struct held *h)
 {
 	struct lya_capture_options capture = { .paths = captures, .n_paths = 1, .filter = "ip" };
-	struct lya_audit_options audit = { .max_memory = (size_t)64 << 20, .on_flow = log_flow,
-		                           .on_finding = log_finding, .ctx = h };
+	struct lya_audit_options audit = { .max_memory = (size_t)64 << 20,
+					   .on_flow = log_flow,
+					   .on_finding = log_finding,
+					   .ctx = h };
 	int rc = LYA_OK;
 
 	for (unsigned i = 0; rc == LYA_OK && i < OUTPUTS; i++)
@@ -268,7 +270,8 @@ static bool was_reached(uint64_t before, uint64_t n)
 static unsigned check(bool holds, uint64_t n, int status, const char *text)
 {
 	if (!holds)
-		print_error("allocation %llu: status %d, \"%s\"\n", (unsigned long long)n, status, text);
+		print_error("allocation %llu: status %d, \"%s\"\n", (unsigned long long)n, status,
+			    text);
 	return !holds;
 }
 
@@ -291,8 +294,8 @@ static void test_load(void **state)
 		lya_alloc_fail_at(n);
 		rc = load(&h);
 		reached = was_reached(before, n);
-		faults += check(reached ? says_out_of_memory(&h, rc) : rc == LYA_OK, n, rc,
-		                h.err.text);
+		faults +=
+		    check(reached ? says_out_of_memory(&h, rc) : rc == LYA_OK, n, rc, h.err.text);
 		unload(&h);
 	}
 	assert_int_equal(faults, 0);
@@ -324,8 +327,8 @@ static bool same_files(const struct content want[static OUTPUTS])
 	for (unsigned i = 0; i < OUTPUTS; i++) {
 		struct content got = read_file(outputs[i]);
 
-		same = same && got.len == want[i].len &&
-		       memcmp(got.data, want[i].data, got.len) == 0;
+		same =
+		    same && got.len == want[i].len && memcmp(got.data, want[i].data, got.len) == 0;
 		free(got.data);
 	}
 	return same;
@@ -353,10 +356,12 @@ static void test_audit(void **state)
 		h = loaded;
 		rc = audit_failing(&h, n, &reached);
 		if (rc == LYA_OK)
-			faults += check(same_files(want), n, rc, "another report than without a failure");
+			faults +=
+			    check(same_files(want), n, rc, "another report than without a failure");
 		else
-			faults += check(says_out_of_memory(&h, rc) && access(outputs[0], F_OK) == -1,
-			                n, rc, h.err.text);
+			faults +=
+			    check(says_out_of_memory(&h, rc) && access(outputs[0], F_OK) == -1, n,
+				  rc, h.err.text);
 		remove_outputs(); /* the logs may stand whole: the report comes last */
 		faults += check(files_in("out") == 0, n, rc, "something unfinished is left");
 	}
@@ -370,8 +375,8 @@ static void test_audit(void **state)
 
 static int run_command(uint64_t n)
 {
-	char words[][PATH_LEN] = { "audit", "-s", SITE,     "--rules", RULES,        "-r", "in",
-		                   "-q",    "-o", "out/report.json", "--flows", "out/flows" };
+	char words[][PATH_LEN] = { "audit", "-s", SITE, "--rules",         RULES,     "-r",
+				   "in",    "-q", "-o", "out/report.json", "--flows", "out/flows" };
 	char *argv[sizeof(words) / sizeof(words[0]) + 1];
 	int argc = (int)(sizeof(words) / sizeof(words[0]));
 
@@ -444,8 +449,8 @@ static void test_command(void **state)
 		int status = run_child(n, message, sizeof(message));
 
 		faults += check(status == EXIT_ERROR && strstr(message, "out of memory") != NULL &&
-		                access(outputs[0], F_OK) == -1,
-		                n, status, message);
+				    access(outputs[0], F_OK) == -1,
+				n, status, message);
 		remove_outputs();
 		faults += check(files_in("out") == 0, n, status, "something unfinished is left");
 	}

@@ -145,7 +145,8 @@ static int take_flow(void *ctx, const struct lya_audit_flow *f)
 	run->raised[run->flows++] = *f->findings;
 	run->packets += f->flow->packets[0] + f->flow->packets[1];
 	run->bytes += f->flow->bytes[0] + f->flow->bytes[1];
-	lya_report_flow_line(run->out, setting()->policy, f->flow, f->ends, f->verdict, f->findings);
+	lya_report_flow_line(run->out, setting()->policy, f->flow, f->ends, f->verdict,
+			     f->findings);
 	drain(run);
 	return 0;
 }
@@ -190,7 +191,7 @@ static void check_finding(const struct run *run, const struct lya_finding *f)
 }
 
 static void check_findings(const struct run *run, const struct lya_ledger *l,
-                           const struct lya_ledger_counts *counts)
+			   const struct lya_ledger_counts *counts)
 {
 	uint64_t by_severity[LYA_SEVERITIES] = { 0 };
 	uint64_t named = 0;
@@ -289,7 +290,9 @@ static void write_report(struct run *run, const struct lya_source *source)
 {
 	struct lya_report_input in = {
 		.run = { .version = "0", .started_ns = 0, .finished_ns = 0 },
-		.sources = source, .n_sources = 1, .fail_on = LYA_SEVERITY_LOW,
+		.sources = source,
+		.n_sources = 1,
+		.fail_on = LYA_SEVERITY_LOW,
 		.ledger = lya_audit_ledger(run->audit),
 		.snat = { .pairs = setting()->pairs, .n_pairs = setting()->n_pairs },
 	};
@@ -315,7 +318,7 @@ static bool is_of_a_flow(const struct lya_packet *pkt)
 {
 	return pkt->duplicate == LYA_DUP_NONE &&
 	       (pkt->kind == LYA_PKT_TCP || pkt->kind == LYA_PKT_UDP ||
-	        pkt->kind == LYA_PKT_FRAGMENT || pkt->kind == LYA_PKT_CUT);
+		pkt->kind == LYA_PKT_FRAGMENT || pkt->kind == LYA_PKT_CUT);
 }
 
 static void expect_packets(struct expected *want, const struct lya_packet *pkts, size_t n)
@@ -362,17 +365,22 @@ static void expect(struct expected *want, const struct lya_frame *frames, size_t
 
 /* Audit the frames, `handful` at a time, and check what comes out.  Returns the sum of it. */
 static uint64_t audit(const struct lya_frame *frames, size_t n, size_t handful, bool evicts,
-                      bool reports, const struct expected *want)
+		      bool reports, const struct expected *want)
 {
 	static struct run run;
 	struct lya_audit_options options = {
-		.max_memory = AUDIT_BYTES, .max_flows = evicts ? FEW_FLOWS : 0,
-		.on_flow = take_flow, .ctx = &run,
+		.max_memory = AUDIT_BYTES,
+		.max_flows = evicts ? FEW_FLOWS : 0,
+		.on_flow = take_flow,
+		.ctx = &run,
 	};
 	char name[] = "capture";
-	struct lya_source source = { .name = name, .kind = "file", .packets = n,
-		                     .first_ns = LYA_TIME_NONE, .last_ns = LYA_TIME_NONE,
-		                     .digits = 6 };
+	struct lya_source source = { .name = name,
+				     .kind = "file",
+				     .packets = n,
+				     .first_ns = LYA_TIME_NONE,
+				     .last_ns = LYA_TIME_NONE,
+				     .digits = 6 };
 	struct lya_error err;
 
 	memset(&run, 0, sizeof(run));
@@ -448,7 +456,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
 size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size,
-                                 uint8_t *out, size_t max_size, unsigned seed);
+				 uint8_t *out, size_t max_size, unsigned seed);
 
 enum { FILE_HEADER = 24, RECORD_HEADER = 16 };
 
@@ -485,7 +493,7 @@ static size_t find_records(const uint8_t *data, size_t size, size_t at[static PA
 
 /* Give the room from `from` to `to` new content: the tail moves.  Returns the new size. */
 static size_t replace(uint8_t *data, size_t size, size_t from, size_t to, const uint8_t *with,
-                      size_t len)
+		      size_t len)
 {
 	memmove(data + from + len, data + to, size - to);
 	if (len > 0)
@@ -518,7 +526,7 @@ static size_t mutate_packet(uint8_t *data, size_t size, size_t max_size, size_t 
 
 /* Put a copy of one record before another. */
 static size_t copy_record(uint8_t *data, size_t size, size_t max_size, size_t from, size_t to,
-                          size_t before)
+			  size_t before)
 {
 	static uint8_t record[RECORD_HEADER + 65536];
 	size_t len = to - from;
@@ -569,7 +577,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 
 /* Packets of two captures: the first records of one, the last of the other. */
 size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size,
-                                 uint8_t *out, size_t max_size, unsigned seed)
+				 uint8_t *out, size_t max_size, unsigned seed)
 {
 	size_t at_a[PACKETS_MAX + 1];
 	size_t at_b[PACKETS_MAX + 1];
