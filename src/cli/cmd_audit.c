@@ -197,7 +197,11 @@ static int read_all(struct audit_run *run)
 			break;
 		}
 	}
-	return rc == LYA_ESTOP ? LYA_OK : rc;
+	if (rc == LYA_ESTOP) { /* a signal while it waited for a pipe */
+		run->interrupted = true;
+		rc = LYA_OK;
+	}
+	return rc;
 }
 
 static void fill_totals(const struct audit_run *run, struct lya_report_input *in)

@@ -37,6 +37,22 @@ static int check_site(const struct cli_loaded *l)
 	return n == 0 ? EXIT_FINE : EXIT_ATTENTION;
 }
 
+static void add_roles(struct lya_text *t, const struct lya_site *site, const struct lya_addr *addr)
+{
+	struct lya_endpoint ep;
+	const char *comma = "";
+
+	lya_site_classify(site, addr, &ep);
+	if (ep.roles == 0)
+		lya_text_add(t, "no role");
+	for (unsigned role = 0; role < LYA_ROLES; role++) {
+		if (!(ep.roles & LYA_ROLE_BIT(role)))
+			continue;
+		lya_text_addf(t, "%s%s", comma, lya_role_name((enum lya_role)role));
+		comma = ", ";
+	}
+}
+
 static int print_roles(const struct cli_loaded *l, int n, char **addresses)
 {
 	struct lya_text t = { 0 };
@@ -51,7 +67,11 @@ static int print_roles(const struct cli_loaded *l, int n, char **addresses)
 			continue;
 		}
 		lya_text_clear(&t);
+		lya_text_addf(&t, "%s: ", addresses[i]);
+		add_roles(&t, l->site, &addr);
+		lya_text_add(&t, " (");
 		lya_site_explain(l->site, &addr, &t);
+		lya_text_add(&t, ")");
 		puts(lya_text_str(&t));
 	}
 	lya_text_fini(&t);
