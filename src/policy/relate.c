@@ -135,6 +135,20 @@ static void find_mode_row(const struct lya_policy *p, const struct lya_policy_en
 }
 
 /*
+ * Which of two rows tells better what the right direction is: a row of a
+ * table before a statement of the prose, then the one with fewer openers.
+ */
+static bool opposes_better(const struct policy_row *a, const struct policy_row *b)
+{
+	int from_a = __builtin_popcount(a->from_named);
+	int from_b = __builtin_popcount(b->from_named);
+
+	if ((a->rule->doc_statement == NULL) != (b->rule->doc_statement == NULL))
+		return a->rule->doc_statement == NULL;
+	return from_a != from_b ? from_a < from_b : a->breadth < b->breadth;
+}
+
+/*
  * The same port is documented the other way round, or the flow comes from the
  * documented service port towards the documented initiator.  Only a row that
  * names both roles and a port counts.
@@ -152,8 +166,7 @@ static void find_direction_row(const struct lya_policy *p, const struct lya_poli
 			continue;
 		if (!policy_row_has_port(row, rport) && !policy_row_has_port(row, iport))
 			continue;
-		if (out->direction_row < 0 ||
-		    row->breadth < p->rows[out->direction_row].breadth)
+		if (out->direction_row < 0 || opposes_better(row, &p->rows[out->direction_row]))
 			out->direction_row = (int16_t)k;
 	}
 }
