@@ -96,14 +96,6 @@ bool decode_ip(struct lya_packet *pkt, struct bytes b)
 	return decode_ipv4(pkt, b);
 }
 
-/* PPP, with or without address and control (RFC 1662 lets the peers drop them). */
-static bool decode_ppp_framed(struct lya_packet *pkt, struct bytes b)
-{
-	if (b.left >= 2 && b.p[0] == 0xff && b.p[1] == 0x03)
-		b = bytes_after(b, 2);
-	return decode_ppp(pkt, b);
-}
-
 /* Cisco HDLC: address, control, EtherType. */
 static bool decode_cisco_hdlc(struct lya_packet *pkt, struct bytes b)
 {
@@ -112,12 +104,18 @@ static bool decode_cisco_hdlc(struct lya_packet *pkt, struct bytes b)
 	return decode_ethertype(pkt, be16(b.p + 2), bytes_after(b, 4));
 }
 
-/* PPP in HDLC-like framing; Cisco's kind shows by its address byte. */
-static bool decode_ppp_hdlc(struct lya_packet *pkt, struct bytes b)
+/*
+ * PPP, with or without address and control (RFC 1662 lets the peers drop
+ * them).  Routers' serial lines are captured as PPP too when Cisco HDLC runs
+ * on them: its address byte (unicast, multicast) begins no PPP packet.
+ */
+static bool decode_ppp_framed(struct lya_packet *pkt, struct bytes b)
 {
 	if (b.left >= 1 && (b.p[0] == 0x0f || b.p[0] == 0x8f))
 		return decode_cisco_hdlc(pkt, b);
-	return decode_ppp_framed(pkt, b);
+	if (b.left >= 2 && b.p[0] == 0xff && b.p[1] == 0x03)
+		b = bytes_after(b, 2);
+	return decode_ppp(pkt, b);
 }
 
 /* The first layer of a link type; NULL for those that the decoder does not know. */
@@ -142,9 +140,8 @@ static decode_layer *link_layer(uint16_t link)
 	case LYA_LINK_LOOP:
 		return decode_null;
 	case LYA_LINK_PPP:
-		return decode_ppp_framed;
 	case LYA_LINK_PPP_HDLC:
-		return decode_ppp_hdlc;
+		return decode_ppp_framed;
 	case LYA_LINK_PPP_ETHER:
 		return decode_pppoe;
 	case LYA_LINK_C_HDLC:

@@ -493,6 +493,7 @@ static const struct decode_case cases[] = {
 	{ "PPPoE, version 2", 0, pppoe_version, { .kind = LYA_PKT_NOT_IP } },
 	{ "SNAP, not an EtherType", 0, snap_other, { .kind = LYA_PKT_NOT_IP } },
 	{ "PPP, compressed", LYA_LINK_PPP, ppp_compressed, { TCP6_EXPECT } },
+	{ "PPP, Cisco HDLC", LYA_LINK_PPP, cisco, { UDP_EXPECT } },
 	{ "PPP HDLC", LYA_LINK_PPP_HDLC, ppp, { UDP_EXPECT } },
 	{ "PPP HDLC, Cisco's", LYA_LINK_PPP_HDLC, cisco, { UDP_EXPECT } },
 	{ "PPP over Ethernet",
