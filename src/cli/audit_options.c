@@ -140,7 +140,7 @@ static int read_memory(struct audit_options *o, const char *text)
 	                                "512MiB", text);
 }
 
-static int read_long(struct audit_options *o, int c)
+static int read_long(struct audit_options *o, int c, char *const *argv)
 {
 	switch (c) {
 	case OPT_RULES:
@@ -170,11 +170,11 @@ static int read_long(struct audit_options *o, int c)
 	case OPT_COLOR:
 		return read_color(o, optarg);
 	default:
-		return cli_usage_error("audit", "unknown option");
+		return cli_bad_option("audit", c, argv);
 	}
 }
 
-static int read_one(struct audit_options *o, int c)
+static int read_one(struct audit_options *o, int c, char *const *argv)
 {
 	switch (c) {
 	case 's':
@@ -195,7 +195,7 @@ static int read_one(struct audit_options *o, int c)
 	case 'h':
 		return cli_help("audit", help);
 	default:
-		return read_long(o, c);
+		return read_long(o, c, argv);
 	}
 }
 
@@ -238,8 +238,8 @@ int audit_options_read(struct audit_options *o, int argc, char **argv)
 		cli_error("out of memory");
 		return EXIT_ERROR;
 	}
-	while (status == -1 && (c = getopt_long(argc, argv, "s:r:f:o:qh", options, NULL)) != -1)
-		status = read_one(o, c);
+	while (status == -1 && (c = getopt_long(argc, argv, ":s:r:f:o:qh", options, NULL)) != -1)
+		status = read_one(o, c, argv);
 	if (status == -1 && optind < argc)
 		status = cli_usage_error("audit", "\"%s\": captures are given with -r", argv[optind]);
 	return status == -1 ? check_together(o) : status;

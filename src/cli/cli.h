@@ -41,6 +41,11 @@ void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same, and where to find help; returns EXIT_ERROR. */
 int cli_usage_error(const char *command, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/*
+ * What getopt_long did not like: c is its answer ('?', or ':' for a missing
+ * argument; option strings begin with ':').  Returns EXIT_ERROR.
+ */
+int cli_bad_option(const char *command, int c, char *const *argv);
 /* Print a command's usage and the text behind it on standard output; returns EXIT_FINE. */
 int cli_help(const char *command, const char *text);
 /* Every message of diags on standard error. */

@@ -203,7 +203,7 @@ int cmd_explain(int argc, char **argv)
 	bool strict = false;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "s:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":s:h", options, NULL)) != -1) {
 		switch (c) {
 		case 's':
 			site = optarg;
@@ -217,7 +217,7 @@ int cmd_explain(int argc, char **argv)
 		case 'h':
 			return cli_help("explain", help);
 		default:
-			return cli_usage_error("explain", "unknown option");
+			return cli_bad_option("explain", c, argv);
 		}
 	}
 	if (site == NULL)

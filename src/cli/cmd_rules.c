@@ -305,7 +305,7 @@ int cmd_rules(int argc, char **argv)
 	bool json = false;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":jh", options, NULL)) != -1) {
 		switch (c) {
 		case 'j':
 			json = true;
@@ -316,7 +316,7 @@ int cmd_rules(int argc, char **argv)
 		case 'h':
 			return cli_help("rules", help);
 		default:
-			return cli_usage_error("rules", "unknown option");
+			return cli_bad_option("rules", c, argv);
 		}
 	}
 	argc -= optind;

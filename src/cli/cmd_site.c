@@ -99,7 +99,7 @@ int cmd_site(int argc, char **argv)
 	const char *rules = NULL;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "s:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":s:h", options, NULL)) != -1) {
 		switch (c) {
 		case 's':
 			site = optarg;
@@ -110,7 +110,7 @@ int cmd_site(int argc, char **argv)
 		case 'h':
 			return cli_help("site", help);
 		default:
-			return cli_usage_error("site", "unknown option");
+			return cli_bad_option("site", c, argv);
 		}
 	}
 	argc -= optind;

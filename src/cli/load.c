@@ -27,9 +27,9 @@ bool cli_default_rules(char *path, size_t size)
 	if (n > 0) {
 		exe[n] = '\0';
 		*strrchr(exe, '/') = '\0';
-		/* bin/ beside share/lyncaudit/, or a build folder inside the source tree */
+		/* bin/ beside share/lyncaudit/, or a build folder with its link to the rules */
 		if (try_rules(path, size, exe, "/../share/lyncaudit") ||
-		    try_rules(path, size, exe, "/.."))
+		    try_rules(path, size, exe, ""))
 			return true;
 	}
 	return try_rules(path, size, LYNCAUDIT_DATADIR, "");

@@ -3,6 +3,7 @@
  */
 #include "cli/cli.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,6 +34,7 @@ static int print_usage(void)
 
 int main(int argc, char **argv)
 {
+	opterr = 0; /* what getopt does not like is said by cli_bad_option */
 	if (argc < 2) {
 		cli_error("no command given; lyncaudit --help lists them");
 		return EXIT_ERROR;

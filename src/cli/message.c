@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,19 @@ int cli_usage_error(const char *command, const char *fmt, ...)
 	va_end(ap);
 	fprintf(stderr, "\nlyncaudit %s --help tells more\n", command);
 	return EXIT_ERROR;
+}
+
+int cli_bad_option(const char *command, int c, char *const *argv)
+{
+	const char *word = argv[optind - 1];
+
+	if (c == ':')
+		return cli_usage_error(command, "%s wants an argument", word);
+	if (optopt != 0 && strncmp(word, "--", 2) != 0)
+		return cli_usage_error(command, "-%c is no option", optopt);
+	if (optopt != 0) /* a long one without arguments that was given one */
+		return cli_usage_error(command, "%s takes no argument", word);
+	return cli_usage_error(command, "%s is no option", word);
 }
 
 int cli_help(const char *command, const char *text)
