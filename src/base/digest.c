@@ -49,7 +49,7 @@ static size_t add_addr(uint8_t *p, const struct lya_addr *a)
 }
 
 void lya_community_id(const struct lya_addr *a, uint16_t aport, const struct lya_addr *b,
-                      uint16_t bport, uint8_t proto, char out[static LYA_COMMUNITY_ID])
+		      uint16_t bport, uint8_t proto, char out[static LYA_COMMUNITY_ID])
 {
 	uint8_t tuple[2 + 16 + 16 + 2 + 2 + 2] = { 0, 0 }; /* the seed comes first: 0 */
 	uint8_t digest[SHA1_DIGEST_SIZE];

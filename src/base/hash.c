@@ -12,7 +12,8 @@ struct lya_hash_key lya_hash_key_random(void)
 {
 	struct lya_hash_key key;
 
-	/* Without random numbers (a kernel long before ours) any key will do: only speed is at stake. */
+	/* Without random numbers (a kernel long before ours) any key will do: only speed is at
+	 * stake. */
 	if (getrandom(&key, sizeof(key), 0) != (ssize_t)sizeof(key)) {
 		key.k0 = (uint64_t)time(NULL);
 		key.k1 = (uint64_t)(uintptr_t)&key;

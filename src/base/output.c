@@ -84,11 +84,11 @@ static int tell_failure(struct lya_error *err, const char *path, int failed)
 	if (failed == ENOMEM)
 		return lya_error_nomem(err);
 	return lya_error_set(err, LYA_EOUTPUT, strcmp(path, "-") == 0 ? "standard output" : path,
-	                     NULL, "cannot be written: %s", strerror(failed));
+			     NULL, "cannot be written: %s", strerror(failed));
 }
 
 int lya_output_open(struct lya_output **result, const char *path, bool readable,
-                    struct lya_error *err)
+		    struct lya_error *err)
 {
 	struct lya_output *out = lya_malloc(sizeof(*out));
 	int rc;

@@ -12,8 +12,8 @@
 static size_t write_where(char *buf, size_t size, const char *file, const char *place)
 {
 	int n = snprintf(buf, size, "%s%s%s%s", file != NULL ? file : "", file != NULL ? ": " : "",
-	                 place != NULL && place[0] != '\0' ? place : "",
-	                 place != NULL && place[0] != '\0' ? ": " : "");
+			 place != NULL && place[0] != '\0' ? place : "",
+			 place != NULL && place[0] != '\0' ? ": " : "");
 
 	if (n < 0)
 		return 0;
@@ -21,7 +21,7 @@ static size_t write_where(char *buf, size_t size, const char *file, const char *
 }
 
 int lya_error_set(struct lya_error *err, enum lya_status status, const char *file,
-                  const char *place, const char *fmt, ...)
+		  const char *place, const char *fmt, ...)
 {
 	char text[LYA_ERROR_LEN]; /* an argument may point into err->text */
 	size_t used;
@@ -56,7 +56,7 @@ static char *make_text(const char *file, const char *place, const char *fmt, va_
 }
 
 void lya_diags_add(struct lya_diags *d, enum lya_diag_level level, const char *file,
-                   const char *place, const char *fmt, ...)
+		   const char *place, const char *fmt, ...)
 {
 	va_list ap;
 	char *text;
@@ -98,7 +98,7 @@ int lya_diags_error(const struct lya_diags *d, struct lya_error *err)
 		if (d->errors == 1)
 			return lya_error_set(err, LYA_EINPUT, NULL, NULL, "%s", d->list[i].text);
 		return lya_error_set(err, LYA_EINPUT, NULL, NULL, "%s (and %zu more)",
-		                     d->list[i].text, d->errors - 1);
+				     d->list[i].text, d->errors - 1);
 	}
 	return lya_error_set(err, LYA_EINPUT, NULL, NULL, "%zu errors", d->errors);
 }

@@ -50,7 +50,7 @@ const char *lya_time_format(int64_t time_ns, unsigned digits, char buf[static LY
 	snprintf(fraction, sizeof(fraction), ".%09u", (unsigned)ns);
 	fraction[digits == 0 ? 0 : (digits > 9 ? 9 : digits) + 1] = '\0';
 	snprintf(buf, LYA_TIME_TEXT, "%04d-%02u-%02uT%02u:%02u:%02u%sZ", (int)year, month, day,
-	         tod / 3600, tod / 60 % 60, tod % 60, fraction);
+		 tod / 3600, tod / 60 % 60, tod % 60, fraction);
 	return buf;
 }
 
@@ -88,7 +88,8 @@ bool lya_date_parse(const char *text, int *year, unsigned *month, unsigned *day)
 		if (shape[i] == 'd' ? !digit : text[i] != shape[i])
 			return false;
 	}
-	*year = (text[0] - '0') * 1000 + (text[1] - '0') * 100 + (text[2] - '0') * 10 + text[3] - '0';
+	*year =
+	    (text[0] - '0') * 1000 + (text[1] - '0') * 100 + (text[2] - '0') * 10 + text[3] - '0';
 	*month = (unsigned)((text[5] - '0') * 10 + text[6] - '0');
 	*day = (unsigned)((text[8] - '0') * 10 + text[9] - '0');
 	return lya_date_days(*year, *month, *day, &days);

@@ -84,12 +84,13 @@ static int read_offset(struct audit_options *o, char *text)
 	errno = 0;
 	seconds = strtod(equals + 1, &end);
 	if (end == equals + 1 || *end != '\0' || errno != 0 || !(fabs(seconds) < 1e9))
-		return cli_usage_error("audit", "--time-offset \"%s\": \"%s\" is no number of seconds",
-		                       text, equals + 1);
+		return cli_usage_error("audit",
+				       "--time-offset \"%s\": \"%s\" is no number of seconds", text,
+				       equals + 1);
 	*equals = '\0';
-	o->offsets[o->n_offsets++] = (struct lya_capture_offset){
-		.name = text, .offset_ns = (int64_t)llround(seconds * 1e9)
-	};
+	o->offsets[o->n_offsets++] =
+	    (struct lya_capture_offset){ .name = text,
+					 .offset_ns = (int64_t)llround(seconds * 1e9) };
 	return -1;
 }
 
@@ -127,7 +128,8 @@ static int read_fail_on(struct audit_options *o, const char *name)
 	if (lya_severity_find(name, &o->fail_on))
 		return -1;
 	return cli_usage_error("audit",
-	                       "--fail-on \"%s\": wanted critical, high, medium, low or info", name);
+			       "--fail-on \"%s\": wanted critical, high, medium, low or info",
+			       name);
 }
 
 static int read_memory(struct audit_options *o, const char *text)
@@ -136,8 +138,10 @@ static int read_memory(struct audit_options *o, const char *text)
 
 	if (cli_parse_size(text, &o->max_memory) && o->max_memory >= LEAST)
 		return -1;
-	return cli_usage_error("audit", "--max-memory \"%s\": wanted a size of 16MiB or more, such as "
-	                                "512MiB", text);
+	return cli_usage_error("audit",
+			       "--max-memory \"%s\": wanted a size of 16MiB or more, such as "
+			       "512MiB",
+			       text);
 }
 
 static int read_long(struct audit_options *o, int c, char *const *argv)
@@ -206,7 +210,8 @@ static int check_together(const struct audit_options *o)
 	unsigned on_stdout = 0;
 
 	if (o->site == NULL)
-		return cli_usage_error("audit", "no site given: nothing is audited without -s FILE");
+		return cli_usage_error("audit",
+				       "no site given: nothing is audited without -s FILE");
 	if (o->n_reads == 0)
 		return cli_usage_error("audit", "nothing to read: -r FILE");
 	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
@@ -216,12 +221,12 @@ static int check_together(const struct audit_options *o)
 		for (size_t k = 0; k < i; k++) {
 			if (outputs[k] != NULL && strcmp(outputs[i], outputs[k]) == 0)
 				return cli_usage_error("audit", "\"%s\" is named for two outputs",
-				                       outputs[i]);
+						       outputs[i]);
 		}
 	}
 	if (on_stdout == 1 && o->report == NULL && !o->quiet)
 		return cli_usage_error("audit", "the summary goes to standard output too: "
-		                                "give -o FILE or --quiet");
+						"give -o FILE or --quiet");
 	return -1;
 }
 
@@ -241,7 +246,8 @@ int audit_options_read(struct audit_options *o, int argc, char **argv)
 	while (status == -1 && (c = getopt_long(argc, argv, ":s:r:f:o:qh", options, NULL)) != -1)
 		status = read_one(o, c, argv);
 	if (status == -1 && optind < argc)
-		status = cli_usage_error("audit", "\"%s\": captures are given with -r", argv[optind]);
+		status =
+		    cli_usage_error("audit", "\"%s\": captures are given with -r", argv[optind]);
 	return status == -1 ? check_together(o) : status;
 }
 

@@ -20,7 +20,7 @@ struct audit_options {
 	size_t n_offsets;
 	const char *report, *flows, *findings; /* NULL: not wanted */
 	bool strict, quiet;
-	int progress;        /* 1 yes, 0 no, -1 when standard error is a terminal */
+	int progress; /* 1 yes, 0 no, -1 when standard error is a terminal */
 	enum cli_color color;
 	enum lya_severity fail_on;
 	size_t max_memory, max_flows; /* 0: not given */

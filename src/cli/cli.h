@@ -16,9 +16,9 @@
 /* product.md "Command line": exit status. */
 enum {
 	EXIT_FINE = 0,
-	EXIT_ATTENTION = 1,  /* findings, or an answer that wants attention */
-	EXIT_ERROR = 2,      /* usage, site, rule, input or output error */
-	EXIT_INCOMPLETE = 3  /* nothing found, but evidence is missing */
+	EXIT_ATTENTION = 1, /* findings, or an answer that wants attention */
+	EXIT_ERROR = 2,     /* usage, site, rule, input or output error */
+	EXIT_INCOMPLETE = 3 /* nothing found, but evidence is missing */
 };
 
 /* One subcommand: argv[0] is its name. */

@@ -122,7 +122,7 @@ static int confine(struct audit_run *run)
 	rc = lya_confine(&want, &got, &run->err);
 	if (rc == LYA_OK && !o->quiet && (got.landlock_abi == 0 || !got.seccomp))
 		cli_error("this kernel offers no %s; the rest of the protection holds",
-		          got.landlock_abi == 0 ? "Landlock" : "seccomp");
+			  got.landlock_abi == 0 ? "Landlock" : "seccomp");
 	lya_free(reads);
 	return rc;
 }
@@ -132,7 +132,7 @@ static int log_flow(void *ctx, const struct lya_audit_flow *f)
 	struct audit_run *run = ctx;
 
 	lya_report_flow_line(run->flows, run->loaded.policy, f->flow, f->ends, f->verdict,
-	                     f->findings);
+			     f->findings);
 	return lya_output_failed(run->flows) ? LYA_EOUTPUT : 0;
 }
 
@@ -150,11 +150,15 @@ static int open_inputs(struct audit_run *run)
 {
 	const struct audit_options *o = &run->options;
 	struct lya_capture_options capture = {
-		.paths = o->reads, .n_paths = o->n_reads, .filter = o->filter,
-		.offsets = o->offsets, .n_offsets = o->n_offsets,
+		.paths = o->reads,
+		.n_paths = o->n_reads,
+		.filter = o->filter,
+		.offsets = o->offsets,
+		.n_offsets = o->n_offsets,
 	};
 	struct lya_audit_options audit = {
-		.max_memory = o->max_memory, .max_flows = o->max_flows,
+		.max_memory = o->max_memory,
+		.max_flows = o->max_flows,
 		.on_flow = run->flows != NULL ? log_flow : NULL,
 		.on_finding = run->findings != NULL ? log_finding : NULL,
 		.ctx = run,
@@ -241,7 +245,7 @@ static void write_report(struct audit_run *run, const struct lya_report_input *i
 		lya_report_json(run->report, in);
 	else
 		lya_report_summary(run->report, in, wants_colour(run->options.color),
-		                   terminal_width());
+				   terminal_width());
 }
 
 static int commit(struct audit_run *run, struct lya_output **out)
@@ -279,8 +283,10 @@ static int finish(struct audit_run *run, int *status)
 		in.ledger = lya_audit_ledger(run->audit);
 		in.limits = lya_audit_limits(run->audit, &in.n_limits);
 		in.run = (struct lya_report_run){
-			.version = LYNCAUDIT_VERSION, .host = run->host,
-			.started_ns = run->started_ns, .finished_ns = wall_clock_ns(),
+			.version = LYNCAUDIT_VERSION,
+			.host = run->host,
+			.started_ns = run->started_ns,
+			.finished_ns = wall_clock_ns(),
 			.arguments = (const char *const *)run->argv,
 			.n_arguments = (size_t)run->argc,
 		};

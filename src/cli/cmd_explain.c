@@ -44,7 +44,7 @@ static bool parse_end(const char *text, struct lya_addr *addr, uint16_t *port)
 
 /* A flow that got through, as if its opening had been seen. */
 static void make_flow(struct lya_flow *flow, uint8_t transport, const struct lya_addr addr[2],
-                      const uint16_t port[2])
+		      const uint16_t port[2])
 {
 	int order = lya_addr_cmp(&addr[0], &addr[1]);
 	int initiator = order < 0 || (order == 0 && port[0] <= port[1]) ? 0 : 1;
@@ -84,7 +84,7 @@ static void add_roles(struct lya_text *t, lya_roles roles)
 }
 
 static void print_end(const struct cli_loaded *l, const char *word, const struct lya_flow *flow,
-                      const struct lya_policy_end *ends, int side)
+		      const struct lya_policy_end *ends, int side)
 {
 	struct lya_text t = { 0 };
 	char addr[LYA_ADDR_TEXT];
@@ -108,7 +108,7 @@ static void print_rules(const struct cli_loaded *l, const struct lya_verdict *v)
 
 /* The sentences that the report would hold for such a flow. */
 static int print_findings(const struct cli_loaded *l, const struct lya_flow *flow,
-                          const struct lya_policy_end *ends, const struct lya_verdict *v)
+			  const struct lya_policy_end *ends, const struct lya_verdict *v)
 {
 	struct lya_ledger_end end = { .first_ns = flow->first_ns, .last_ns = flow->last_ns };
 	struct lya_ledger_options options = { 0 };
@@ -162,9 +162,9 @@ static int explain(const struct cli_loaded *l, const struct lya_flow *flow)
 	if (status != EXIT_FINE)
 		return status;
 	return v.kind == LYA_VERDICT_DOCUMENTED || v.kind == LYA_VERDICT_WAIVED ||
-	               v.kind == LYA_VERDICT_OUT_OF_SCOPE
-	           ? EXIT_FINE
-	           : EXIT_ATTENTION;
+		       v.kind == LYA_VERDICT_OUT_OF_SCOPE
+		   ? EXIT_FINE
+		   : EXIT_ATTENTION;
 }
 
 static int run(const char *site, const char *rules, bool strict, char **words)
@@ -180,7 +180,7 @@ static int run(const char *site, const char *rules, bool strict, char **words)
 	for (int i = 0; i < 2; i++) {
 		if (!parse_end(words[i + 1], &addr[i], &port[i]))
 			return cli_usage_error("explain", "\"%s\" is no ADDRESS:PORT",
-			                       words[i + 1]);
+					       words[i + 1]);
 	}
 	if (addr[0].family != addr[1].family)
 		return cli_usage_error("explain", "the addresses are of two families");
@@ -194,10 +194,10 @@ static int run(const char *site, const char *rules, bool strict, char **words)
 int cmd_explain(int argc, char **argv)
 {
 	static const struct option options[] = { { "site", required_argument, NULL, 's' },
-		                                 { "rules", required_argument, NULL, 'R' },
-		                                 { "strict", no_argument, NULL, 'S' },
-		                                 { "help", no_argument, NULL, 'h' },
-		                                 { NULL, 0, NULL, 0 } };
+						 { "rules", required_argument, NULL, 'R' },
+						 { "strict", no_argument, NULL, 'S' },
+						 { "help", no_argument, NULL, 'h' },
+						 { NULL, 0, NULL, 0 } };
 	const char *site = NULL;
 	const char *rules = NULL;
 	bool strict = false;

@@ -141,8 +141,8 @@ static void write_transports(struct lya_json_writer *w, const struct lya_rule *r
 static void write_rule(struct lya_json_writer *w, const struct lya_rule *rule)
 {
 	static const char *const port_of[] = { [LYA_PORT_RESPONDER] = "responder",
-		                               [LYA_PORT_INITIATOR] = "initiator",
-		                               [LYA_PORT_EITHER] = "either" };
+					       [LYA_PORT_INITIATOR] = "initiator",
+					       [LYA_PORT_EITHER] = "either" };
 
 	lya_jw_object_open(w);
 	lya_jw_member_string(w, "id", rule->id);
@@ -156,16 +156,14 @@ static void write_rule(struct lya_json_writer *w, const struct lya_rule *rule)
 	lya_jw_member_string(w, "port_of", rule->statement ? NULL : port_of[rule->port_of]);
 	write_strict(w, rule);
 	lya_jw_member_string(w, "application",
-	                     rule->statement ? NULL
-	                                     : lya_row_app_name((enum lya_row_app)rule->app));
+			     rule->statement ? NULL
+					     : lya_row_app_name((enum lya_row_app)rule->app));
 	lya_jw_member_string(w, "feature",
-	                     rule->feature >= 0
-	                         ? lya_feature_name((enum lya_feature)rule->feature)
-	                         : NULL);
+			     rule->feature >= 0 ? lya_feature_name((enum lya_feature)rule->feature)
+						: NULL);
 	lya_jw_member_bool(w, "required", rule->required);
 	if (rule->mode >= 0)
-		lya_jw_member_string(w, "load_balancing",
-		                     rule->mode == LYA_LB_HLB ? "hlb" : "dns");
+		lya_jw_member_string(w, "load_balancing", rule->mode == LYA_LB_HLB ? "hlb" : "dns");
 	if (rule->reason[0] != '\0')
 		lya_jw_member_string(w, "reason", rule->reason);
 	if (rule->note[0] != '\0')
@@ -290,7 +288,7 @@ static int list_or_show(const char *what, const char *id, const char *path, bool
 
 	if (cli_load(&l, NULL, path, false))
 		status = strcmp(what, "list") == 0 ? list_rules(l.rules, json)
-		                                   : show_rule(l.rules, id, json);
+						   : show_rule(l.rules, id, json);
 	cli_unload(&l);
 	return status;
 }
@@ -298,9 +296,9 @@ static int list_or_show(const char *what, const char *id, const char *path, bool
 int cmd_rules(int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
-		                                 { "rules", required_argument, NULL, 'R' },
-		                                 { "help", no_argument, NULL, 'h' },
-		                                 { NULL, 0, NULL, 0 } };
+						 { "rules", required_argument, NULL, 'R' },
+						 { "help", no_argument, NULL, 'h' },
+						 { NULL, 0, NULL, 0 } };
 	const char *path = NULL;
 	bool json = false;
 	int c;

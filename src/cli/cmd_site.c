@@ -92,9 +92,9 @@ static int run(const char *what, const char *site, const char *rules, int n, cha
 int cmd_site(int argc, char **argv)
 {
 	static const struct option options[] = { { "site", required_argument, NULL, 's' },
-		                                 { "rules", required_argument, NULL, 'R' },
-		                                 { "help", no_argument, NULL, 'h' },
-		                                 { NULL, 0, NULL, 0 } };
+						 { "rules", required_argument, NULL, 'R' },
+						 { "help", no_argument, NULL, 'h' },
+						 { NULL, 0, NULL, 0 } };
 	const char *site = NULL;
 	const char *rules = NULL;
 	int c;

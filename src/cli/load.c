@@ -43,7 +43,7 @@ static bool load_rules(struct cli_loaded *l, const char *path, struct lya_diags 
 	if (path == NULL) {
 		if (!cli_default_rules(standard, sizeof(standard))) {
 			cli_error("%s: the installed rule set is missing; --rules names another",
-			          standard);
+				  standard);
 			return false;
 		}
 		path = standard;
@@ -112,8 +112,8 @@ bool cli_parse_size(const char *text, size_t *bytes)
 	static const struct {
 		const char *unit;
 		unsigned shift;
-	} units[] = { { "", 0 },    { "K", 10 },  { "KiB", 10 }, { "M", 20 },
-		      { "MiB", 20 }, { "G", 30 }, { "GiB", 30 }, { "T", 40 }, { "TiB", 40 } };
+	} units[] = { { "", 0 },   { "K", 10 },   { "KiB", 10 }, { "M", 20 },  { "MiB", 20 },
+		      { "G", 30 }, { "GiB", 30 }, { "T", 40 },   { "TiB", 40 } };
 	char *end;
 	unsigned long long n;
 

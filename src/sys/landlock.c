@@ -53,7 +53,7 @@ static int allow(int ruleset, const char *path, uint64_t access, struct lya_erro
 	rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
 	if (rule.parent_fd == -1)
 		return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? LYA_OK
-		                                                              : fail(err, path);
+									      : fail(err, path);
 	if (fstat(rule.parent_fd, &st) == 0 && !S_ISDIR(st.st_mode))
 		rule.allowed_access &= ~(uint64_t)LANDLOCK_ACCESS_FS_READ_DIR;
 	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == -1)
@@ -79,7 +79,8 @@ static int allow_rename(int ruleset, const char *path, struct lya_error *err)
 
 	if (folder == NULL)
 		return lya_error_nomem(err);
-	rc = allow(ruleset, folder, LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE, err);
+	rc = allow(ruleset, folder, LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE,
+		   err);
 	lya_free(folder);
 	return rc;
 }
@@ -90,7 +91,7 @@ static int allow_all(int ruleset, const struct lya_confine *want, struct lya_err
 
 	for (size_t i = 0; rc == LYA_OK && i < want->n_reads; i++)
 		rc = allow(ruleset, want->reads[i],
-		           LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR, err);
+			   LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR, err);
 	for (size_t i = 0; rc == LYA_OK && i < want->n_renames; i++)
 		rc = allow_rename(ruleset, want->renames[i], err);
 	return rc;

@@ -18,10 +18,10 @@ int sys_drop_privileges(struct lya_error *err)
 	memset(none, 0, sizeof(none));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		return lya_error_set(err, LYA_EIO, NULL, NULL,
-		                     "new privileges cannot be forbidden: %s", strerror(errno));
+				     "new privileges cannot be forbidden: %s", strerror(errno));
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* an old kernel has none */
 	if (syscall(SYS_capset, &header, none) == -1)
 		return lya_error_set(err, LYA_EIO, NULL, NULL,
-		                     "capabilities cannot be given up: %s", strerror(errno));
+				     "capabilities cannot be given up: %s", strerror(errno));
 	return LYA_OK;
 }
