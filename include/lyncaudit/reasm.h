@@ -48,6 +48,13 @@ struct lya_reasm_stats {
 	size_t bytes, bytes_peak; /* memory held */
 };
 
+/* The clock of one source beside another's, by packets that both hold. */
+struct lya_clock_offset {
+	uint32_t source, twin; /* twin: the source of the lower number */
+	int64_t ahead_ns;      /* of source: its times less the twin's */
+	uint64_t packets;      /* that agree, of the sample kept */
+};
+
 struct lya_reasm;
 
 int lya_reasm_new(struct lya_reasm **r, const struct lya_reasm_options *options,
@@ -86,6 +93,14 @@ const struct lya_packet *lya_reasm_released(const struct lya_reasm *r, size_t *n
 
 /* At the end: release all that is held. */
 void lya_reasm_flush(struct lya_reasm *r);
+
+/*
+ * Of every source that shares enough packets with one before it: how far its
+ * clock is ahead, with times as the packets had them.  By source; *list is
+ * freed with lya_free.
+ */
+int lya_reasm_clocks(const struct lya_reasm *r, struct lya_clock_offset **list, size_t *n,
+		     struct lya_error *err);
 
 void lya_reasm_stats(const struct lya_reasm *r, struct lya_reasm_stats *out);
 

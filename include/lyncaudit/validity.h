@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "lyncaudit/capture.h"
+#include "lyncaudit/decode.h"
 #include "lyncaudit/flow.h"
 #include "lyncaudit/status.h"
 
@@ -38,28 +39,50 @@ struct lya_limit {
 	char *what;        /* one sentence */
 };
 
-/* What others measured in one source; zeroes where nothing was measured. */
+/* What was measured in one source; zeroes where nothing was. */
 struct lya_source_measures {
-	uint64_t lost;          /* TCP bytes acknowledged and never seen */
-	uint64_t seen;          /* TCP bytes seen, for the share */
-	uint64_t duplicates;    /* packets recognised as a second sighting */
-	uint64_t bad_checksums; /* packets */
-	uint64_t gaps;          /* silences in otherwise steady traffic */
-	int64_t gap_ns;         /* their length together */
+	uint64_t lost;             /* TCP bytes acknowledged and never seen, in the flows measured */
+	uint64_t seen;             /* TCP bytes seen in these */
+	uint64_t duplicates[4];    /* packets recognised as a second sighting, by enum lya_duplicate */
+	uint64_t cut_ports;        /* packets cut before their ports or addresses, */
+	uint64_t cut_flags;        /* and TCP segments cut before their flags */
+	uint64_t bad_ip_checksums; /* packets with a wrong IPv4 header checksum */
+	uint64_t checked;          /* packets whose TCP or UDP checksum was looked at, a sample; */
+	uint64_t bad_checksums;    /* those of them with a wrong one, */
+	uint64_t unfinished;       /* and those with one left to the network card */
+	uint64_t gaps;             /* silences in otherwise steady traffic, */
+	uint64_t gap_ns;           /* their length together, */
+	uint64_t gap_before_ns;    /* and what of it lies between the source before and this one */
+	uint64_t back_ns;          /* greatest step back of the clock */
+	/* Set by who knows it (lya_reasm_clocks): */
+	uint64_t twin_packets; /* packets that another source holds too; 0: no clock to compare */
+	size_t twin;           /* that source */
+	int64_t ahead_ns;      /* this clock less the twin's */
 };
 
 struct lya_validity;
 
 int lya_validity_new(struct lya_validity **v, struct lya_error *err);
 void lya_validity_free(struct lya_validity *v);
+/*
+ * Take packets as they were decoded, in the order in which they came; their
+ * bytes are looked at (a sample of checksums) and not kept.  LYA_ENOMEM or 0.
+ */
+int lya_validity_packets(struct lya_validity *v, const struct lya_packet *pkts, size_t n);
+/* Count the second sightings among packets that lya_reasm_take marked.  LYA_ENOMEM or 0. */
+int lya_validity_duplicates(struct lya_validity *v, const struct lya_packet *pkts, size_t n);
 /* Take a flow that ended.  LYA_ENOMEM or 0. */
 int lya_validity_take(struct lya_validity *v, const struct lya_flow *flow);
-/* Add what `from` holds; from may only be freed after that. */
+/* Add what `from` counted; from may only be freed after that. */
 int lya_validity_merge(struct lya_validity *v, const struct lya_validity *from);
 
 /* Flows by source: those that show traffic past a first attempt, and of them the one-sided. */
 void lya_validity_tcp(const struct lya_validity *v, size_t source, uint64_t *flows,
 		      uint64_t *one_sided);
+
+/* What was measured in a source so far. */
+void lya_validity_measures(const struct lya_validity *v, size_t source,
+			   struct lya_source_measures *out);
 
 /*
  * The limits of this audit, by kind, then place; freed with lya_limits_free.

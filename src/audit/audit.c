@@ -50,13 +50,13 @@ static int take_flow(void *ctx, const struct lya_flow *flow)
 
 	lya_policy_end_of(a->policy, &flow->addr[0], &ends[0]);
 	lya_policy_end_of(a->policy, &flow->addr[1], &ends[1]);
-	if (!a->listeners_known)
-		audit_listeners_note(a->listeners, flow);
-	lya_policy_judge(a->policy, a->memo, flow, ends, known_side(a, flow), &verdict);
-	rc = lya_validity_take(a->validity, flow);
+	rc = a->listeners_known ? 0 : audit_listeners_note(a->listeners, flow);
 	if (rc == 0)
-		rc = lya_ledger_take(a->ledger, flow, ends, &verdict,
-		                     a->options.on_flow != NULL ? &findings : NULL);
+		rc = lya_validity_take(a->validity, flow);
+	if (rc != 0)
+		return rc;
+	lya_policy_judge(a->policy, a->memo, flow, ends, known_side(a, flow), &verdict);
+	rc = lya_ledger_take(a->ledger, flow, ends, &verdict, &findings);
 	if (rc != 0 || a->options.on_flow == NULL)
 		return rc;
 	return a->options.on_flow(a->options.ctx, &told);
@@ -171,15 +171,36 @@ static int follow_released(struct lya_audit *a)
 	size_t n;
 	const struct lya_packet *released = lya_reasm_released(a->reasm, &n);
 
-	return n == 0 ? 0 : lya_flow_table_take(a->flows, released, n);
+	int rc;
+
+	if (n == 0)
+		return 0;
+	rc = lya_validity_duplicates(a->validity, released, n);
+	return rc != 0 ? rc : lya_flow_table_take(a->flows, released, n);
+}
+
+/* True when reasm has recognised second sightings since it was asked last. */
+static bool has_duplicates(struct lya_audit *a)
+{
+	uint64_t before = a->counts.duplicates;
+	struct lya_reasm_stats stats;
+
+	lya_reasm_stats(a->reasm, &stats);
+	a->counts.duplicates = stats.duplicates[LYA_DUP_EXACT] + stats.duplicates[LYA_DUP_VLAN] +
+			       stats.duplicates[LYA_DUP_ROUTED];
+	return a->counts.duplicates != before;
 }
 
 static int follow(struct lya_audit *a, size_t n)
 {
-	int rc;
+	int rc = lya_validity_packets(a->validity, a->batch, n);
 
+	if (rc != 0)
+		return rc;
 	n = lya_reasm_take(a->reasm, a->batch, n);
 	rc = follow_released(a);
+	if (rc == 0 && has_duplicates(a))
+		rc = lya_validity_duplicates(a->validity, a->batch, n);
 	return rc != 0 ? rc : lya_flow_table_take(a->flows, a->batch, n);
 }
 
@@ -207,8 +228,7 @@ static int note_listener(void *ctx, const struct lya_flow *flow)
 {
 	struct lya_audit *a = ctx;
 
-	audit_listeners_note(a->listeners, flow);
-	return 0;
+	return audit_listeners_note(a->listeners, flow);
 }
 
 /*
@@ -223,12 +243,52 @@ static int end_flows(struct lya_audit *a)
 	return rc != 0 ? rc : lya_flow_table_flush(a->flows);
 }
 
+/* What reasm says of the clocks goes to the measures of the sources. */
+static int measure_clocks(const struct lya_audit *a, struct lya_source_measures *measures,
+			  size_t n_sources, struct lya_error *err)
+{
+	struct lya_clock_offset *list;
+	size_t n;
+	int rc = lya_reasm_clocks(a->reasm, &list, &n, err);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].source >= n_sources)
+			continue;
+		measures[list[i].source].twin = list[i].twin;
+		measures[list[i].source].twin_packets = list[i].packets;
+		measures[list[i].source].ahead_ns = list[i].ahead_ns;
+	}
+	lya_free(list);
+	return LYA_OK;
+}
+
+static int make_limits(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
+		       struct lya_error *err)
+{
+	struct lya_source_measures *measures = lya_calloc(n_sources + 1, sizeof(*measures));
+	struct lya_flow_stats stats;
+	int rc;
+
+	if (measures == NULL)
+		return lya_error_nomem(err);
+	for (size_t i = 0; i < n_sources; i++)
+		lya_validity_measures(a->validity, i, &measures[i]);
+	lya_flow_table_stats(a->flows, &stats);
+	rc = measure_clocks(a, measures, n_sources, err);
+	if (rc == LYA_OK)
+		rc = lya_validity_limits(a->validity, sources, n_sources, measures, &stats,
+					 &a->limits, &a->n_limits, err);
+	lya_free(measures);
+	return rc;
+}
+
 int lya_audit_finish(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
                      struct lya_error *err)
 {
 	struct lya_ledger_end end = { .first_ns = a->counts.first_ns, .last_ns = a->counts.last_ns,
 		                      .faults = a->faults, .n_faults = a->n_faults };
-	struct lya_flow_stats stats;
 	int rc;
 
 	lya_reasm_flush(a->reasm);
@@ -237,9 +297,7 @@ int lya_audit_finish(struct lya_audit *a, const struct lya_source *sources, size
 		rc = end_flows(a);
 	if (rc != 0)
 		return tell_failure(rc, err);
-	lya_flow_table_stats(a->flows, &stats);
-	rc = lya_validity_limits(a->validity, sources, n_sources, NULL, &stats, &a->limits,
-	                         &a->n_limits, err);
+	rc = make_limits(a, sources, n_sources, err);
 	return rc < 0 ? rc : lya_ledger_finish(a->ledger, &end, err);
 }
 
@@ -256,12 +314,7 @@ const struct lya_limit *lya_audit_limits(const struct lya_audit *a, size_t *n)
 
 void lya_audit_counts(const struct lya_audit *a, struct lya_audit_counts *out)
 {
-	struct lya_reasm_stats stats;
-
 	*out = a->counts;
-	lya_reasm_stats(a->reasm, &stats);
-	for (size_t kind = 0; kind < sizeof(stats.duplicates) / sizeof(stats.duplicates[0]); kind++)
-		out->duplicates += stats.duplicates[kind];
 }
 
 void lya_audit_flow_stats(const struct lya_audit *a, struct lya_flow_stats *out)

@@ -21,6 +21,7 @@ enum { ENTRY_BYTES = 48 }; /* of the map, slots included */
 
 struct audit_listeners {
 	struct lya_map *map;
+	size_t max;
 };
 
 struct audit_listeners *audit_listeners_new(size_t max_bytes)
@@ -29,7 +30,8 @@ struct audit_listeners *audit_listeners_new(size_t max_bytes)
 
 	if (l == NULL)
 		return NULL;
-	l->map = lya_map_new(sizeof(struct listener_key), 1, max_bytes / ENTRY_BYTES + 1);
+	l->max = max_bytes / ENTRY_BYTES + 1;
+	l->map = lya_map_new(sizeof(struct listener_key), 1, l->max);
 	if (l->map == NULL) {
 		lya_free(l);
 		return NULL;
@@ -56,16 +58,18 @@ static struct listener_key key_of(const struct lya_flow *flow, int side)
 	return key;
 }
 
-void audit_listeners_note(struct audit_listeners *l, const struct lya_flow *flow)
+int audit_listeners_note(struct audit_listeners *l, const struct lya_flow *flow)
 {
 	struct listener_key key;
 	int side;
 
 	if (!flow->answered || flow->state == LYA_STATE_REFUSED ||
 	    !lya_policy_certain_responder(flow, &side))
-		return;
+		return LYA_OK;
 	key = key_of(flow, side);
-	(void)lya_map_put(l->map, &key, NULL);
+	if (lya_map_put(l->map, &key, NULL) == NULL && lya_map_count(l->map) < l->max)
+		return LYA_ENOMEM;
+	return LYA_OK; /* full: see above */
 }
 
 int audit_listeners_side(const struct audit_listeners *l, const struct lya_flow *flow)

@@ -12,8 +12,8 @@ struct audit_listeners;
 struct audit_listeners *audit_listeners_new(size_t max_bytes);
 void audit_listeners_free(struct audit_listeners *l);
 
-/* Note the responder of a flow that shows it beyond doubt and that answered. */
-void audit_listeners_note(struct audit_listeners *l, const struct lya_flow *flow);
+/* Note the responder of a flow that shows it beyond doubt and that answered.  LYA_ENOMEM or 0. */
+int audit_listeners_note(struct audit_listeners *l, const struct lya_flow *flow);
 /* The side of the flow that is a known listener; -1 when neither or both are. */
 int audit_listeners_side(const struct audit_listeners *l, const struct lya_flow *flow);
 

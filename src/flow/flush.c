@@ -164,6 +164,8 @@ int lya_flow_table_each(struct lya_flow_table *t,
 				return rc;
 		}
 	}
+	if (t->status == LYA_OK && flow_lacks_memory(t))
+		t->status = LYA_ENOMEM;
 	return t->status;
 }
 
@@ -194,5 +196,7 @@ int lya_flow_table_flush(struct lya_flow_table *t)
 		(void)flow_end(t, s.list[i].record);
 	}
 	flow_index_clear(&t->index);
+	if (t->status == LYA_OK && flow_lacks_memory(t))
+		t->status = LYA_ENOMEM;
 	return t->status;
 }

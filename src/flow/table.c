@@ -639,9 +639,7 @@ static int take_handful(struct lya_flow_table *t, const struct lya_packet *pkts,
 		if (rc != LYA_OK)
 			return rc;
 	}
-	if (t->origins.nomem || t->macs.nomem || t->ctxs.nomem || t->results.nomem)
-		return LYA_ENOMEM;
-	return LYA_OK;
+	return flow_lacks_memory(t) ? LYA_ENOMEM : LYA_OK;
 }
 
 int lya_flow_table_take(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n)

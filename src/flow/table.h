@@ -120,6 +120,12 @@ struct lya_flow_table {
 	uint32_t hints[FLOW_BATCH];
 };
 
+/* Something could not be kept for want of memory: what would be told is no longer whole. */
+static inline bool flow_lacks_memory(const struct lya_flow_table *t)
+{
+	return t->origins.nomem || t->macs.nomem || t->ctxs.nomem || t->results.nomem;
+}
+
 static inline unsigned flow_family(uint32_t n)
 {
 	return (n & FLOW_WIDE) != 0;

@@ -244,7 +244,8 @@ static bool is_comparable(const struct lya_packet *pkt)
 }
 
 /* Hash all, so that the sets are on their way into the cache; then look. */
-static void mark_batch(struct duplicates *d, struct lya_packet *pkts, size_t n, uint64_t counts[4])
+static void mark_batch(struct duplicates *d, struct clocks *c, struct lya_packet *pkts, size_t n,
+		       uint64_t counts[4])
 {
 	uint64_t hashes[BATCH];
 
@@ -261,13 +262,16 @@ static void mark_batch(struct duplicates *d, struct lya_packet *pkts, size_t n, 
 			continue;
 		kind = sight(d->sets[hashes[i] >> 32 & (SETS - 1)], hashes[i], &pkts[i]);
 		pkts[i].duplicate = (uint8_t)kind;
+		if (__builtin_expect(hashes[i] <= c->limit, 0))
+			clocks_see(c, hashes[i], &pkts[i]);
 		if (kind != LYA_DUP_NONE)
 			counts[kind]++;
 	}
 }
 
-void duplicates_mark(struct duplicates *d, struct lya_packet *pkts, size_t n, uint64_t counts[4])
+void duplicates_mark(struct duplicates *d, struct clocks *c, struct lya_packet *pkts, size_t n,
+		     uint64_t counts[4])
 {
 	for (size_t i = 0; i < n; i += BATCH)
-		mark_batch(d, pkts + i, n - i < BATCH ? n - i : BATCH, counts);
+		mark_batch(d, c, pkts + i, n - i < BATCH ? n - i : BATCH, counts);
 }

@@ -10,6 +10,7 @@ enum { DEFAULT_BYTES = 16 << 20, MIN_BYTES = 1 << 20 };
 
 struct lya_reasm {
 	struct duplicates *duplicates;
+	struct clocks *clocks;
 	struct fragments *fragments;
 	uint64_t duplicate_counts[4];
 };
@@ -26,8 +27,9 @@ int lya_reasm_new(struct lya_reasm **r, const struct lya_reasm_options *options,
 	if (max < MIN_BYTES)
 		max = MIN_BYTES;
 	made->duplicates = duplicates_new();
-	made->fragments = fragments_new(max - duplicates_bytes());
-	if (made->duplicates == NULL || made->fragments == NULL) {
+	made->clocks = clocks_new();
+	made->fragments = fragments_new(max - duplicates_bytes() - clocks_bytes());
+	if (made->duplicates == NULL || made->clocks == NULL || made->fragments == NULL) {
 		lya_reasm_free(made);
 		return lya_error_nomem(err);
 	}
@@ -40,6 +42,7 @@ void lya_reasm_free(struct lya_reasm *r)
 	if (r == NULL)
 		return;
 	duplicates_free(r->duplicates);
+	clocks_free(r->clocks);
 	fragments_free(r->fragments);
 	lya_free(r);
 }
@@ -57,7 +60,7 @@ size_t lya_reasm_take(struct lya_reasm *r, struct lya_packet *pkts, size_t n)
 	size_t left = 0;
 
 	fragments_begin(r->fragments);
-	duplicates_mark(r->duplicates, pkts, n, r->duplicate_counts);
+	duplicates_mark(r->duplicates, r->clocks, pkts, n, r->duplicate_counts);
 	for (size_t i = 0; i < n; i++) {
 		if (pkts[i].tunnel_head != NULL)
 			fragments_take_tunnel(r->fragments, &pkts[i]);
@@ -89,6 +92,14 @@ void lya_reasm_stats(const struct lya_reasm *r, struct lya_reasm_stats *out)
 	fragments_stats(r->fragments, out);
 	for (unsigned i = 0; i < 4; i++)
 		out->duplicates[i] = r->duplicate_counts[i];
-	out->bytes += duplicates_bytes() + sizeof(*r);
-	out->bytes_peak += duplicates_bytes() + sizeof(*r);
+	out->bytes += duplicates_bytes() + clocks_bytes() + sizeof(*r);
+	out->bytes_peak += duplicates_bytes() + clocks_bytes() + sizeof(*r);
+}
+
+int lya_reasm_clocks(const struct lya_reasm *r, struct lya_clock_offset **list, size_t *n,
+		     struct lya_error *err)
+{
+	int rc = clocks_estimate(r->clocks, list, n);
+
+	return rc == LYA_ENOMEM ? lya_error_nomem(err) : rc;
 }

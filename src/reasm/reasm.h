@@ -12,8 +12,24 @@ struct duplicates;
 struct duplicates *duplicates_new(void); /* NULL when out of memory */
 void duplicates_free(struct duplicates *d);
 size_t duplicates_bytes(void);
-/* Mark the second sightings among n packets and count them by kind. */
-void duplicates_mark(struct duplicates *d, struct lya_packet *pkts, size_t n, uint64_t counts[4]);
+/* Packets that several sources saw, see clock.c. */
+struct clocks {
+	uint64_t limit; /* greatest hash of the sample */
+	size_t n;
+	struct shared *slots, *spare;
+};
+
+struct clocks *clocks_new(void); /* NULL when out of memory */
+void clocks_free(struct clocks *c);
+size_t clocks_bytes(void);
+/* A packet of a hash within the limit. */
+void clocks_see(struct clocks *c, uint64_t hash, const struct lya_packet *pkt);
+/* As lya_reasm_clocks. */
+int clocks_estimate(const struct clocks *c, struct lya_clock_offset **list, size_t *n);
+
+/* Mark the second sightings among n packets, count them by kind, and show the sample to c. */
+void duplicates_mark(struct duplicates *d, struct clocks *c, struct lya_packet *pkts, size_t n,
+		     uint64_t counts[4]);
 
 /* Fragments, see fragment.c. */
 struct fragments;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lyncaudit/alloc.h"
+#include "lyncaudit/reasm.h"
 #include "lyncaudit/text.h"
 #include "lyncaudit/timeutil.h"
 
@@ -15,6 +16,12 @@
  * that ended just after it began), not a property of the mirror.
  */
 static const double ONE_SIDED_SHARE = 0.01;
+
+/* Fewer wrong checksums than this happen on any network, and mean nothing. */
+static const double CHECKSUM_SHARE = 0.05;
+
+/* Within it even copies without an IP id are recognised; the clocks count as equal. */
+#define CLOCKS_EQUAL_NS (LYA_DUPLICATE_NO_ID_WINDOW_MS * (LYA_SECOND_NS / 1000))
 
 static const char *const names[LYA_LIMITS] = {
 	[LYA_LIMIT_ONE_SIDED] = "one-sided", [LYA_LIMIT_LOSS] = "loss",
@@ -35,22 +42,14 @@ struct limits {
 	bool failed;
 };
 
-static void add(struct limits *l, enum lya_limit_kind kind, const char *where, double share,
-		const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-
-static void add(struct limits *l, enum lya_limit_kind kind, const char *where, double share,
-		const char *fmt, ...)
+/* Add a limit that says `text`, which is freed. */
+static void add_text(struct limits *l, enum lya_limit_kind kind, const char *where, double share,
+		     struct lya_text *text)
 {
-	struct lya_text text = { 0 };
+	char *what = text->failed ? NULL : lya_strdup(lya_text_str(text));
 	void *list = l->list;
-	char *what;
-	va_list ap;
 
-	va_start(ap, fmt);
-	lya_text_vaddf(&text, fmt, ap);
-	va_end(ap);
-	what = text.failed ? NULL : lya_strdup(lya_text_str(&text));
-	lya_text_fini(&text);
+	lya_text_fini(text);
 	if (what == NULL || lya_grow(&list, &l->cap, l->n + 1, sizeof(*l->list)) != LYA_OK) {
 		lya_free(what);
 		l->failed = true;
@@ -63,6 +62,21 @@ static void add(struct limits *l, enum lya_limit_kind kind, const char *where, d
 		.share = share,
 		.what = what,
 	};
+}
+
+static void add(struct limits *l, enum lya_limit_kind kind, const char *where, double share,
+		const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+static void add(struct limits *l, enum lya_limit_kind kind, const char *where, double share,
+		const char *fmt, ...)
+{
+	struct lya_text text = { 0 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	lya_text_vaddf(&text, fmt, ap);
+	va_end(ap);
+	add_text(l, kind, where, share, &text);
 }
 
 static double share_of(uint64_t part, uint64_t whole)
@@ -109,46 +123,106 @@ static void limit_drops(struct limits *l, const struct lya_source *s)
 static void limit_duplicates(struct limits *l, const struct lya_source *s,
 			     const struct lya_source_measures *m)
 {
-	if (m->duplicates > 0)
-		add(l, LYA_LIMIT_DUPLICATES, s->name, share_of(m->duplicates, s->packets),
-		    "%" PRIu64
-		    " packets were seen more than once and counted once: the mirror copies "
-		    "some traffic twice.",
-		    m->duplicates);
+	uint64_t exact = m->duplicates[LYA_DUP_EXACT];
+	uint64_t vlan = m->duplicates[LYA_DUP_VLAN];
+	uint64_t routed = m->duplicates[LYA_DUP_ROUTED];
+
+	if (exact + vlan + routed == 0)
+		return;
+	add(l, LYA_LIMIT_DUPLICATES, s->name, share_of(exact + vlan + routed, s->packets),
+	    "%" PRIu64 " packets were second sightings (%" PRIu64 " exact, %" PRIu64
+	    " with other VLAN tags or MAC addresses, %" PRIu64
+	    " from behind a router) and counted once: copies that come more than %d ms later "
+	    "still count as traffic of their own.",
+	    exact + vlan + routed, exact, vlan, routed, LYA_DUPLICATE_WINDOW_MS);
 }
 
-static void limit_snaplen(struct limits *l, const struct lya_source *s)
+static void limit_snaplen(struct limits *l, const struct lya_source *s,
+			  const struct lya_source_measures *m)
 {
-	if (s->snapped > 0)
-		add(l, LYA_LIMIT_SNAPLEN, s->name, share_of(s->snapped, s->packets),
-		    "%" PRIu64
-		    " packets were cut by the snap length: payload checks saw only their "
-		    "beginning.",
-		    s->snapped);
+	struct lya_text text = { 0 };
+
+	if (s->snapped == 0)
+		return;
+	lya_text_addf(&text,
+		      "%" PRIu64
+		      " packets were cut by the snap length: payload checks (TLS handshakes, "
+		      "cleartext, protocols, addresses inside STUN) saw only their beginning",
+		      s->snapped);
+	if (m->cut_flags > 0)
+		lya_text_addf(&text,
+			      "; %" PRIu64
+			      " of them show no TCP flags, so that who opened a flow and whether "
+			      "it was answered is known less well",
+			      m->cut_flags);
+	if (m->cut_ports > 0)
+		lya_text_addf(&text,
+			      "; %" PRIu64
+			      " of them show no ports, so that their flows are undetermined or "
+			      "missing",
+			      m->cut_ports);
+	lya_text_addf(&text, ".");
+	add_text(l, LYA_LIMIT_SNAPLEN, s->name, share_of(s->snapped, s->packets), &text);
 }
 
 static void limit_gap(struct limits *l, const struct lya_source *s,
 		      const struct lya_source_measures *m)
 {
-	int64_t span_ns = s->packets > 0 ? s->last_ns - s->first_ns : 0;
+	uint64_t span_ns = m->gap_before_ns;
+	struct lya_text text = { 0 };
 
-	if (m->gaps > 0)
-		add(l, LYA_LIMIT_GAP, s->name,
-		    span_ns > 0 ? (double)m->gap_ns / (double)span_ns : 0.0,
-		    "%" PRIu64 " gap%s of %" PRId64
-		    " s together: what happened then is not in this "
-		    "report, and rows may count as not observed for that reason.",
-		    m->gaps, m->gaps == 1 ? "" : "s", m->gap_ns / LYA_SECOND_NS);
+	if (m->gaps == 0)
+		return;
+	if (s->packets > 0)
+		span_ns += (uint64_t)s->last_ns - (uint64_t)s->first_ns;
+	lya_text_addf(&text, "%" PRIu64 " gap%s of %" PRIu64 " s together", m->gaps,
+		      m->gaps == 1 ? "" : "s", m->gap_ns / (uint64_t)LYA_SECOND_NS);
+	if (m->gap_before_ns > 0)
+		lya_text_addf(&text, " (%" PRIu64 " s of it before the source begins)",
+			      m->gap_before_ns / (uint64_t)LYA_SECOND_NS);
+	lya_text_addf(&text, ": what happened then is not in this report, and rows may count as "
+			     "not observed for that reason.");
+	add_text(l, LYA_LIMIT_GAP, s->name, share_of(m->gap_ns, span_ns), &text);
 }
 
-static void limit_clock(struct limits *l, const struct lya_source *s)
+static double seconds(uint64_t ns)
 {
-	if (s->steps_back > 0)
-		add(l, LYA_LIMIT_CLOCK, s->name, share_of(s->steps_back, s->packets),
-		    "%" PRIu64
-		    " packets are older than one before them: order and times within this "
-		    "source are uncertain, and with them who answered whom.",
-		    s->steps_back);
+	return (double)ns / (double)LYA_SECOND_NS;
+}
+
+static void limit_steps(struct limits *l, const struct lya_source *s,
+			const struct lya_source_measures *m)
+{
+	struct lya_text text = { 0 };
+
+	if (s->steps_back == 0)
+		return;
+	lya_text_addf(&text, "%" PRIu64 " packets are older than one before them", s->steps_back);
+	if (m->back_ns > 0)
+		lya_text_addf(&text, ", by up to %.6f s", seconds(m->back_ns));
+	lya_text_addf(&text,
+		      ": order and times within this source are uncertain, and with them who "
+		      "answered whom.");
+	add_text(l, LYA_LIMIT_CLOCK, s->name, share_of(s->steps_back, s->packets), &text);
+}
+
+/* What --time-offset must say to set the clock right is part of the sentence. */
+static void limit_offset(struct limits *l, const struct lya_source *sources, size_t i,
+			 const struct lya_source_measures *m)
+{
+	const struct lya_source *s = &sources[i];
+	bool ahead = m->ahead_ns > 0;
+
+	if (m->twin_packets == 0 ||
+	    (m->ahead_ns <= CLOCKS_EQUAL_NS && m->ahead_ns >= -CLOCKS_EQUAL_NS))
+		return;
+	add(l, LYA_LIMIT_CLOCK, s->name, 0.0,
+	    "Its clock is %.6f s %s that of %s, by %" PRIu64
+	    " packets that both hold: copies count as traffic of their own, and order and answers "
+	    "across the two are uncertain (--time-offset %s=%.6f sets it right).",
+	    seconds((uint64_t)(ahead ? m->ahead_ns : -m->ahead_ns)), ahead ? "ahead of" : "behind",
+	    sources[m->twin].name, m->twin_packets, s->name,
+	    (double)(s->time_offset_ns - m->ahead_ns) / (double)LYA_SECOND_NS);
 }
 
 static void limit_evicted(struct limits *l, const struct lya_flow_stats *flows)
@@ -181,18 +255,37 @@ static void limit_truncated(struct limits *l, const struct lya_source *s)
 static void limit_checksums(struct limits *l, const struct lya_source *s,
 			    const struct lya_source_measures *m)
 {
-	if (m->bad_checksums > 0)
-		add(l, LYA_LIMIT_CHECKSUMS, s->name, share_of(m->bad_checksums, s->packets),
+	double ip = share_of(m->bad_ip_checksums, s->packets);
+	double wrong = share_of(m->bad_checksums, m->checked);
+	double unfinished = share_of(m->unfinished, m->checked);
+
+	if (ip > CHECKSUM_SHARE)
+		add(l, LYA_LIMIT_CHECKSUMS, s->name, ip,
 		    "%" PRIu64
-		    " packets have a wrong checksum, as captures on a sending host do: they "
-		    "were judged all the same.",
-		    m->bad_checksums);
+		    " packets have a wrong IPv4 header checksum and were judged all the same: "
+		    "addresses in damaged headers would be nobody's.",
+		    m->bad_ip_checksums);
+	if (wrong > CHECKSUM_SHARE)
+		add(l, LYA_LIMIT_CHECKSUMS, s->name, wrong,
+		    "%" PRIu64 " of %" PRIu64
+		    " packets looked at have a wrong TCP or UDP checksum and were judged all the "
+		    "same: ports and payload in damaged packets would be nobody's.",
+		    m->bad_checksums, m->checked);
+	if (unfinished > CHECKSUM_SHARE)
+		add(l, LYA_LIMIT_CHECKSUMS, s->name, unfinished,
+		    "%" PRIu64 " of %" PRIu64
+		    " packets looked at have a TCP or UDP checksum that was left to the network "
+		    "card: they were captured on the host that sent them, and what the network "
+		    "did to them (address translation, loss) does not show.",
+		    m->unfinished, m->checked);
 }
 
 /* One kind of limit over one source. */
 static void limit(struct limits *l, enum lya_limit_kind kind, const struct lya_validity *v,
-		  size_t i, const struct lya_source *s, const struct lya_source_measures *m)
+		  size_t i, const struct lya_source *sources, const struct lya_source_measures *m)
 {
+	const struct lya_source *s = &sources[i];
+
 	switch (kind) {
 	case LYA_LIMIT_ONE_SIDED:
 		limit_one_sided(l, v, i, s);
@@ -207,13 +300,14 @@ static void limit(struct limits *l, enum lya_limit_kind kind, const struct lya_v
 		limit_duplicates(l, s, m);
 		break;
 	case LYA_LIMIT_SNAPLEN:
-		limit_snaplen(l, s);
+		limit_snaplen(l, s, m);
 		break;
 	case LYA_LIMIT_GAP:
 		limit_gap(l, s, m);
 		break;
 	case LYA_LIMIT_CLOCK:
-		limit_clock(l, s);
+		limit_steps(l, s, m);
+		limit_offset(l, sources, i, m);
 		break;
 	case LYA_LIMIT_TRUNCATED:
 		limit_truncated(l, s);
@@ -239,7 +333,7 @@ int lya_validity_limits(const struct lya_validity *v, const struct lya_source *s
 		if (kind == LYA_LIMIT_EVICTED)
 			limit_evicted(&l, flows);
 		for (size_t i = 0; i < n_sources; i++)
-			limit(&l, (enum lya_limit_kind)kind, v, i, &sources[i],
+			limit(&l, (enum lya_limit_kind)kind, v, i, sources,
 			      measures != NULL ? &measures[i] : &nothing);
 	}
 	*list = NULL;

@@ -1,20 +1,11 @@
 /*
  * validity.c - count per source what its flows tell of the mirror behind it.
  */
-#include "lyncaudit/validity.h"
+#include "validity/validity.h"
 
 #include <string.h>
 
 #include "lyncaudit/alloc.h"
-
-struct tcp_counts {
-	uint64_t flows, one_sided;
-};
-
-struct lya_validity {
-	struct tcp_counts *sources;
-	size_t n, cap;
-};
 
 int lya_validity_new(struct lya_validity **v, struct lya_error *err)
 {
@@ -30,7 +21,7 @@ void lya_validity_free(struct lya_validity *v)
 	lya_free(v);
 }
 
-static int reach(struct lya_validity *v, size_t n)
+int validity_reach(struct lya_validity *v, size_t n)
 {
 	void *list = v->sources;
 	int rc;
@@ -53,30 +44,57 @@ static int reach(struct lya_validity *v, size_t n)
 int lya_validity_take(struct lya_validity *v, const struct lya_flow *flow)
 {
 	bool silent[2] = { flow->packets[0] == 0, flow->packets[1] == 0 };
-	struct tcp_counts *counts;
+	struct source_state *s;
 	int rc;
 
 	if (flow->transport != 6 || flow->unknown != LYA_UNKNOWN_NOT ||
 	    ((flow->tcp_flags[0] | flow->tcp_flags[1]) & LYA_TCP_ACK) == 0)
 		return LYA_OK;
-	rc = reach(v, (size_t)flow->source + 1);
+	rc = validity_reach(v, (size_t)flow->source + 1);
 	if (rc != LYA_OK)
 		return rc;
-	counts = &v->sources[flow->source];
-	counts->flows++;
-	counts->one_sided += silent[0] != silent[1];
+	s = &v->sources[flow->source];
+	s->flows++;
+	s->one_sided += silent[0] != silent[1];
+	if (flow->measured) {
+		s->measures.lost += (uint64_t)flow->lost_bytes[0] + flow->lost_bytes[1];
+		s->measures.seen += flow->payload_bytes[0] + flow->payload_bytes[1];
+	}
 	return LYA_OK;
+}
+
+static void add_measures(struct lya_source_measures *m, const struct lya_validity *from, size_t i)
+{
+	struct lya_source_measures more;
+
+	lya_validity_measures(from, i, &more);
+	m->lost += more.lost;
+	m->seen += more.seen;
+	for (size_t kind = 0; kind < sizeof(m->duplicates) / sizeof(m->duplicates[0]); kind++)
+		m->duplicates[kind] += more.duplicates[kind];
+	m->cut_ports += more.cut_ports;
+	m->cut_flags += more.cut_flags;
+	m->bad_ip_checksums += more.bad_ip_checksums;
+	m->checked += more.checked;
+	m->bad_checksums += more.bad_checksums;
+	m->unfinished += more.unfinished;
+	m->gaps += more.gaps;
+	m->gap_ns += more.gap_ns;
+	m->gap_before_ns += more.gap_before_ns;
+	if (more.back_ns > m->back_ns)
+		m->back_ns = more.back_ns;
 }
 
 int lya_validity_merge(struct lya_validity *v, const struct lya_validity *from)
 {
-	int rc = reach(v, from->n);
+	int rc = validity_reach(v, from->n);
 
 	if (rc != LYA_OK)
 		return rc;
 	for (size_t i = 0; i < from->n; i++) {
 		v->sources[i].flows += from->sources[i].flows;
 		v->sources[i].one_sided += from->sources[i].one_sided;
+		add_measures(&v->sources[i].measures, from, i);
 	}
 	return LYA_OK;
 }

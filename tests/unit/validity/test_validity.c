@@ -125,11 +125,15 @@ static void test_all(void **state)
 	struct lya_source_measures measures[2] = {
 		{ .lost = 10,
 		  .seen = 90,
-		  .duplicates = 50,
-		  .bad_checksums = 1,
+		  .duplicates = { 0, 30, 15, 5 },
+		  .cut_flags = 3,
+		  .cut_ports = 2,
+		  .checked = 50,
+		  .bad_checksums = 3,
 		  .gaps = 1,
-		  .gap_ns = 25 * LYA_SECOND_NS },
-		{ 0 },
+		  .gap_ns = 25 * (uint64_t)LYA_SECOND_NS,
+		  .back_ns = 1500000000 },
+		{ .lost = 0 },
 	};
 	struct lya_flow_stats stats = { .flows = 10, .evicted = 5 };
 	struct lya_validity *v;
@@ -155,7 +159,13 @@ static void test_all(void **state)
 	assert_true(find(list, n, "gap")->share == 0.25);
 	assert_true(find(list, n, "clock")->share == 0.02);
 	assert_true(find(list, n, "evicted")->share == 0.5);
+	assert_true(find(list, n, "checksums")->share == 0.06);
 	assert_string_equal(find(list, n, "evicted")->where, "flow table");
+	assert_non_null(strstr(find(list, n, "duplicates")->what,
+			       "50 packets were second sightings (30 exact, 15 with"));
+	assert_non_null(strstr(find(list, n, "snaplen")->what, "3 of them show no TCP flags"));
+	assert_non_null(strstr(find(list, n, "snaplen")->what, "2 of them show no ports"));
+	assert_non_null(strstr(find(list, n, "clock")->what, "by up to 1.500000 s"));
 	assert_non_null(strstr(list[8].what, "bad block length"));
 	lya_limits_free(list, n);
 	lya_validity_free(v);
