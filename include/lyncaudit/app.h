@@ -48,7 +48,10 @@ enum lya_app {
 /* The flow log's name of it: "tls", "pseudo-tls", "stun", ...; never NULL. */
 const char *lya_app_name(enum lya_app app);
 
-enum { LYA_APP_PREFIX = 16 };
+enum {
+	LYA_APP_PREFIX = 16,
+	LYA_APP_ICE_MAX = 512 /* datagrams of a flow of nothing but ICE checks that are looked at */
+};
 
 /*
  * What is known of a flow's payload; small, kept per flow.
@@ -72,6 +75,7 @@ struct lya_app_result {
 	uint8_t seen;          /* bits LYA_SEEN_..., whatever app became */
 	bool service_payload;  /* more than a load balancer's health probe carries */
 	bool ice;              /* nothing but STUN Binding, every request with ICE attributes */
+	uint8_t inherited;      /* enum lya_tls_client: of the handshake that this one resumes */
 	uint8_t prefix_len[2]; /* bytes in prefix, per side */
 	uint8_t prefix[2][LYA_APP_PREFIX]; /* first payload bytes of each side */
 };
@@ -108,6 +112,20 @@ enum {
 	LYA_TLS_GAP = 1 << 14,           /* bytes were missing inside the handshake */
 	LYA_TLS_SSLV2_HELLO = 1 << 15
 };
+
+/* How a TLS connection's client stands. */
+enum lya_tls_client {
+	LYA_TLS_CLIENT_UNKNOWN,   /* hidden, or not seen whole */
+	LYA_TLS_CLIENT_PROVEN,    /* a certificate, and the key to it */
+	LYA_TLS_CLIENT_ANONYMOUS, /* a handshake without: not asked for, or nothing to offer */
+	LYA_TLS_CLIENT_REJECTED   /* a certificate that the server did not accept */
+};
+
+/*
+ * Read it from what the handshake showed.  A resumed handshake has `inherited`,
+ * which whoever remembers sessions has filled in.
+ */
+enum lya_tls_client lya_app_tls_client(const struct lya_app_result *res);
 
 struct lya_app_state;    /* working state of one flow: plain bytes, may be moved */
 struct lya_app_observer; /* who wants details; below */

@@ -88,6 +88,8 @@ struct lya_finding_sample {
 	uint32_t source;
 	uint64_t packet;
 	int64_t first_ns;
+	uint8_t prefix_len; /* 0: kept of no other finding than those about payload */
+	uint8_t prefix[LYA_APP_PREFIX];
 };
 
 struct lya_finding {
@@ -112,6 +114,9 @@ struct lya_finding {
 	const char *level;     /* av-edge-snat: "proven" or "observed"; else NULL */
 	const char *statement; /* id of the statement of the prose that is broken, or NULL */
 	const char *place;     /* path in the site description, or NULL */
+	uint32_t spoken;       /* about payload: what was recognised, bits 1 << enum lya_app */
+	const uint8_t *prefix; /* first payload bytes of the earliest sample that has some */
+	size_t prefix_len;
 	uint64_t flows, packets, bytes;
 	uint64_t through; /* of the flows: those that got an answer */
 	uint64_t attempted, refused;
@@ -191,6 +196,7 @@ struct lya_ledger_counts {
 	uint64_t flows, packets, bytes;
 	uint64_t verdicts[LYA_VERDICTS];
 	uint64_t probes, av_probes; /* health probes; those to A/V Edge nodes */
+	uint64_t mutual[LYA_MUTUALS]; /* flows between servers by rows that say MTLS */
 	uint64_t findings[LYA_SEVERITIES];
 	uint64_t folded_findings, folded_flows; /* beyond the bound; the first is an estimate */
 };

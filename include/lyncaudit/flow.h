@@ -67,7 +67,7 @@ struct lya_flow {
 	uint8_t digits;         /* decimals of that source's clock */
 	struct lya_path path;   /* of the first packet */
 	uint8_t mac[2][6];      /* source MAC of the first packet of each side; zero: none */
-	struct lya_app_result app; /* prefix: kept where the payload is of no known protocol */
+	struct lya_app_result app; /* prefix: of known protocols only while there is room */
 	uint64_t serial;        /* 1, 2, ... in order of the flows' first packets */
 };
 

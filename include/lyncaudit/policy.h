@@ -100,6 +100,24 @@ struct lya_policy_end {
 	bool no_role;
 };
 
+/* A documented flow of rows that say MTLS, opened by a server: did it prove who it is? */
+enum lya_mutual {
+	LYA_MUTUAL_NOT_DUE, /* no such flow */
+	LYA_MUTUAL_PROVEN,
+	LYA_MUTUAL_ONE_WAY,
+	LYA_MUTUAL_UNDETERMINED,
+	LYA_MUTUAL_REJECTED, /* tried, and not accepted: no service either */
+	LYA_MUTUALS
+};
+
+const char *lya_mutual_name(enum lya_mutual m); /* "mutual", "one_way", ...: keys of the report */
+
+/* What the payload adds to a verdict; zero: nothing. */
+struct lya_payload_verdict {
+	uint8_t finding; /* enum lya_finding_type: cleartext, protocol-mismatch, missing-mutual-tls */
+	uint8_t mutual;  /* enum lya_mutual */
+};
+
 enum { LYA_VERDICT_RULES_MAX = 24 };
 
 struct lya_verdict {
@@ -112,6 +130,7 @@ struct lya_verdict {
 	bool feature_off;    /* documented, but only by rows of features the site does not list */
 	bool av_proven;      /* LYA_FINDING_AV_EDGE_SNAT: STUN, TURN or media payload was seen */
 	bool av_internal;    /* ... on the internal side */
+	struct lya_payload_verdict payload; /* by lya_policy_inspect */
 	int16_t nearest;     /* index of the rule; -1: none */
 	int16_t mixup;       /* rule whose port or transport was probably meant; -1: none */
 	int32_t exception;   /* that waives it; -1: none */
@@ -155,6 +174,14 @@ void lya_policy_memo_free(struct lya_policy_memo *m);
 void lya_policy_judge(const struct lya_policy *p, struct lya_policy_memo *memo,
                       const struct lya_flow *flow, const struct lya_policy_end ends[static 2],
                       int listener_side, struct lya_verdict *out);
+
+/*
+ * Look into what a judged flow speaks, and enter it in verdict->payload: is it
+ * what the matching rows document, and is it protected as they say?  A finding
+ * needs every one of them to be broken.
+ */
+void lya_policy_inspect(const struct lya_policy *p, const struct lya_flow *flow,
+                        const struct lya_policy_end ends[static 2], struct lya_verdict *verdict);
 
 /* True when the flow itself shows who opened it beyond doubt: *side is the responder's side. */
 bool lya_policy_certain_responder(const struct lya_flow *flow, int *side);

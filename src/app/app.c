@@ -22,7 +22,6 @@ enum {
 	SILENT_ENOUGH = 32768, /* bytes of a side that is done, while the other has little to say */
 	TURN_ENOUGH = 64,      /* messages of a TURN or STUN flow without media */
 	MEDIA_ENOUGH = 16,     /* messages of a flow that is known to carry media */
-	ICE_ENOUGH = 512,      /* messages of a flow of nothing but ICE checks */
 	UNKNOWN_ENOUGH = 16    /* datagrams of a flow without a known protocol */
 };
 
@@ -372,7 +371,7 @@ static bool is_udp_settled(const struct lya_app_state *st)
 	if (st->seen & LYA_SEEN_MEDIA)
 		return st->messages >= MEDIA_ENOUGH;
 	if (st->stun_ice && !st->not_ice)
-		return st->messages >= ICE_ENOUGH;
+		return st->messages >= LYA_APP_ICE_MAX;
 	return st->messages >= TURN_ENOUGH;
 }
 

@@ -56,6 +56,7 @@ static int take_flow(void *ctx, const struct lya_flow *flow)
 	if (rc != 0)
 		return rc;
 	lya_policy_judge(a->policy, a->memo, flow, ends, known_side(a, flow), &verdict);
+	lya_policy_inspect(a->policy, flow, ends, &verdict);
 	rc = lya_ledger_take(a->ledger, flow, ends, &verdict, &findings);
 	if (rc != 0 || a->options.on_flow == NULL)
 		return rc;

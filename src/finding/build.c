@@ -92,6 +92,16 @@ static void build_sums(const struct entry *e, struct lya_finding *out)
 	memcpy(out->samples, e->samples, e->n_samples * sizeof(e->samples[0]));
 }
 
+/* What was spoken, and how it began. */
+static void build_payload(const struct entry *e, struct lya_finding *out)
+{
+	out->spoken = e->spoken;
+	for (size_t i = 0; i < e->n_samples && out->prefix_len == 0; i++) {
+		out->prefix = e->samples[i].prefix;
+		out->prefix_len = e->samples[i].prefix_len;
+	}
+}
+
 /* Nearest row, mix-up, expired exception, and every row that is cited. */
 static void build_rows(const struct entry *e, struct lya_finding *out)
 {
@@ -122,6 +132,14 @@ static void build_statement(const struct lya_ledger *l, const char *id, struct l
 	out->n_rules++;
 }
 
+/* Messages and presence go through the front-end, never from client to client. */
+static bool is_im_between_clients(const struct lya_finding *f)
+{
+	return f->kind == LYA_FINDING_PROTOCOL_MISMATCH &&
+	       (f->spoken & UINT32_C(1) << LYA_APP_SIP) != 0 &&
+	       f->initiator.role == LYA_ROLE_CLIENT && f->responder.role == LYA_ROLE_CLIENT;
+}
+
 bool build_finding(const struct lya_ledger *l, const struct pair *pair, const struct entry *e,
 		   struct lya_finding *out)
 {
@@ -135,7 +153,10 @@ bool build_finding(const struct lya_ledger *l, const struct pair *pair, const st
 	build_end(l, &pair->key, e, 0, &out->initiator);
 	build_end(l, &pair->key, e, 1, &out->responder);
 	build_sums(e, out);
+	build_payload(e, out);
 	build_rows(e, out);
+	if (is_im_between_clients(out))
+		build_statement(l, "internal.p.im-via-front-end", out);
 	if (kind == LYA_FINDING_AV_EDGE_SNAT) {
 		out->level = e->proven ? "proven" : "observed";
 		build_statement(l, "edge.p.av-no-snat", out);

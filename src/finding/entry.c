@@ -114,6 +114,24 @@ static void sample_of(const struct lya_flow *flow, unsigned init, struct lya_fin
 	};
 }
 
+static bool is_about_payload(enum lya_finding_type type)
+{
+	return type == LYA_FINDING_CLEARTEXT || type == LYA_FINDING_PROTOCOL_MISMATCH;
+}
+
+/* Of no other finding do bytes leave; the opener's where it sent any. */
+static void payload_add(struct entry *e, enum lya_finding_type type, const struct lya_flow *flow,
+			unsigned init, struct lya_finding_sample *s)
+{
+	unsigned side = flow->app.prefix_len[init] > 0 ? init : !init;
+
+	if (!is_about_payload(type))
+		return;
+	e->spoken |= UINT32_C(1) << flow->app.app;
+	s->prefix_len = flow->app.prefix_len[side];
+	memcpy(s->prefix, flow->app.prefix[side], s->prefix_len);
+}
+
 static void times_add(struct entry *e, int64_t first_ns, int64_t last_ns, uint8_t digits)
 {
 	if (first_ns < e->first_ns)
@@ -180,13 +198,13 @@ static void facts_add(struct entry *e, const struct lya_flow *flow,
 	e->refused += flow->transport == 6 && flow->state == LYA_STATE_REFUSED;
 	e->attempted += !through && !(flow->transport == 6 && flow->state == LYA_STATE_REFUSED);
 	e->external = e->external || ((from->roles | to->roles) & external) != 0;
-	e->intrusion = e->intrusion ||
-		       ((from->roles & external) != 0 && (to->roles & OUTER_ROLES) == 0);
+	e->intrusion =
+	    e->intrusion || ((from->roles & external) != 0 && (to->roles & OUTER_ROLES) == 0);
 	e->proven = e->proven || v->av_proven;
 	e->av_internal = e->av_internal || v->av_internal;
 }
 
-int entry_add(struct entry *e, const struct lya_flow *flow,
+int entry_add(struct entry *e, enum lya_finding_type type, const struct lya_flow *flow,
 	      const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
 {
 	struct lya_finding_sample sample;
@@ -202,6 +220,7 @@ int entry_add(struct entry *e, const struct lya_flow *flow,
 	for (size_t i = 0; i < v->n_rules && i < LYA_VERDICT_RULES_MAX; i++)
 		rule_add(e, v->rules[i]);
 	sample_of(flow, v->initiator, &sample);
+	payload_add(e, type, flow, v->initiator, &sample);
 	sample_add(e, &sample);
 	rc = crowd_add(&e->crowds[0], &flow->addr[v->initiator], hash);
 	if (rc == LYA_OK)
@@ -223,6 +242,7 @@ int entry_merge(struct entry *e, const struct entry *from)
 	e->intrusion = e->intrusion || from->intrusion;
 	e->proven = e->proven || from->proven;
 	e->av_internal = e->av_internal || from->av_internal;
+	e->spoken |= from->spoken;
 	times_add(e, from->first_ns, from->last_ns, from->digits);
 	basis_add(e, from->basis, from->grade);
 	if (from->nearest != INT32_MAX)

@@ -287,7 +287,7 @@ int folds_add(struct folds *f, const struct pair_key *key, uint8_t rank,
 	if (p == NULL)
 		return LYA_OK;
 	if ((rc = entry_get(f, p, ports, &e, &made)) != LYA_OK ||
-	    (rc = entry_add(e, flow, ends, v)) != LYA_OK)
+	    (rc = entry_add(e, (enum lya_finding_type)key->type, flow, ends, v)) != LYA_OK)
 		return rc;
 	if (f->weight > f->max) {
 		if ((rc = shrink(f)) != LYA_OK)

@@ -215,6 +215,7 @@ static void count(struct lya_ledger *l, const struct lya_flow *flow,
 	l->counts.probes += probe;
 	l->counts.av_probes +=
 	    probe && (ends[!v->initiator].roles & LYA_ROLE_BIT(LYA_ROLE_EDGE_AV)) != 0;
+	l->counts.mutual[v->payload.mutual]++;
 	if (v->kind == LYA_VERDICT_WAIVED && v->exception >= 0)
 		l->waived[v->exception]++;
 }
@@ -234,6 +235,8 @@ int lya_ledger_take(struct lya_ledger *l, const struct lya_flow *flow,
 		rc = raise_flow(l, (enum lya_finding_type)v->finding, flow, ends, v, out);
 	if (rc == LYA_OK && v->feature_off && v->finding != LYA_FINDING_FEATURE_NOT_DEPLOYED)
 		rc = raise_flow(l, LYA_FINDING_FEATURE_NOT_DEPLOYED, flow, ends, v, out);
+	if (rc == LYA_OK && v->payload.finding != LYA_FINDING_NONE)
+		rc = raise_flow(l, (enum lya_finding_type)v->payload.finding, flow, ends, v, out);
 	if (rc == LYA_OK && v->expired >= 0)
 		rc = raise_expired(l, flow, ends, v, out);
 	return rc;
@@ -250,6 +253,8 @@ int lya_ledger_merge(struct lya_ledger *l, struct lya_ledger *from)
 	l->counts.av_probes += from->counts.av_probes;
 	for (size_t i = 0; i < LYA_VERDICTS; i++)
 		l->counts.verdicts[i] += from->counts.verdicts[i];
+	for (size_t i = 0; i < LYA_MUTUALS; i++)
+		l->counts.mutual[i] += from->counts.mutual[i];
 	for (size_t i = 0; i < l->site->n_exceptions; i++) {
 		l->waived[i] += from->waived[i];
 		l->expired[i] = l->expired[i] || from->expired[i];

@@ -74,6 +74,7 @@ struct entry {
 	bool intrusion; /* from outside to an inner role, whether it got through or not */
 	bool external;  /* one end is external */
 	bool proven, av_internal;
+	uint32_t spoken; /* bits 1 << enum lya_app; only where the finding is about payload */
 	int32_t nearest, mixup, expired; /* the least; INT32_MAX: none */
 	int32_t rules[LYA_FINDING_RULES];
 	size_t n_rules;
@@ -84,7 +85,7 @@ struct entry {
 
 struct entry *entry_new(struct lya_port_range ports);
 void entry_free(struct entry *e);
-int entry_add(struct entry *e, const struct lya_flow *flow,
+int entry_add(struct entry *e, enum lya_finding_type type, const struct lya_flow *flow,
 	      const struct lya_policy_end ends[static 2], const struct lya_verdict *v);
 int entry_merge(struct entry *e, const struct entry *from);
 /* The flow got an answer: more than an attempt that nobody or a refusal met. */

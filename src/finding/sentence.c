@@ -274,6 +274,149 @@ static void what_feature(const struct telling *t)
 	    feature >= 0 ? lya_feature_name((enum lya_feature)feature) : "?");
 }
 
+/* Names as people write them; the flow log's name is in the report's "spoken". */
+static const char *app_word(enum lya_app app)
+{
+	static const char *const words[LYA_APP_COUNT] = {
+		[LYA_APP_NONE] = "nothing",
+		[LYA_APP_UNKNOWN] = "an unknown protocol",
+		[LYA_APP_TLS] = "real TLS",
+		[LYA_APP_PSEUDO_TLS] = "the imitated TLS of MS-TURN",
+		[LYA_APP_STUN] = "STUN",
+		[LYA_APP_MSTURN] = "MS-TURN",
+		[LYA_APP_RTP] = "RTP",
+		[LYA_APP_RTCP] = "RTCP",
+		[LYA_APP_SIP] = "SIP",
+		[LYA_APP_HTTP] = "HTTP",
+		[LYA_APP_DNS] = "DNS",
+		[LYA_APP_DHCP] = "DHCP",
+		[LYA_APP_XMPP] = "XMPP",
+		[LYA_APP_DCERPC] = "DCE/RPC",
+		[LYA_APP_SMB] = "SMB",
+		[LYA_APP_SSRP] = "SQL Browser",
+		[LYA_APP_TDS] = "SQL Server (TDS)",
+		[LYA_APP_RDP] = "Remote Desktop (RDP)",
+		[LYA_APP_SSH] = "SSH",
+		[LYA_APP_DTLS] = "DTLS",
+	};
+
+	return app < LYA_APP_COUNT ? words[app] : "?";
+}
+
+static const char *row_app_word(enum lya_row_app app)
+{
+	static const char *const words[LYA_ROW_APPS] = {
+		[LYA_ROW_SIP_TLS] = "SIP in TLS",
+		[LYA_ROW_SIP_MTLS] = "SIP in mutual TLS",
+		[LYA_ROW_SIP] = "SIP",
+		[LYA_ROW_HTTPS] = "HTTPS",
+		[LYA_ROW_HTTP] = "HTTP",
+		[LYA_ROW_PSOM_TLS] = "PSOM in TLS",
+		[LYA_ROW_PSOM_MTLS] = "PSOM in mutual TLS",
+		[LYA_ROW_STUN] = "STUN and MS-TURN",
+		[LYA_ROW_RTP] = "media (RTP)",
+		[LYA_ROW_DNS] = "DNS",
+		[LYA_ROW_XMPP] = "XMPP",
+		[LYA_ROW_XMPP_MTLS] = "XMPP in mutual TLS",
+		[LYA_ROW_MTLS] = "mutual TLS",
+		[LYA_ROW_TLS] = "TLS",
+		[LYA_ROW_DCOM_RPC] = "DCOM and RPC",
+		[LYA_ROW_SMB] = "SMB",
+		[LYA_ROW_SSRP] = "SQL Browser",
+		[LYA_ROW_DHCP] = "DHCP",
+		[LYA_ROW_WCF_TLS] = "WCF in TLS",
+		[LYA_ROW_FILE_TRANSFER] = "file transfer",
+		[LYA_ROW_TCP] = "TCP",
+		[LYA_ROW_UDP] = "UDP",
+	};
+
+	return words[app];
+}
+
+/* "SIP", "SIP and HTTP" */
+static void say_spoken(const struct telling *t)
+{
+	uint32_t left = t->finding->spoken;
+	bool first = true;
+
+	for (unsigned app = 0; left != 0; app++, left >>= 1) {
+		if (!(left & 1))
+			continue;
+		say(t, "%s%s",
+		    first       ? ""
+		    : left == 1 ? " and "
+				: ", ",
+		    app_word((enum lya_app)app));
+		first = false;
+	}
+}
+
+/* " (first bytes 49 4e 56 49)": no other payload ever leaves. */
+static void say_prefix(const struct telling *t)
+{
+	const struct lya_finding *f = t->finding;
+
+	for (size_t i = 0; i < f->prefix_len; i++)
+		say(t, "%s%02x", i == 0 ? " (first bytes " : " ", f->prefix[i]);
+	if (f->prefix_len > 0)
+		say(t, ")");
+}
+
+static void what_cleartext(const struct telling *t)
+{
+	what_flow(t);
+	say(t, " and spoke ");
+	say_spoken(t);
+	say(t, " in clear");
+	say_prefix(t);
+	say(t, ", where TLS is documented.");
+}
+
+/* "media (RTP) or file transfer": what the cited rows document, each once. */
+static void say_documented_apps(const struct telling *t)
+{
+	const struct lya_finding *f = t->finding;
+	uint32_t said = 0;
+
+	for (size_t i = 0; i < f->n_rules; i++) {
+		const struct lya_rule *rule = rule_at(t, f->rules[i]);
+
+		if (rule->statement || (said & UINT32_C(1) << rule->app) != 0)
+			continue;
+		say(t, "%s%s", said != 0 ? " or " : "", row_app_word((enum lya_row_app)rule->app));
+		said |= UINT32_C(1) << rule->app;
+	}
+}
+
+static void what_mismatch(const struct telling *t)
+{
+	what_flow(t);
+	say(t, " and spoke ");
+	say_spoken(t);
+	say_prefix(t);
+	say(t, ", where ");
+	say_documented_apps(t);
+	say(t, " is documented.");
+}
+
+static void what_missing_mutual(const struct telling *t)
+{
+	what_flow(t);
+	say(t, " with TLS in which the opener proved no identity: no client certificate was asked "
+	       "for or given.");
+}
+
+static void what_ice(const struct telling *t)
+{
+	say_initiator(t);
+	say(t, " sent ICE connectivity checks to ");
+	say_responder(t);
+	say(t, " on ");
+	say_ports(t);
+	say_unanswered(t);
+	say(t, ", and nothing else.");
+}
+
 static const struct lya_exception *exception_of(const struct telling *t)
 {
 	return &t->ledger->site->exceptions[t->finding->exception];
@@ -428,6 +571,76 @@ static void why_feature(const struct telling *t)
 		say_row(t, f->rules[i]);
 	}
 	say(t, ", and nothing else documents it.");
+}
+
+/* "It matches row ... and row ...", whose service it is not. */
+static void say_matches(const struct telling *t)
+{
+	const struct lya_finding *f = t->finding;
+	bool first = true;
+
+	say(t, "It matches ");
+	for (size_t i = 0; i < f->n_rules; i++) {
+		const struct lya_rule *rule = rule_at(t, f->rules[i]);
+
+		if (rule->statement)
+			continue;
+		say(t, "%s", first ? "" : ", ");
+		say_row(t, f->rules[i]);
+		say(t, " for %s", row_app_word((enum lya_row_app)rule->app));
+		first = false;
+	}
+}
+
+static void why_cleartext(const struct telling *t)
+{
+	say_matches(t);
+	say(t, "; without TLS everybody on the way reads what is said, passwords and messages "
+	       "included, and can change it.");
+}
+
+/* What the field knows of the more frequent mismatches. */
+static void say_usual_reason(const struct telling *t)
+{
+	const struct lya_finding *f = t->finding;
+	bool stun = false;
+
+	for (size_t i = 0; i < f->n_rules; i++)
+		stun = stun || rule_at(t, f->rules[i])->app == LYA_ROW_STUN;
+	if (f->statement != NULL)
+		say(t,
+		    "; instant messages go through the front-end, never from client to client "
+		    "(%s)",
+		    f->statement);
+	else if (stun && (f->spoken & UINT32_C(1) << LYA_APP_TLS) != 0)
+		say(t, "; the A/V Edge only imitates TLS, so a real handshake there is another "
+		       "service, a balancer that ends TLS, or an inspecting proxy, and sharing and "
+		       "calls from outside fail");
+	else if ((f->spoken & UINT32_C(1) << LYA_APP_PSEUDO_TLS) != 0)
+		say(t, "; this is how a client greets the A/V Edge, so the addresses of the Edge "
+		       "services are probably crossed");
+}
+
+static void why_mismatch(const struct telling *t)
+{
+	say_matches(t);
+	say_usual_reason(t);
+	end_sentence(t);
+}
+
+static void why_missing_mutual(const struct telling *t)
+{
+	say_matches(t);
+	say(t, "; between servers both ends prove who they are, or whoever reaches the port may "
+	       "pose as one of them.");
+}
+
+static void why_ice(const struct telling *t)
+{
+	say(t, "Before every call both ends try all pairs of their addresses with STUN Binding "
+	       "requests, and the pairs that no row allows are expected to fail");
+	say_expired(t);
+	end_sentence(t);
 }
 
 static void why_expired(const struct telling *t)
@@ -590,6 +803,47 @@ static void fix_feature(const struct telling *t)
 	    feature >= 0 ? lya_feature_name((enum lya_feature)feature) : "?");
 }
 
+static void fix_cleartext(const struct telling *t)
+{
+	say(t, "On ");
+	say_end_short(t, &t->finding->initiator);
+	say(t, ", set the transport towards ");
+	say_end_short(t, &t->finding->responder);
+	say(t, " to TLS, and let ");
+	say_end_short(t, &t->finding->responder);
+	say(t, " refuse anything else on ");
+	say_ports(t);
+	end_sentence(t);
+}
+
+static void fix_mismatch(const struct telling *t)
+{
+	say(t, "Find out which program answers on ");
+	say_ports(t);
+	say(t, " of ");
+	say_end_short(t, &t->finding->responder);
+	say(t, " and whether ");
+	say_end_short(t, &t->finding->initiator);
+	say(t, " is pointed at the right address; close the way for what is not documented there.");
+}
+
+static void fix_missing_mutual(const struct telling *t)
+{
+	say(t, "Check that ");
+	say_end_short(t, &t->finding->initiator);
+	say(t, " has a certificate assigned that the other end trusts, that ");
+	say_end_short(t, &t->finding->responder);
+	say(t, " requires mutual TLS on ");
+	say_ports(t);
+	say(t, ", and that no device between the two ends the TLS connection.");
+}
+
+static void fix_ice(const struct telling *t)
+{
+	say(t, "Nothing needs to change; keep the way closed, and look at it again only if calls "
+	       "between these two have no sound.");
+}
+
 static void fix_expired(const struct telling *t)
 {
 	say(t, "Stop the traffic, or have the exception %s renewed", exception_of(t)->id);
@@ -621,6 +875,11 @@ static const struct {
 	[LYA_FINDING_AV_EDGE_SNAT] = { what_snat, why_snat, fix_snat },
 	[LYA_FINDING_FEATURE_NOT_DEPLOYED] = { what_feature, why_feature, fix_feature },
 	[LYA_FINDING_WRONG_LOAD_BALANCING] = { what_wrong_lb, why_nearest, fix_wrong_lb },
+	[LYA_FINDING_CLEARTEXT] = { what_cleartext, why_cleartext, fix_cleartext },
+	[LYA_FINDING_PROTOCOL_MISMATCH] = { what_mismatch, why_mismatch, fix_mismatch },
+	[LYA_FINDING_MISSING_MUTUAL_TLS] = { what_missing_mutual, why_missing_mutual,
+					     fix_missing_mutual },
+	[LYA_FINDING_ICE_CHECK] = { what_ice, why_ice, fix_ice },
 	[LYA_FINDING_EXCEPTION_EXPIRED] = { what_expired, why_expired, fix_expired },
 	[LYA_FINDING_EXCEPTION_EXPIRING] = { what_expiring, why_expiring, fix_expired },
 	[LYA_FINDING_EXCEPTION_UNUSED] = { what_unused, why_unused, fix_unused },

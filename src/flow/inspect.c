@@ -18,6 +18,7 @@ enum {
 	SLOTS_MIN = 16, /* however little memory is allowed */
 	SLOTS_MAX = 1 << 20,
 	EXTRAS_MAX = (1 << 24) - 1, /* a record has 24 bits for it */
+	KNOWN_SHARE = 8,            /* of the extras, for first bytes of known protocols */
 	EXTRAS_SPARE = 1024         /* kept for counters that carry: nothing may be miscounted */
 };
 
@@ -213,10 +214,16 @@ static void slot_give(struct flow_inspect *in, uint32_t slot)
 	in->free = slot;
 }
 
-/* Keep the prefix where it says something: payload of no known protocol. */
-static bool keep_prefix(struct flow_extra *x, const struct lya_app_result *res)
+/*
+ * Keep the first bytes.  Of a payload of no known protocol they are all that
+ * can be said; of others they are shown where the protocol is the wrong one,
+ * so there is room for fewer of them.
+ */
+static bool keep_prefix(const struct lya_flow_table *t, struct flow_extra *x,
+			const struct lya_app_result *res)
 {
-	if (res->app != LYA_APP_UNKNOWN)
+	if (res->app == LYA_APP_NONE ||
+	    (res->app != LYA_APP_UNKNOWN && t->extras.used > t->extras.cap / KNOWN_SHARE))
 		return false;
 	memcpy(x->prefix_len, res->prefix_len, sizeof(x->prefix_len));
 	memcpy(x->prefix, res->prefix, sizeof(x->prefix));
@@ -249,7 +256,7 @@ void flow_inspect_settle(struct lya_flow_table *t, uint32_t n)
 	flow_set(h, FLOW_INSPECTED);
 	slot_give(&t->inspect, x->slot);
 	x->slot = 0;
-	needed = keep_prefix(x, &res);
+	needed = keep_prefix(t, x, &res);
 	if (!needed && !x->icmp && !carries(x))
 		flow_extra_drop(t, n);
 }

@@ -278,6 +278,28 @@ static bool is_out_of_scope(const struct question *q)
 	return ((q->ends[0].roles | q->ends[1].roles) & ~plain_roles) == 0;
 }
 
+/*
+ * Candidates that two ends try before every call: nothing but STUN Binding with
+ * ICE attributes, at one end a role that takes part in media.
+ */
+static bool is_ice_check(const struct question *q)
+{
+	const lya_roles media = LYA_ROLE_BIT(LYA_ROLE_FRONT_END) |
+	                        LYA_ROLE_BIT(LYA_ROLE_MEDIATION) |
+	                        LYA_ROLE_BIT(LYA_ROLE_EDGE_AV) | LYA_ROLE_BIT(LYA_ROLE_CLIENT);
+
+	return q->flow->transport == 17 && q->flow->app.ice &&
+	       q->flow->packets[0] + q->flow->packets[1] <= LYA_APP_ICE_MAX &&
+	       ((q->ends[0].roles | q->ends[1].roles) & media) != 0;
+}
+
+/* The types that a verdict raises when nothing more is known of the flow. */
+static bool is_plain(uint8_t finding)
+{
+	return finding == LYA_FINDING_WRONG_DIRECTION || finding == LYA_FINDING_UNEXPECTED_PORT ||
+	       finding == LYA_FINDING_UNDOCUMENTED_PATH;
+}
+
 /* Nothing allows it: which of the three undocumented verdicts, and the nearest row. */
 static void tell_undocumented(const struct question *q, const struct opening *o,
                               struct lya_verdict *out)
@@ -327,6 +349,8 @@ static void judge_known(const struct question *q, int listener_side, struct open
 		out->kind = LYA_VERDICT_OUT_OF_SCOPE;
 	else if (!find_waiver_any(q, o, out))
 		tell_undocumented(q, o, out);
+	if (is_plain(out->finding) && is_ice_check(q))
+		out->finding = LYA_FINDING_ICE_CHECK;
 }
 
 void lya_policy_judge(const struct lya_policy *p, struct lya_policy_memo *memo,

@@ -4,6 +4,8 @@
  */
 #include "report/report.h"
 
+#include <stdio.h>
+
 #include "lyncaudit/digest.h"
 
 static void ports(struct lya_json_writer *w, const struct lya_policy *policy,
@@ -114,6 +116,24 @@ static void samples(struct lya_json_writer *w, const struct lya_source *sources,
 	lya_jw_array_close(w);
 }
 
+/* What was recognised, by the names of the flow log, and the first bytes of it. */
+static void payload(struct lya_json_writer *w, const struct lya_finding *f)
+{
+	char hex[2 * LYA_APP_PREFIX + 1];
+
+	lya_jw_key(w, "spoken");
+	lya_jw_flat(w);
+	lya_jw_array_open(w);
+	for (unsigned app = 0; app < LYA_APP_COUNT; app++) {
+		if ((f->spoken & UINT32_C(1) << app) != 0)
+			lya_jw_string(w, lya_app_name((enum lya_app)app));
+	}
+	lya_jw_array_close(w);
+	for (size_t i = 0; i < f->prefix_len; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", f->prefix[i]);
+	lya_jw_member_string(w, "first_bytes", f->prefix_len > 0 ? hex : NULL);
+}
+
 /* What some findings have and others have not. */
 static void details(struct lya_json_writer *w, const struct lya_policy *policy,
 		    const struct lya_finding *f)
@@ -136,6 +156,7 @@ static void details(struct lya_json_writer *w, const struct lya_policy *policy,
 				 : NULL);
 	lya_jw_member_string(w, "statement", f->statement);
 	lya_jw_member_string(w, "place", f->place);
+	payload(w, f);
 }
 
 void report_finding(struct lya_json_writer *w, const struct lya_policy *policy,

@@ -189,6 +189,11 @@ static void write_summary(struct lya_json_writer *w, const struct lya_report_inp
 	for (unsigned s = 0; s < LYA_SEVERITIES; s++)
 		lya_jw_member_uint(w, lya_severity_name((enum lya_severity)s), counts.findings[s]);
 	lya_jw_object_close(w);
+	lya_jw_key(w, "mutual_tls");
+	lya_jw_object_open(w);
+	for (unsigned m = LYA_MUTUAL_NOT_DUE + 1; m < LYA_MUTUALS; m++)
+		lya_jw_member_uint(w, lya_mutual_name((enum lya_mutual)m), counts.mutual[m]);
+	lya_jw_object_close(w);
 	lya_jw_key(w, "folded");
 	lya_jw_object_open(w);
 	lya_jw_member_uint(w, "findings", counts.folded_findings);
