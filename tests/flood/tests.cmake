@@ -8,6 +8,6 @@ if(TARGET lyncaudit)
     add_test(NAME flood.${flood} COMMAND Python3::Interpreter
       ${CMAKE_CURRENT_LIST_DIR}/test_flood.py $<TARGET_FILE:lyncaudit> $<TARGET_FILE:test_flood>
       ${PROJECT_SOURCE_DIR} --flood ${flood} $<$<BOOL:${LYNCAUDIT_SANITIZE}>:--no-memory>)
-    set_tests_properties(flood.${flood} PROPERTIES LABELS property TIMEOUT 300)
+    set_tests_properties(flood.${flood} PROPERTIES LABELS "property;flood" TIMEOUT 300)
   endforeach()
 endif()
