@@ -17,6 +17,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,7 @@ const struct cli_command cli_commands[] = {
 
 static const char *const outputs[OUTPUTS] = { "out/report.json", "out/flows", "out/findings" };
 static const char *const captures[] = { "in" };
+static bool every_one;
 
 /* Everything that one audit holds, so that it can be released wherever it stops. */
 struct held {
@@ -270,8 +272,7 @@ static bool was_reached(uint64_t before, uint64_t n)
 static unsigned check(bool holds, uint64_t n, int status, const char *text)
 {
 	if (!holds)
-		print_error("allocation %llu: status %d, \"%s\"\n", (unsigned long long)n, status,
-			    text);
+		print_error("allocation %" PRIu64 ": status %d, \"%s\"\n", n, status, text);
 	return !holds;
 }
 
@@ -439,12 +440,15 @@ static uint64_t count_command(void)
 static void test_command(void **state)
 {
 	uint64_t all = count_command();
-	uint64_t step = all / CHILDREN | 1;
+	uint64_t step = every_one ? 1 : all / CHILDREN | 1;
 	unsigned faults = 0;
 	char message[4096];
 
 	(void)state;
 	assert_true(all > CHILDREN);
+	print_message("allocations of the command: %" PRIu64 ", of which %" PRIu64
+		      " failed in turn\n",
+		      all, (all + step - 1) / step);
 	for (uint64_t n = 1; n <= all; n += step) {
 		int status = run_child(n, message, sizeof(message));
 
@@ -457,7 +461,8 @@ static void test_command(void **state)
 	assert_int_equal(faults, 0);
 }
 
-int main(void)
+/* "all": the command takes every allocation, too, which takes long. */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_load),
@@ -465,5 +470,6 @@ int main(void)
 		cmocka_unit_test(test_command),
 	};
 
+	every_one = argc > 1 && strcmp(argv[1], "all") == 0;
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
