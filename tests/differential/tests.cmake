@@ -18,7 +18,8 @@ if(TARGET lyncaudit)
   foreach(name lab-violations lab-snat)
     add_test(NAME differential.wrap.${name} COMMAND Python3::Interpreter
       ${PROJECT_SOURCE_DIR}/tests/golden/wrap.py $<TARGET_FILE:lyncaudit>
-      ${PROJECT_SOURCE_DIR}/tests/golden/${name} --rules ${PROJECT_SOURCE_DIR}/rules/lync-server-2013)
+      ${PROJECT_SOURCE_DIR}/tests/golden/${name}
+      --rules ${PROJECT_SOURCE_DIR}/rules/lync-server-2013)
     set_tests_properties(differential.wrap.${name} PROPERTIES LABELS "differential;golden"
       TIMEOUT 300)
   endforeach()

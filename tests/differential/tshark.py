@@ -13,6 +13,7 @@ import subprocess
 from decimal import Decimal
 
 TUNNELS = ("gre", "erspan", "vxlan", "geneve", "tzsp", "mpls", "pppoes")
+UDP_TUNNELS, TUNNEL_PORTS = ("vxlan", "geneve", "tzsp"), (4789, 8472, 6081, 37008)
 # tshark's names of the layers that lyncaudit reads.
 LAYERS = TUNNELS + (
     "frame", "eth", "ethertype", "vlan", "ieee8021ad", "llc", "pwethheuristic", "pwethnocw",
@@ -22,7 +23,8 @@ LAYERS = TUNNELS + (
 QUOTES = ("icmp", "icmpv6")  # what follows them in a packet is another packet's header
 
 FIELDS = (
-    "frame.number", "frame.encap_type", "frame.time_epoch", "frame.len", "frame.cap_len", "frame.protocols",
+    "frame.number", "frame.encap_type", "frame.time_epoch", "frame.len", "frame.cap_len",
+    "frame.protocols",
     "ip.src", "ip.dst", "ip.proto", "ip.hdr_len", "ip.len", "ip.id", "ip.flags.mf",
     "ip.frag_offset", "ipv6.src", "ipv6.dst", "ipv6.plen", "ipv6.fraghdr.nxt",
     "ipv6.fraghdr.offset", "ipv6.fraghdr.more", "ipv6.fraghdr.ident",
@@ -32,11 +34,11 @@ FIELDS = (
     "gre.proto", "gre.flags.version")
 
 # Fragments as they are; lengths of 0 from segmentation offload; VXLAN's
-# old port; no MPLS in UDP, which lyncaudit leaves closed.
+# old port; no MPLS in UDP and no VXLAN-GPE, which lyncaudit leaves closed.
 OPTIONS = ("-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE",
            "-o", "ip.tso_support:TRUE", "-o", "ipv6.tso_support:TRUE",
            "-o", "tcp.analyze_sequence_numbers:FALSE", "-d", "udp.port==8472,vxlan",
-           "-d", "udp.port==6635,data")
+           "-d", "udp.port==6635,data", "-d", "udp.port==4790,data")
 
 # What lyncaudit opens in GRE: IP, bridged Ethernet, MPLS, ERSPAN.
 GRE_OPENED = {0x0800, 0x86DD, 0x6558, 0x8847, 0x8848, 0x88BE, 0x22EB}
@@ -75,6 +77,7 @@ class Frame:
         self.wire = int(self.all["frame.len"])
         self.captured = int(self.all["frame.cap_len"])
         self.layers = self.all["frame.protocols"].split(":")
+        self.by_source = self.stop_at_source_port()
         inner = self.layers
         for i, layer in enumerate(self.layers):
             if layer in TUNNELS:
@@ -89,6 +92,22 @@ class Frame:
             self.transport = None
         self.src = self.last(self.version + ".src") if self.version else ""
         self.dst = self.last(self.version + ".dst") if self.version else ""
+
+    def stop_at_source_port(self):
+        """Forget what tshark opened in UDP by its source port alone; True where it did."""
+        ports = self.all["udp.dstport"].split(",")
+        for i, layer in enumerate(self.layers):
+            n = self.layers[:i].count("udp")
+            if layer in UDP_TUNNELS and n <= len(ports) and \
+                    number(ports[n - 1]) not in TUNNEL_PORTS:
+                self.layers = self.layers[:i]
+                for field in FIELDS:
+                    protocol = field.partition(".")[0]
+                    if protocol in ("ip", "ipv6", "tcp", "udp"):
+                        values = self.all[field].split(",")[:self.layers.count(protocol)]
+                        self.all[field] = ",".join(values)
+                return True
+        return False
 
     def last(self, field):
         """The innermost value of a field; "" where there is none."""
