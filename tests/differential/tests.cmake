@@ -4,6 +4,10 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 set(DIFFERENTIAL ${CMAKE_CURRENT_LIST_DIR})
 
+add_test(NAME differential.listed COMMAND Python3::Interpreter ${DIFFERENTIAL}/listed.py
+  ${PROJECT_SOURCE_DIR})
+set_tests_properties(differential.listed PROPERTIES LABELS differential TIMEOUT 60)
+
 if(TARGET lyncaudit)
   file(GLOB OWN_CAPTURES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/pcaps/*.pcap
     ${PROJECT_SOURCE_DIR}/pcaps/*.pcapng)

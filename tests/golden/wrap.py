@@ -343,6 +343,10 @@ FRAGMENTS = [(8, False), (8, True), (64, False), (552, False), (552, True)]
 
 # ---- fragments ---------------------------------------------------------------------
 
+def fragments_name(size, backwards):
+    return "fragments of %d bytes%s" % (size, ", backwards" if backwards else "")
+
+
 def fragments(frame, size):
     """The frame's UDP datagram over IPv4 in fragments of `size` bytes; others whole."""
     packet = ip_of(frame)
@@ -574,8 +578,7 @@ def main():
         run = Run(Case(args), Tshark(args, folder), folder)
         ways = [(w.name, run.wrap, (w,)) for w in WRAPPINGS]
         for size, backwards in FRAGMENTS:
-            name = "fragments of %d bytes%s" % (size, ", backwards" if backwards else "")
-            ways.append((name, run.fragment, (size, backwards)))
+            ways.append((fragments_name(size, backwards), run.fragment, (size, backwards)))
         for name, method, arguments in ways:
             if args.only not in (None, name):
                 continue
