@@ -88,7 +88,7 @@ static inline struct lya_flow world_flow(const char *src, uint16_t sport, const 
 					 enum lya_flow_state state)
 {
 	struct lya_flow f = { .transport = transport, .state = (uint8_t)state };
-	struct lya_addr from, to;
+	struct lya_addr from = { 0 }, to = { 0 };
 	bool known = lya_addr_parse(src, &from) && lya_addr_parse(dst, &to);
 	bool through = state != LYA_STATE_ATTEMPTED && state != LYA_STATE_REFUSED;
 	int cmp;
