@@ -118,8 +118,9 @@ int lya_flow_table_take(struct lya_flow_table *t, const struct lya_packet *pkts,
 /*
  * Show every flow that is open, as it would end now, in no order of meaning but
  * the same for the same packets; a negative answer of fn stops, and is the
- * answer.  Payload under inspection is given up for that: call it when all
- * packets are in.  flow is borrowed.
+ * answer.  Ends, evidence, counters and app are filled, times, source, path, MAC
+ * addresses and losses are not.  Payload under inspection is given up for that:
+ * call it when all packets are in.  flow is borrowed.
  */
 int lya_flow_table_each(struct lya_flow_table *t,
                         int (*fn)(void *ctx, const struct lya_flow *flow), void *ctx);

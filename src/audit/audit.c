@@ -142,18 +142,32 @@ static void count_events(struct lya_audit *a, uint32_t events)
 		a->counts.events[__builtin_ctz(events)]++;
 }
 
-static void count_packet(struct lya_audit *a, const struct lya_frame *frame,
-                         const struct lya_packet *pkt)
+/* Sizes and times; sums are kept in registers, for this is done for every packet. */
+static void count_frames(struct lya_audit_counts *c, const struct lya_frame *frames, size_t n)
+{
+	int64_t first = c->packets == 0 ? frames[0].time_ns : c->first_ns;
+	int64_t last = c->packets == 0 ? frames[0].time_ns : c->last_ns;
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bytes += frames[i].wirelen;
+		first = frames[i].time_ns < first ? frames[i].time_ns : first;
+		last = frames[i].time_ns > last ? frames[i].time_ns : last;
+	}
+	c->packets += n;
+	c->bytes += bytes;
+	c->first_ns = first;
+	c->last_ns = last;
+}
+
+static inline void count_packet(struct lya_audit *a, const struct lya_packet *pkt)
 {
 	struct lya_audit_counts *c = &a->counts;
 
-	c->bytes += frame->wirelen;
-	if (c->first_ns == LYA_TIME_NONE || frame->time_ns < c->first_ns)
-		c->first_ns = frame->time_ns;
-	if (c->last_ns == LYA_TIME_NONE || frame->time_ns > c->last_ns)
-		c->last_ns = frame->time_ns;
 	if (pkt->events != 0)
 		count_events(a, pkt->events);
+	if (pkt->kind == LYA_PKT_TCP || pkt->kind == LYA_PKT_UDP)
+		return;
 	if (pkt->kind == LYA_PKT_NOT_IP)
 		c->not_ip++;
 	else if (pkt->kind == LYA_PKT_OTHER_IP || pkt->kind == LYA_PKT_ICMP_ERROR)
@@ -208,14 +222,14 @@ static int follow(struct lya_audit *a, size_t n)
 int lya_audit_take(struct lya_audit *a, const struct lya_frame *frames, size_t n,
                    struct lya_error *err)
 {
-	a->counts.packets += n;
 	for (size_t done = 0; done < n;) {
 		size_t batch = n - done < BATCH ? n - done : BATCH;
 		int rc;
 
+		count_frames(&a->counts, &frames[done], batch);
 		for (size_t i = 0; i < batch; i++) {
 			lya_decode(&frames[done + i], &a->batch[i]);
-			count_packet(a, &frames[done + i], &a->batch[i]);
+			count_packet(a, &a->batch[i]);
 		}
 		rc = follow(a, batch);
 		if (rc != 0)

@@ -130,8 +130,6 @@ const struct lya_flow *flow_tell(struct lya_flow_table *t, uint32_t n)
 	fill_ends(t, n, f);
 	fill_counts(t, n, f);
 	fill_evidence(flow_hot_at(t, n), f);
-	fill_origin(t, n, f);
-	flow_loss_tell(t, n, f);
 	flow_inspect_result(t, n, &f->app);
 	return f;
 }
@@ -140,6 +138,8 @@ static int end_hashed(struct lya_flow_table *t, uint32_t n, uint32_t hash)
 {
 	const struct lya_flow *f = flow_tell(t, n);
 
+	fill_origin(t, n, &t->ended);
+	flow_loss_tell(t, n, &t->ended);
 	forget(t, n, hash);
 	if (t->status == LYA_OK && t->options.on_end != NULL)
 		t->status = t->options.on_end(t->options.ctx, f);

@@ -264,7 +264,10 @@ void flow_extra_carry(struct lya_flow_table *t, uint32_t n, unsigned count, unsi
 
 /* end.c ------------------------------------------------------------------- */
 
-/* What is known of a flow, its inspection settled; borrowed until the next one is told. */
+/*
+ * What a flow itself shows, its inspection settled: all but where and when it was
+ * seen and what was lost.  Borrowed until the next one is told.
+ */
 const struct lya_flow *flow_tell(struct lya_flow_table *t, uint32_t n);
 /* Report a flow that was unlinked, and forget it. */
 int flow_end(struct lya_flow_table *t, uint32_t n);

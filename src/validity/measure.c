@@ -147,29 +147,33 @@ static void check(struct source_state *s, const struct lya_packet *pkt)
 	s->measures.checked++;
 }
 
-/* n packets of one source. */
+/* n packets of one source.  What most packets ask for is kept in registers. */
 static void take_run(struct lya_validity *v, struct source_state *s, const struct lya_packet *pkts,
 		     size_t n)
 {
 	int64_t last_ns = s->last_ns;
+	int64_t second_ns = s->steady.second_ns;
+	uint64_t next_check = s->next_check;
 	/* before the first packet of all no time is within the second under way */
 	uint64_t within_ns = s->steady.started ? (uint64_t)LYA_SECOND_NS : 0;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct lya_packet *pkt = &pkts[i];
 
-		if (apart(s->steady.second_ns, pkt->time_ns) >= within_ns ||
-		    pkt->time_ns < last_ns) {
+		if (apart(second_ns, pkt->time_ns) >= within_ns || pkt->time_ns < last_ns) {
 			if (i > 0)
 				v->all_last_ns = last_ns;
 			note_time(v, s, last_ns, pkt->time_ns);
+			second_ns = s->steady.second_ns;
 			within_ns = (uint64_t)LYA_SECOND_NS;
 		}
 		last_ns = pkt->time_ns;
 		if (pkt->events != 0)
 			note_events(s, pkt);
-		if (pkt->number >= s->next_check)
+		if (pkt->number >= next_check) {
 			check(s, pkt);
+			next_check = s->next_check;
+		}
 	}
 	s->last_ns = v->all_last_ns = last_ns;
 }
