@@ -241,12 +241,22 @@ bool decode_ppp(struct lya_packet *pkt, struct bytes b)
 	}
 }
 
+/*
+ * What a session carries is known and not guessed: an IP packet that claims more
+ * than the session's header does (concentrators miscount padding) is judged by
+ * what is there, as one is that claims more than its frame.
+ */
+static bool decode_session(struct lya_packet *pkt, struct bytes b)
+{
+	return decode_ppp(pkt, b) || pkt->ip != NULL;
+}
+
 bool decode_pppoe(struct lya_packet *pkt, struct bytes b)
 {
 	if (b.left < 6)
 		return link_cut(pkt);
 	if (b.p[0] != 0x11 || b.p[1] != 0) /* version 1, type 1; codes other than 0: discovery */
 		return b.p[0] == 0x11;
-	return decode_inner(pkt, LYA_TUN_PPPOE, be16(b.p + 2), decode_ppp,
+	return decode_inner(pkt, LYA_TUN_PPPOE, be16(b.p + 2), decode_session,
 			    bytes_limit(bytes_after(b, 6), be16(b.p + 4)), &pkt->events);
 }

@@ -171,6 +171,20 @@ static void pppoe_padded(struct build *b)
 	add_fill(b, 5);
 }
 
+/* IPv6 claims 66 bytes, the session 60 of them: all of TCP's header. */
+static void pppoe_short(struct build *b)
+{
+	size_t ip;
+
+	add_ethernet(b, 0x8864);
+	pppoe_header(b, 62);
+	add16(b, 0x0057);
+	ip = open_ipv6(b, 6);
+	add_tcp(b, 50000, 443, 0x02);
+	add_fill(b, 6);
+	close_ipv6(b, ip);
+}
+
 static void pppoe_lcp(struct build *b)
 {
 	add_ethernet(b, 0x8864);
@@ -442,6 +456,10 @@ static const struct decode_case cases[] = {
 	  pppoe,
 	  { UDP_EXPECT, .n_vlan = 1, .vlan = { 9 }, IN_TUNNEL(LYA_TUN_PPPOE, 0x4321) } },
 	{ "PPPoE, padded", 0, pppoe_padded, { TCP6_EXPECT, IN_TUNNEL(LYA_TUN_PPPOE, 0x4321) } },
+	{ "PPPoE, length short of IP's",
+	  0,
+	  pppoe_short,
+	  { TCP6_EXPECT, IN_TUNNEL(LYA_TUN_PPPOE, 0x4321), .events = BIT(LYA_EV_IPV6_HEADER) } },
 	{ "PPPoE, LCP",
 	  0,
 	  pppoe_lcp,
