@@ -31,7 +31,7 @@ FIELDS = (
     "tcp.srcport", "tcp.dstport", "tcp.hdr_len", "tcp.seq_raw", "tcp.ack_raw", "tcp.flags",
     "tcp.window_size_value", "tcp.options", "tcp.checksum", "tcp.payload",
     "udp.srcport", "udp.dstport", "udp.length", "udp.checksum", "udp.payload",
-    "gre.proto", "gre.flags.version")
+    "gre.proto", "gre.flags.version", "pppoe.payload_length")
 
 # Fragments as they are; lengths of 0 from segmentation offload; VXLAN's
 # old port; no MPLS in UDP and no VXLAN-GPE, which lyncaudit leaves closed.
@@ -155,6 +155,8 @@ class Frame:
     def ip_room(self):
         """Bytes that the frame had for the IP packet; None where that is not plain."""
         room = self.wire
+        if self.layers[-4:-1].count("pppoes") and self.last("pppoe.payload_length"):
+            return int(self.last("pppoe.payload_length")) - 2
         for layer in self.layers[:self.layers.index(self.version)]:
             if layer not in HEADERS:
                 return None
