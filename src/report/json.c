@@ -100,7 +100,7 @@ static int by_name(const void *a, const void *b)
 static void write_events(struct lya_json_writer *w, const char *key, enum event_class class,
 			 const uint64_t counts[static LYA_EV_COUNT])
 {
-	const char *names[LYA_EV_COUNT];
+	const char *names[LYA_EV_COUNT] = { NULL };
 	size_t n = 0;
 
 	for (unsigned ev = 0; ev < LYA_EV_COUNT; ev++) {
