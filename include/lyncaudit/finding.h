@@ -120,6 +120,8 @@ struct lya_finding {
 	uint64_t flows, packets, bytes;
 	uint64_t through; /* of the flows: those that got an answer */
 	uint64_t attempted, refused;
+	bool answered_by_icmp; /* an ICMP error answered an attempt: its type and code */
+	uint16_t icmp;         /* as type * 256 + code; the least, should there be several */
 	int64_t first_ns, last_ns; /* LYA_TIME_NONE for findings without flows */
 	uint8_t digits;            /* decimals of these times */
 	struct lya_finding_sample samples[LYA_FINDING_SAMPLES]; /* the earliest */
@@ -141,7 +143,7 @@ struct lya_ledger_options {
 	void *ctx;
 };
 
-enum { LYA_FLOW_FINDINGS = 4 };
+enum { LYA_FLOW_FINDINGS = 6 };
 
 /*
  * What one flow raised, for the flow log.  ids name the findings by their own
@@ -172,11 +174,19 @@ int lya_ledger_take(struct lya_ledger *l, const struct lya_flow *flow,
 /* Add what `from` holds; it may only be freed after that.  Both have the same policy and bound. */
 int lya_ledger_merge(struct lya_ledger *l, struct lya_ledger *from);
 
+/* What is known of a capture source once all of it was read. */
+struct lya_ledger_source {
+	bool one_sided;  /* many of its flows show one direction only: silence proves nothing */
+	int64_t last_ns; /* of its packets, or LYA_TIME_NONE */
+};
+
 /* What the end of an audit knows. */
 struct lya_ledger_end {
 	int64_t first_ns, last_ns;           /* of all packets; LYA_TIME_NONE without any */
 	const struct lya_site_fault *faults; /* of lya_site_check; borrowed until free */
 	size_t n_faults;
+	const struct lya_ledger_source *sources; /* borrowed for the call; may be NULL */
+	size_t n_sources;
 };
 
 /*

@@ -10,7 +10,11 @@
 #include "lyncaudit/reasm.h"
 #include "lyncaudit/timeutil.h"
 
-enum { BATCH = 32 }; /* packets decoded at a time: they stay in the first-level cache */
+enum {
+	BATCH = 32, /* packets decoded at a time: they stay in the first-level cache */
+	/* Where one flow in ten shows one direction only, the mirror is lame. */
+	ONE_SIDED_PART = 10
+};
 
 struct lya_audit {
 	const struct lya_policy *policy;
@@ -299,11 +303,43 @@ static int make_limits(struct lya_audit *a, const struct lya_source *sources, si
 	return rc;
 }
 
+/* What the ledger must know of the sources: where silence proves nothing. */
+static int tell_sources(const struct lya_audit *a, const struct lya_source *sources,
+			size_t n_sources, struct lya_ledger_source **out, struct lya_error *err)
+{
+	*out = lya_calloc(n_sources + 1, sizeof(**out));
+	if (*out == NULL)
+		return lya_error_nomem(err);
+	for (size_t i = 0; i < n_sources; i++) {
+		uint64_t flows, one_sided;
+
+		lya_validity_tcp(a->validity, i, &flows, &one_sided);
+		(*out)[i].one_sided = one_sided > flows / ONE_SIDED_PART;
+		(*out)[i].last_ns = sources[i].last_ns;
+	}
+	return LYA_OK;
+}
+
+static int finish_ledger(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
+			 struct lya_error *err)
+{
+	struct lya_ledger_end end = { .first_ns = a->counts.first_ns, .last_ns = a->counts.last_ns,
+				      .faults = a->faults, .n_faults = a->n_faults,
+				      .n_sources = n_sources };
+	struct lya_ledger_source *told;
+	int rc = tell_sources(a, sources, n_sources, &told, err);
+
+	if (rc != LYA_OK)
+		return rc;
+	end.sources = told;
+	rc = lya_ledger_finish(a->ledger, &end, err);
+	lya_free(told);
+	return rc;
+}
+
 int lya_audit_finish(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
                      struct lya_error *err)
 {
-	struct lya_ledger_end end = { .first_ns = a->counts.first_ns, .last_ns = a->counts.last_ns,
-		                      .faults = a->faults, .n_faults = a->n_faults };
 	int rc;
 
 	lya_reasm_flush(a->reasm);
@@ -313,7 +349,7 @@ int lya_audit_finish(struct lya_audit *a, const struct lya_source *sources, size
 	if (rc != 0)
 		return tell_failure(rc, err);
 	rc = make_limits(a, sources, n_sources, err);
-	return rc < 0 ? rc : lya_ledger_finish(a->ledger, &end, err);
+	return rc < 0 ? rc : finish_ledger(a, sources, n_sources, err);
 }
 
 const struct lya_ledger *lya_audit_ledger(const struct lya_audit *a)

@@ -58,6 +58,8 @@ static bool build_ports(const struct lya_ledger *l, const struct pair *pair, con
 	if (pair->key.type == LYA_FINDING_EXCEPTION_EXPIRED) {
 		ex = &l->site->exceptions[pair->key.host[0]];
 		out->n_ports = ex->n_ports;
+	} else if (pair->key.type == LYA_FINDING_EDGE_ROUTING) {
+		return true; /* a route, whatever port it is used for */
 	} else {
 		ex = NULL;
 		out->n_ports = pair->scan == e ? scan_ranges(pair->ports, NULL) : 1;
@@ -109,6 +111,8 @@ static void build_rows(const struct entry *e, struct lya_finding *out)
 	out->but = out->nearest >= 0 ? (enum lya_but)e->but : LYA_BUT_NOTHING;
 	out->mixup = e->mixup != INT32_MAX ? e->mixup : -1;
 	out->exception = e->expired != INT32_MAX ? e->expired : -1;
+	out->icmp = e->icmp;
+	out->answered_by_icmp = e->icmp != UINT16_MAX;
 	for (size_t i = 0; i < e->n_rules; i++)
 		out->rules[out->n_rules++] = e->rules[i];
 	if (out->n_rules == 0 && out->nearest >= 0)
@@ -140,6 +144,15 @@ static bool is_im_between_clients(const struct lya_finding *f)
 	       f->initiator.role == LYA_ROLE_CLIENT && f->responder.role == LYA_ROLE_CLIENT;
 }
 
+/* What prose a route breaks: the gateway is wrong, or a route is missing. */
+static const char *route_statement(const struct pair_key *key)
+{
+	bool inside =
+	    key->role[0] == LYA_ROLE_EDGE_INTERNAL || key->role[1] == LYA_ROLE_EDGE_INTERNAL;
+
+	return inside ? "edge.p.access-vip-gateway" : "edge.p.internal-routed";
+}
+
 bool build_finding(const struct lya_ledger *l, const struct pair *pair, const struct entry *e,
 		   struct lya_finding *out)
 {
@@ -160,6 +173,10 @@ bool build_finding(const struct lya_ledger *l, const struct pair *pair, const st
 	if (kind == LYA_FINDING_AV_EDGE_SNAT) {
 		out->level = e->proven ? "proven" : "observed";
 		build_statement(l, "edge.p.av-no-snat", out);
+	} else if (kind == LYA_FINDING_SIP_ONE_WAY) {
+		build_statement(l, "edge.p.sip-both-ways", out);
+	} else if (kind == LYA_FINDING_EDGE_ROUTING) {
+		build_statement(l, route_statement(&pair->key), out);
 	}
 	return out->id[0] != '\0' && build_ports(l, pair, e, out) && sentence_write(l, out);
 }

@@ -33,7 +33,7 @@ bool deployment_days_left(const struct lya_exception *ex, int64_t last_ns, int64
 	return true;
 }
 
-static int push(struct lya_finding **list, size_t *n, size_t *cap, const struct lya_finding *f)
+int deployment_push(struct lya_finding **list, size_t *n, size_t *cap, const struct lya_finding *f)
 {
 	void *grown = *list;
 	int rc = lya_grow(&grown, cap, *n + 1, sizeof(**list));
@@ -45,8 +45,8 @@ static int push(struct lya_finding **list, size_t *n, size_t *cap, const struct 
 	return LYA_OK;
 }
 
-static struct lya_finding blank(const struct lya_ledger *l, enum lya_finding_type kind,
-				const char *type)
+struct lya_finding deployment_blank(const struct lya_ledger *l, enum lya_finding_type kind,
+				    const char *type)
 {
 	return (struct lya_finding){
 		.kind = kind,
@@ -63,7 +63,7 @@ static struct lya_finding blank(const struct lya_ledger *l, enum lya_finding_typ
 static int add_fault(const struct lya_ledger *l, const struct lya_site_fault *fault,
 		     struct lya_finding **list, size_t *n, size_t *cap)
 {
-	struct lya_finding f = blank(l, LYA_FINDING_SITE, fault->type);
+	struct lya_finding f = deployment_blank(l, LYA_FINDING_SITE, fault->type);
 	const struct lya_rule *rule = lya_rules_find(l->rules, fault->rule);
 	int rc = LYA_ENOMEM;
 
@@ -76,7 +76,7 @@ static int add_fault(const struct lya_ledger *l, const struct lya_site_fault *fa
 	f.why = lya_strdup(fault->why);
 	f.fix = lya_strdup(fault->fix);
 	if (f.id[0] != '\0' && f.what != NULL && f.why != NULL && f.fix != NULL)
-		rc = push(list, n, cap, &f);
+		rc = deployment_push(list, n, cap, &f);
 	if (rc != LYA_OK)
 		finding_fini(&f);
 	return rc;
@@ -86,7 +86,7 @@ static int add_exception(const struct lya_ledger *l, size_t index, enum lya_find
 			 struct lya_finding **list, size_t *n, size_t *cap)
 {
 	const struct lya_exception *ex = &l->site->exceptions[index];
-	struct lya_finding f = blank(l, kind, lya_finding_type_name(kind));
+	struct lya_finding f = deployment_blank(l, kind, lya_finding_type_name(kind));
 	int rc = LYA_ENOMEM;
 
 	f.exception = (int)index;
@@ -97,7 +97,7 @@ static int add_exception(const struct lya_ledger *l, size_t index, enum lya_find
 		memcpy(f.ports, ex->ports, ex->n_ports * sizeof(*ex->ports));
 		f.n_ports = ex->n_ports;
 		if (sentence_write(l, &f))
-			rc = push(list, n, cap, &f);
+			rc = deployment_push(list, n, cap, &f);
 	}
 	if (rc != LYA_OK)
 		finding_fini(&f);

@@ -26,6 +26,7 @@ struct entry *entry_new(struct lya_port_range ports)
 	e->last_ns = INT64_MIN;
 	e->basis = e->grade = UINT8_MAX;
 	e->nearest = e->mixup = e->expired = INT32_MAX;
+	e->icmp = UINT16_MAX;
 	return e;
 }
 
@@ -167,6 +168,12 @@ static void least_add(int32_t *least, int32_t n)
 		*least = n;
 }
 
+static void icmp_add(struct entry *e, uint16_t icmp)
+{
+	if (icmp < e->icmp)
+		e->icmp = icmp;
+}
+
 static uint64_t hash_of_flow(const struct lya_flow *flow)
 {
 	struct {
@@ -202,6 +209,8 @@ static void facts_add(struct entry *e, const struct lya_flow *flow,
 	    e->intrusion || ((from->roles & external) != 0 && (to->roles & OUTER_ROLES) == 0);
 	e->proven = e->proven || v->av_proven;
 	e->av_internal = e->av_internal || v->av_internal;
+	if (flow->icmp_error && !through)
+		icmp_add(e, (uint16_t)(flow->icmp_type << 8 | flow->icmp_code));
 }
 
 int entry_add(struct entry *e, enum lya_finding_type type, const struct lya_flow *flow,
@@ -243,6 +252,7 @@ int entry_merge(struct entry *e, const struct entry *from)
 	e->proven = e->proven || from->proven;
 	e->av_internal = e->av_internal || from->av_internal;
 	e->spoken |= from->spoken;
+	icmp_add(e, from->icmp);
 	times_add(e, from->first_ns, from->last_ns, from->digits);
 	basis_add(e, from->basis, from->grade);
 	if (from->nearest != INT32_MAX)

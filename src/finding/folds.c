@@ -300,6 +300,24 @@ int folds_add(struct folds *f, const struct pair_key *key, uint8_t rank,
 	return LYA_OK;
 }
 
+int folds_put(struct folds *f, const struct pair_key *key, uint8_t rank,
+	      struct lya_port_range ports, const struct entry *sums)
+{
+	struct pair *p;
+	struct entry *e;
+	bool made;
+	int rc;
+
+	f->flows += sums->flows;
+	if ((rc = mark(f, key, ports)) != LYA_OK || (rc = pair_get(f, key, rank, &p)) != LYA_OK)
+		return rc;
+	if (p == NULL)
+		return LYA_OK;
+	if ((rc = entry_get(f, p, ports, &e, &made)) == LYA_OK)
+		rc = entry_merge(e, sums);
+	return rc == LYA_OK ? shrink(f) : rc;
+}
+
 static int pair_merge(struct folds *f, struct pair *p, const struct pair *from)
 {
 	int rc = LYA_OK;

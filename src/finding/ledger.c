@@ -37,7 +37,8 @@ int lya_ledger_new(struct lya_ledger **out, const struct lya_policy *policy,
 	l->expired = lya_calloc(l->site->n_exceptions + 1, sizeof(*l->expired));
 	if (l->waived == NULL || l->expired == NULL ||
 	    folds_init(&l->folds, findings_bound(options)) != LYA_OK ||
-	    coverage_init(&l->coverage, policy) != LYA_OK || matrix_init(&l->matrix) != LYA_OK) {
+	    coverage_init(&l->coverage, policy) != LYA_OK || matrix_init(&l->matrix) != LYA_OK ||
+	    overall_init(&l->overall, policy, findings_bound(options)) != LYA_OK) {
 		lya_ledger_free(l);
 		return lya_error_nomem(err);
 	}
@@ -58,6 +59,7 @@ void lya_ledger_free(struct lya_ledger *l)
 	folds_fini(&l->folds);
 	coverage_fini(&l->coverage);
 	matrix_fini(&l->matrix);
+	overall_fini(&l->overall);
 	lya_free(l);
 }
 
@@ -169,12 +171,12 @@ static int raise_finding(struct lya_ledger *l, const struct pair_key *key,
 	return rc;
 }
 
-static int raise_flow(struct lya_ledger *l, enum lya_finding_type type, const struct lya_flow *flow,
-		      const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
-		      struct lya_flow_findings *out)
+static struct pair_key key_of(const struct lya_ledger *l, enum lya_finding_type type,
+			      const struct lya_flow *flow,
+			      const struct lya_policy_end ends[static 2],
+			      const struct lya_verdict *v)
 {
 	const struct lya_policy_end *from = &ends[v->initiator], *to = &ends[!v->initiator];
-	struct lya_port_range ports;
 	struct pair_key key;
 
 	memset(&key, 0, sizeof(key));
@@ -184,8 +186,47 @@ static int raise_flow(struct lya_ledger *l, enum lya_finding_type type, const st
 	key.host[1] = to->host;
 	key.role[0] = (uint8_t)name_role(l->policy, from, v, true);
 	key.role[1] = (uint8_t)name_role(l->policy, to, v, false);
+	return key;
+}
+
+static int raise_flow(struct lya_ledger *l, enum lya_finding_type type, const struct lya_flow *flow,
+		      const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
+		      struct lya_flow_findings *out)
+{
+	struct pair_key key = key_of(l, type, flow, ends, v);
+	struct lya_port_range ports;
+
 	ports = finding_ports(l, &key, flow, v);
 	return raise_finding(l, &key, ports, flow, ends, v, out);
+}
+
+/* What a flow shows whatever its verdict; the rows it was judged by are another matter. */
+static int raise_misplaced(struct lya_ledger *l, const struct lya_flow *flow,
+			   const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
+			   struct lya_flow_findings *out)
+{
+	uint16_t port = flow->port[!v->initiator];
+	struct lya_verdict about = *v;
+	struct pair_key key;
+	int server = misplaced_server(l->policy, flow, ends, v);
+	int rc = LYA_OK;
+
+	about.n_rules = 0;
+	about.nearest = about.mixup = -1;
+	about.expired = -1;
+	if (misplaced_route(flow, ends, v)) {
+		key = key_of(l, LYA_FINDING_EDGE_ROUTING, flow, ends, v);
+		key.transport = 0;
+		rc = raise_finding(l, &key, (struct lya_port_range){ 0, UINT16_MAX }, flow, ends,
+				   &about, out);
+	}
+	if (rc == LYA_OK && server >= 0) {
+		about.rules[about.n_rules++] = (int16_t)server;
+		key = key_of(l, LYA_FINDING_UNDECLARED_SERVER, flow, ends, v);
+		rc = raise_finding(l, &key, (struct lya_port_range){ port, port }, flow, ends,
+				   &about, out);
+	}
+	return rc;
 }
 
 static int raise_expired(struct lya_ledger *l, const struct lya_flow *flow,
@@ -231,12 +272,16 @@ int lya_ledger_take(struct lya_ledger *l, const struct lya_flow *flow,
 	count(l, flow, ends, v);
 	coverage_take(&l->coverage, flow, ends, v);
 	rc = matrix_take(&l->matrix, l->policy, flow, ends, v);
+	if (rc == LYA_OK)
+		rc = overall_take(&l->overall, l->policy, flow, ends, v);
 	if (rc == LYA_OK && v->finding != LYA_FINDING_NONE)
 		rc = raise_flow(l, (enum lya_finding_type)v->finding, flow, ends, v, out);
 	if (rc == LYA_OK && v->feature_off && v->finding != LYA_FINDING_FEATURE_NOT_DEPLOYED)
 		rc = raise_flow(l, LYA_FINDING_FEATURE_NOT_DEPLOYED, flow, ends, v, out);
 	if (rc == LYA_OK && v->payload.finding != LYA_FINDING_NONE)
 		rc = raise_flow(l, (enum lya_finding_type)v->payload.finding, flow, ends, v, out);
+	if (rc == LYA_OK)
+		rc = raise_misplaced(l, flow, ends, v, out);
 	if (rc == LYA_OK && v->expired >= 0)
 		rc = raise_expired(l, flow, ends, v, out);
 	return rc;
@@ -261,6 +306,8 @@ int lya_ledger_merge(struct lya_ledger *l, struct lya_ledger *from)
 	}
 	coverage_merge(&l->coverage, &from->coverage);
 	rc = matrix_merge(&l->matrix, &from->matrix);
+	if (rc == LYA_OK)
+		rc = overall_merge(&l->overall, &from->overall);
 	return rc == LYA_OK ? folds_merge(&l->folds, &from->folds) : rc;
 }
 
@@ -293,8 +340,12 @@ static void shorten_ids(struct lya_finding *list, size_t n)
 
 static int build_all(struct lya_ledger *l)
 {
-	size_t cap = folds_count(&l->folds) + 1;
+	size_t cap;
+	int rc = attempts_finish(&l->overall.attempts, l->site, &l->end, &l->folds);
 
+	if (rc != LYA_OK)
+		return rc;
+	cap = folds_count(&l->folds) + 1;
 	l->findings = lya_calloc(cap, sizeof(*l->findings));
 	if (l->findings == NULL)
 		return LYA_ENOMEM;
@@ -309,7 +360,8 @@ static int build_all(struct lya_ledger *l)
 				return LYA_ENOMEM;
 		}
 	}
-	return deployment_findings(l, &l->findings, &l->n_findings, &cap);
+	rc = overall_findings(l, &l->findings, &l->n_findings, &cap);
+	return rc == LYA_OK ? deployment_findings(l, &l->findings, &l->n_findings, &cap) : rc;
 }
 
 int lya_ledger_finish(struct lya_ledger *l, const struct lya_ledger_end *end, struct lya_error *err)
@@ -325,6 +377,8 @@ int lya_ledger_finish(struct lya_ledger *l, const struct lya_ledger_end *end, st
 		l->counts.findings[l->findings[i].severity]++;
 	folds_dropped(&l->folds, &l->counts.folded_findings, &l->counts.folded_flows);
 	coverage_finish(&l->coverage, l->policy);
+	l->end.sources = NULL; /* they were lent */
+	l->end.n_sources = 0;
 	return LYA_OK;
 }
 

@@ -8,6 +8,7 @@
 #ifndef LYNCAUDIT_SRC_FINDING_H
 #define LYNCAUDIT_SRC_FINDING_H
 
+#include "finding/overall.h"
 #include "lyncaudit/finding.h"
 #include "lyncaudit/hash.h"
 #include "lyncaudit/text.h"
@@ -75,6 +76,7 @@ struct entry {
 	bool external;  /* one end is external */
 	bool proven, av_internal;
 	uint32_t spoken; /* bits 1 << enum lya_app; only where the finding is about payload */
+	uint16_t icmp;   /* type, code of an error that answered; the least, UINT16_MAX: none */
 	int32_t nearest, mixup, expired; /* the least; INT32_MAX: none */
 	int32_t rules[LYA_FINDING_RULES];
 	size_t n_rules;
@@ -147,6 +149,9 @@ int folds_add(struct folds *f, const struct pair_key *key, uint8_t rank,
 	      struct lya_port_range ports, const struct lya_flow *flow,
 	      const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
 	      struct fold_place *place);
+/* As folds_add, for the sums of many flows. */
+int folds_put(struct folds *f, const struct pair_key *key, uint8_t rank,
+	      struct lya_port_range ports, const struct entry *sums);
 int folds_merge(struct folds *f, const struct folds *from);
 /* Kept findings, before sorting; and those that did not fit. */
 size_t folds_count(const struct folds *f);
@@ -207,6 +212,7 @@ struct lya_ledger {
 	struct folds folds;
 	struct coverage coverage;
 	struct matrix matrix;
+	struct overall overall;
 	uint64_t *waived; /* flows per exception */
 	bool *expired;    /* per exception: it would have matched */
 	struct lya_ledger_counts counts;
@@ -229,6 +235,9 @@ bool build_finding(const struct lya_ledger *l, const struct pair *pair, const st
 void finding_fini(struct lya_finding *f);
 
 /* deployment.c: findings about the site and its exceptions */
+struct lya_finding deployment_blank(const struct lya_ledger *l, enum lya_finding_type kind,
+				    const char *type);
+int deployment_push(struct lya_finding **list, size_t *n, size_t *cap, const struct lya_finding *f);
 int deployment_findings(struct lya_ledger *l, struct lya_finding **list, size_t *n, size_t *cap);
 int deployment_waivers(struct lya_ledger *l);
 /* Days from the day of the last packet to the day of expiry; false: no expiry or no packets. */

@@ -31,4 +31,21 @@ void say_row_ends(const struct telling *t, int rule);
 /* "EX-7 (reason; owner dba)" */
 void say_exception(const struct telling *t, int exception);
 
+/* sentence_overall.c: what, why and fix of the types that all flows together make */
+void what_blocked(const struct telling *t);
+void why_blocked(const struct telling *t);
+void fix_blocked(const struct telling *t);
+void what_sip(const struct telling *t);
+void why_sip(const struct telling *t);
+void fix_sip(const struct telling *t);
+void what_missing(const struct telling *t);
+void why_missing(const struct telling *t);
+void fix_missing(const struct telling *t);
+void what_routing(const struct telling *t);
+void why_routing(const struct telling *t);
+void fix_routing(const struct telling *t);
+void what_undeclared(const struct telling *t);
+void why_undeclared(const struct telling *t);
+void fix_undeclared(const struct telling *t);
+
 #endif
