@@ -255,4 +255,7 @@ struct lya_waiver {
 /* By id of the exception. */
 const struct lya_waiver *lya_ledger_waivers(const struct lya_ledger *l, size_t *n);
 
+/* True when an address of that host of the site was an end of any flow. */
+bool lya_ledger_saw_host(const struct lya_ledger *l, size_t host);
+
 #endif

@@ -410,3 +410,8 @@ const struct lya_waiver *lya_ledger_waivers(const struct lya_ledger *l, size_t *
 	*n = l->n_waivers;
 	return l->waivers;
 }
+
+bool lya_ledger_saw_host(const struct lya_ledger *l, size_t host)
+{
+	return l->overall.hosts[host];
+}

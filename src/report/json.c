@@ -373,6 +373,31 @@ static void write_waivers(struct lya_json_writer *w, const struct lya_ledger *le
 	lya_jw_array_close(w);
 }
 
+/* Declared, and no packet to or from it: a sensor at another place, or a server that is gone. */
+static void write_unseen(struct lya_json_writer *w, const struct lya_ledger *ledger)
+{
+	const struct lya_site *site = lya_policy_site(lya_ledger_policy(ledger));
+
+	lya_jw_key(w, "unseen_hosts");
+	lya_jw_array_open(w);
+	for (size_t i = 0; i < site->n_hosts; i++) {
+		if (lya_ledger_saw_host(ledger, i))
+			continue;
+		lya_jw_flat(w);
+		lya_jw_object_open(w);
+		lya_jw_member_string(w, "name", site->hosts[i].name);
+		lya_jw_key(w, "roles");
+		lya_jw_array_open(w);
+		for (unsigned role = 0; role < LYA_ROLES; role++) {
+			if (site->hosts[i].roles & LYA_ROLE_BIT(role))
+				lya_jw_string(w, lya_role_name((enum lya_role)role));
+		}
+		lya_jw_array_close(w);
+		lya_jw_object_close(w);
+	}
+	lya_jw_array_close(w);
+}
+
 void lya_report_json(struct lya_output *out, const struct lya_report_input *in)
 {
 	struct lya_json_writer w;
@@ -390,6 +415,7 @@ void lya_report_json(struct lya_output *out, const struct lya_report_input *in)
 	write_coverage(&w, in->ledger);
 	write_matrix(&w, in->ledger);
 	write_waivers(&w, in->ledger);
+	write_unseen(&w, in->ledger);
 	lya_jw_object_close(&w);
 	lya_jw_end(&w);
 }

@@ -11,7 +11,7 @@
 #include "lyncaudit/text.h"
 #include "lyncaudit/timeutil.h"
 
-enum { WIDTH = 80, WIDTH_MIN = 40, ROWS_SHOWN = 24, FINDINGS_SHOWN = 40, INDENT_TEXT = 6 };
+enum { WIDTH = 80, WIDTH_MIN = 40, ROWS_SHOWN = 24, HOSTS_SHOWN = 12, FINDINGS_SHOWN = 40, INDENT_TEXT = 6 };
 
 struct page {
 	struct lya_output *out;
@@ -291,6 +291,24 @@ static void coverage_lines(const struct page *p)
 	lya_text_fini(&ids);
 }
 
+static void unseen_lines(const struct page *p)
+{
+	const struct lya_site *site = lya_policy_site(lya_ledger_policy(p->in->ledger));
+	struct lya_text names = { 0 };
+	size_t unseen = 0;
+
+	for (size_t i = 0; i < site->n_hosts; i++) {
+		if (lya_ledger_saw_host(p->in->ledger, i) || unseen++ >= HOSTS_SHOWN)
+			continue;
+		lya_text_addf(&names, "%s%s", unseen > 1 ? ", " : "", site->hosts[i].name);
+	}
+	if (unseen > HOSTS_SHOWN)
+		lya_text_addf(&names, " and %zu more (see the JSON report)", unseen - HOSTS_SHOWN);
+	if (unseen > 0)
+		wrapped(p, 2, "declared hosts never seen: ", lya_text_str(&names));
+	lya_text_fini(&names);
+}
+
 static void waiver_lines(const struct page *p)
 {
 	size_t n;
@@ -371,6 +389,7 @@ void lya_report_summary(struct lya_output *out, const struct lya_report_input *i
 	finding_lines(&p);
 	snat_lines(&p);
 	coverage_lines(&p);
+	unseen_lines(&p);
 	waiver_lines(&p);
 	skipped_lines(&p);
 	limit_lines(&p);

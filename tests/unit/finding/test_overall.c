@@ -645,6 +645,26 @@ static void test_flood(void **state)
 	free(lot);
 }
 
+/* A host is seen when any of its addresses was an end, whatever came of the flow. */
+static void test_hosts(void **state)
+{
+	static const struct line line = { FE2, E2I, 0, 1433, 6, TRIED, 0, 0, 0 };
+	struct lya_ledger *parts[2] = { world_ledger(&world, 0), world_ledger(&world, 0) };
+
+	(void)state;
+	take(parts[1], &line, 1);
+	assert_int_equal(lya_ledger_merge(parts[0], parts[1]), LYA_OK);
+	finish(parts[0], 3600);
+	for (size_t i = 0; i < world.site->n_hosts; i++) {
+		const char *name = world.site->hosts[i].name;
+
+		assert_int_equal(lya_ledger_saw_host(parts[0], i),
+				 strcmp(name, "fe02") == 0 || strcmp(name, "edge02") == 0);
+	}
+	lya_ledger_free(parts[0]);
+	lya_ledger_free(parts[1]);
+}
+
 /* Every allocation may fail: an error, no leak, no crash. */
 static void test_no_memory(void **state)
 {
@@ -693,7 +713,8 @@ int main(void)
 		cmocka_unit_test(test_sip),        cmocka_unit_test(test_sip_told),
 		cmocka_unit_test(test_missing),    cmocka_unit_test(test_routing),
 		cmocka_unit_test(test_undeclared), cmocka_unit_test(test_order),
-		cmocka_unit_test(test_flood),      cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_flood),      cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, open_world, close_world);
