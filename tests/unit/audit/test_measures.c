@@ -52,6 +52,11 @@ static const struct loss_case {
 	    { 'S', FIN, 20, 0, 11 },
 	    { 'C', 0, 11, 0, 21 } },
 	  0 },
+	/* a byte that comes again may be one that was missing: rather too little than too much */
+	{ "sent again in part",
+	  CLIENT_ISN,
+	  { { 'C', 0, 10, 10, 0 }, { 'C', 0, 19, 10, 0 }, { 'S', 0, 0, 0, 29 } },
+	  9 },
 	/* a merged mirror swaps data and ACK, or two segments */
 	{ "the ACK comes first", CLIENT_ISN, { { 'S', 0, 0, 0, 50 }, { 'C', 0, 0, 50, 0 } }, 0 },
 	{ "out of order",
