@@ -179,7 +179,8 @@ def head_of(frames):
     heads = {}
     for frame in frames:
         fragment = frame.fragment() if frame.transport else None
-        if fragment and fragment[1] == 0 and frame.ports():
+        if fragment and fragment[1] == 0 and frame.ports() and \
+                refusal(frame, octets_of(frame, Counter())) is None:
             heads.setdefault((frame.src, frame.dst, fragment[0], fragment[3]), []).append(
                 (frame.time_ns, frame.ports()))
     return heads
