@@ -245,11 +245,13 @@ static int note_vips(struct attempts *a, const struct lya_policy *p, const struc
 
 			if ((LYA_ROLE_BIT(host->addresses[i].role) & vips) == 0)
 				continue;
+			key = key_of(&flow->addr[!node], vip, flow->transport, flow->port[node],
+				     ends[!node].host >= 0);
+			if (!is_kept(&key, a->level))
+				continue;
 			lya_policy_end_of(p, vip, &end);
 			if (end.pool != ends[node].pool)
 				continue;
-			key = key_of(&flow->addr[!node], vip, flow->transport, flow->port[node],
-				     ends[!node].host >= 0);
 			if ((rc = note_through(a, &key)) != LYA_OK)
 				return rc;
 		}
@@ -303,10 +305,12 @@ int attempts_take(struct attempts *a, const struct lya_policy *p, const struct l
 		return LYA_OK;
 	if ((rc = note_answers(a, p, flow, ends)) != LYA_OK)
 		return rc;
-	if (v->kind != LYA_VERDICT_DOCUMENTED || v->leg == LYA_LEG_PROBE || is_media(p, flow, v))
+	if (v->kind != LYA_VERDICT_DOCUMENTED || v->leg == LYA_LEG_PROBE)
 		return LYA_OK;
 	key = key_of(&flow->addr[from], &flow->addr[to], flow->transport, flow->port[to],
 		     ends[0].host >= 0 && ends[1].host >= 0);
+	if (!is_kept(&key, a->level) || is_media(p, flow, v)) /* the cheaper question first */
+		return LYA_OK;
 	if (flow_through(flow))
 		return note_through(a, &key);
 	if (!is_failure(flow, (int)from))

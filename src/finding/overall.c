@@ -20,7 +20,7 @@
 enum {
 	SIP_PORT = 5061,
 	ATTEMPTS_PER_FINDING = 8, /* weight, see attempts.c */
-	ATTEMPTS_MAX = 65536
+	ATTEMPTS_MAX = 16384      /* stays in the second-level cache */
 };
 
 int overall_init(struct overall *o, const struct lya_policy *p, size_t max_findings)
