@@ -90,6 +90,12 @@ size_t lya_reasm_take(struct lya_reasm *r, struct lya_packet *pkts, size_t n);
  * and MAC addresses are copies (ip: at most the header), their payload is empty.
  */
 const struct lya_packet *lya_reasm_released(const struct lya_reasm *r, size_t *n);
+/*
+ * Where they belong: the k-th goes before that packet of what the take left, which
+ * is ascending and may be the number of packets (after all of them); 0 after a
+ * flush.  Who follows them there gets the same, however many packets come at a time.
+ */
+const uint32_t *lya_reasm_released_at(const struct lya_reasm *r);
 
 /* At the end: release all that is held. */
 void lya_reasm_flush(struct lya_reasm *r);

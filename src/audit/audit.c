@@ -184,18 +184,25 @@ static int tell_failure(int rc, struct lya_error *err)
 	return rc == LYA_ENOMEM ? lya_error_nomem(err) : rc;
 }
 
-/* What reasm released goes first: it is older than the batch. */
-static int follow_released(struct lya_audit *a)
+/* n packets of the batch, and what reasm released before each of them or after the last. */
+static int follow_in_order(struct lya_audit *a, size_t n)
 {
-	size_t n;
-	const struct lya_packet *released = lya_reasm_released(a->reasm, &n);
+	size_t n_released;
+	const struct lya_packet *released = lya_reasm_released(a->reasm, &n_released);
+	const uint32_t *at = lya_reasm_released_at(a->reasm);
+	size_t done = 0;
+	int rc = 0;
 
-	int rc;
-
-	if (n == 0)
-		return 0;
-	rc = lya_validity_duplicates(a->validity, released, n);
-	return rc != 0 ? rc : lya_flow_table_take(a->flows, released, n);
+	if (n_released > 0)
+		rc = lya_validity_duplicates(a->validity, released, n_released);
+	for (size_t k = 0; rc == 0 && k < n_released; k++) {
+		if (at[k] > done)
+			rc = lya_flow_table_take(a->flows, a->batch + done, at[k] - done);
+		if (rc == 0)
+			rc = lya_flow_table_take(a->flows, &released[k], 1);
+		done = at[k];
+	}
+	return rc != 0 ? rc : lya_flow_table_take(a->flows, a->batch + done, n - done);
 }
 
 /* True when reasm has recognised second sightings since it was asked last. */
@@ -217,10 +224,9 @@ static int follow(struct lya_audit *a, size_t n)
 	if (rc != 0)
 		return rc;
 	n = lya_reasm_take(a->reasm, a->batch, n);
-	rc = follow_released(a);
-	if (rc == 0 && has_duplicates(a))
+	if (has_duplicates(a))
 		rc = lya_validity_duplicates(a->validity, a->batch, n);
-	return rc != 0 ? rc : lya_flow_table_take(a->flows, a->batch, n);
+	return rc != 0 ? rc : follow_in_order(a, n);
 }
 
 int lya_audit_take(struct lya_audit *a, const struct lya_frame *frames, size_t n,
@@ -343,7 +349,7 @@ int lya_audit_finish(struct lya_audit *a, const struct lya_source *sources, size
 	int rc;
 
 	lya_reasm_flush(a->reasm);
-	rc = follow_released(a);
+	rc = follow_in_order(a, 0);
 	if (rc == 0)
 		rc = end_flows(a);
 	if (rc != 0)

@@ -83,6 +83,8 @@ struct fragments {
 	int32_t *chains;             /* by hash: the first datagram, plus 1; 0: none */
 	struct lya_packet *released; /* room for all that can be held */
 	int32_t *released_slots;     /* their places in `held`, free at the next batch */
+	uint32_t *released_at;       /* which packet of the batch they go before */
+	size_t place;                /* that of what is released now */
 	size_t n_datagrams, n_held, n_chains, n_released;
 	size_t used_datagrams, used_held; /* places that were ever used */
 	int32_t free_datagram, free_held;
@@ -113,7 +115,8 @@ struct fragments *fragments_new(size_t max_bytes)
 	if (f == NULL)
 		return NULL;
 	/* Half for the pools (a held packet is there twice: held and released), half for bytes. */
-	f->n_held = max_bytes / 4 / (sizeof(*f->held) + sizeof(*f->released) + sizeof(int32_t));
+	f->n_held = max_bytes / 4 / (sizeof(*f->held) + sizeof(*f->released) +
+				   sizeof(int32_t) + sizeof(uint32_t));
 	f->n_datagrams = max_bytes / 4 / (sizeof(*f->datagrams) + sizeof(*f->chains));
 	f->n_chains = 1;
 	while (2 * f->n_chains <= f->n_datagrams)
@@ -127,8 +130,9 @@ struct fragments *fragments_new(size_t max_bytes)
 	f->chains = pool(f, f->n_chains, sizeof(*f->chains));
 	f->released = pool(f, f->n_held, sizeof(*f->released));
 	f->released_slots = pool(f, f->n_held, sizeof(*f->released_slots));
+	f->released_at = pool(f, f->n_held, sizeof(*f->released_at));
 	if (f->datagrams == NULL || f->held == NULL || f->chains == NULL || f->released == NULL ||
-	    f->released_slots == NULL) {
+	    f->released_slots == NULL || f->released_at == NULL) {
 		fragments_free(f);
 		return NULL;
 	}
@@ -159,6 +163,7 @@ void fragments_free(struct fragments *f)
 	lya_unmap_pages(f->chains, f->n_chains * sizeof(*f->chains));
 	lya_unmap_pages(f->released, f->n_held * sizeof(*f->released));
 	lya_unmap_pages(f->released_slots, f->n_held * sizeof(*f->released_slots));
+	lya_unmap_pages(f->released_at, f->n_held * sizeof(*f->released_at));
 	lya_free(f);
 }
 
@@ -246,6 +251,7 @@ static void release(struct fragments *f, struct datagram *d)
 
 		*out = f->held[i].pkt;
 		resolve(f, d->head_seen ? d : NULL, out);
+		f->released_at[f->n_released] = (uint32_t)f->place;
 		f->released_slots[f->n_released++] = i;
 	}
 	d->held = d->held_last = NONE;
@@ -536,6 +542,17 @@ void fragments_begin(struct fragments *f)
 		f->free_held = i;
 	}
 	free_spent(f);
+	f->place = 0;
+}
+
+bool fragments_waiting(const struct fragments *f)
+{
+	return f->oldest != NONE;
+}
+
+void fragments_place(struct fragments *f, size_t place)
+{
+	f->place = place;
 }
 
 bool fragments_take(struct fragments *f, struct lya_packet *pkt)
@@ -596,6 +613,8 @@ void fragments_expire(struct fragments *f, int64_t now_ns)
 {
 	const int64_t timeout_ns = INT64_C(1000000000) * LYA_FRAGMENT_TIMEOUT_S;
 
+	if (f->oldest == NONE) /* the clock is that of the packets that matter here */
+		return;
 	if (now_ns > f->now_ns) /* a clock that steps back lets nothing wait longer */
 		f->now_ns = now_ns;
 	while (f->oldest != NONE && f->datagrams[f->oldest].first_ns < f->now_ns - timeout_ns)
@@ -612,6 +631,11 @@ const struct lya_packet *fragments_released(const struct fragments *f, size_t *n
 {
 	*n = f->n_released;
 	return f->released;
+}
+
+const uint32_t *fragments_released_at(const struct fragments *f)
+{
+	return f->released_at;
 }
 
 void fragments_stats(const struct fragments *f, struct lya_reasm_stats *out)

@@ -54,30 +54,50 @@ static bool is_ours(const struct lya_packet *pkt)
 				    pkt->kind == LYA_PKT_UDP);
 }
 
+/*
+ * What waited too long goes before the very packet that shows it: were it at the
+ * end of the batch, what is made of the packets would depend on how many came at
+ * a time.
+ */
+static void release_old(struct lya_reasm *r, size_t place, int64_t now_ns)
+{
+	fragments_place(r->fragments, place);
+	fragments_expire(r->fragments, now_ns);
+}
+
 size_t lya_reasm_take(struct lya_reasm *r, struct lya_packet *pkts, size_t n)
 {
-	int64_t now_ns = n > 0 ? pkts[n - 1].time_ns : 0;
+	bool waiting = fragments_waiting(r->fragments);
 	size_t left = 0;
 
 	fragments_begin(r->fragments);
 	duplicates_mark(r->duplicates, r->clocks, pkts, n, r->duplicate_counts);
 	for (size_t i = 0; i < n; i++) {
+		bool ours = is_ours(&pkts[i]);
+
+		if (waiting || ours || pkts[i].tunnel_head != NULL) {
+			release_old(r, left, pkts[i].time_ns);
+			waiting = true;
+		}
 		if (pkts[i].tunnel_head != NULL)
 			fragments_take_tunnel(r->fragments, &pkts[i]);
-		if (is_ours(&pkts[i]) && !fragments_take(r->fragments, &pkts[i]))
+		if (ours && !fragments_take(r->fragments, &pkts[i]))
 			continue;
 		if (left != i)
 			pkts[left] = pkts[i];
 		left++;
 	}
-	if (n > 0)
-		fragments_expire(r->fragments, now_ns);
 	return left;
 }
 
 const struct lya_packet *lya_reasm_released(const struct lya_reasm *r, size_t *n)
 {
 	return fragments_released(r->fragments, n);
+}
+
+const uint32_t *lya_reasm_released_at(const struct lya_reasm *r)
+{
+	return fragments_released_at(r->fragments);
 }
 
 void lya_reasm_flush(struct lya_reasm *r)

@@ -38,6 +38,10 @@ struct fragments *fragments_new(size_t max_bytes); /* NULL when out of memory */
 void fragments_free(struct fragments *f);
 /* A new batch: what was released or delivered is no longer borrowed. */
 void fragments_begin(struct fragments *f);
+/* True while datagrams are remembered: only then there is anything to expire. */
+bool fragments_waiting(const struct fragments *f);
+/* What is released from now on goes before the batch's packet of that number. */
+void fragments_place(struct fragments *f, size_t place);
 /* A fragment of TCP or UDP: false when it is held back, true when it goes on. */
 bool fragments_take(struct fragments *f, struct lya_packet *pkt);
 /* What a tunnel's first fragment carried (pkt->tunnel_head): it goes on as it is. */
@@ -46,6 +50,7 @@ void fragments_take_tunnel(struct fragments *f, const struct lya_packet *pkt);
 void fragments_expire(struct fragments *f, int64_t now_ns);
 void fragments_flush(struct fragments *f);
 const struct lya_packet *fragments_released(const struct fragments *f, size_t *n);
+const uint32_t *fragments_released_at(const struct fragments *f);
 void fragments_stats(const struct fragments *f, struct lya_reasm_stats *out);
 
 #endif
