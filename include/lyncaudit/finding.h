@@ -117,6 +117,7 @@ struct lya_finding {
 	uint32_t spoken;       /* about payload: what was recognised, bits 1 << enum lya_app */
 	const uint8_t *prefix; /* first payload bytes of the earliest sample that has some */
 	size_t prefix_len;
+	const char *shown; /* identity-mismatch: the host whose certificate it is; else NULL */
 	uint64_t flows, packets, bytes;
 	uint64_t through; /* of the flows: those that got an answer */
 	uint64_t attempted, refused;

@@ -71,6 +71,24 @@ struct lya_flow {
 	uint64_t serial;        /* 1, 2, ... in order of the flows' first packets */
 };
 
+/* What a payload says on its way, while the flow goes on; borrowed until the call returns. */
+enum lya_flow_detail_kind {
+	LYA_DETAIL_RPC_PORT, /* the endpoint mapper named a port of its host */
+	LYA_DETAIL_CERT_NAME /* one name of the certificate that this side shows */
+};
+
+struct lya_flow_detail {
+	enum lya_flow_detail_kind kind;
+	uint64_t serial;       /* the flow's */
+	int64_t time_ns;       /* of the packet that told it */
+	struct lya_addr addr;  /* the side that says it */
+	struct lya_addr peer;  /* the other one */
+	uint16_t port;         /* of the side that says it */
+	bool client;           /* that side is the client */
+	uint16_t rpc_port;     /* LYA_DETAIL_RPC_PORT */
+	const char *cert_name; /* LYA_DETAIL_CERT_NAME: all names of one certificate in a row */
+};
+
 struct lya_flow_options {
 	size_t max_flows;        /* 0: from max_bytes */
 	size_t max_bytes;        /* cap for all state of the table; 0: 1 GiB */
@@ -82,6 +100,11 @@ struct lya_flow_options {
 	 * stops, and is what every later call answers.  flow is borrowed.
 	 */
 	int (*on_end)(void *ctx, const struct lya_flow *flow);
+	/*
+	 * Called for every detail, in order of packets; a negative answer as above.
+	 * May be NULL, then none is looked for.
+	 */
+	int (*on_detail)(void *ctx, const struct lya_flow_detail *detail);
 	void *ctx;
 };
 

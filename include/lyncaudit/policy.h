@@ -116,6 +116,8 @@ const char *lya_mutual_name(enum lya_mutual m); /* "mutual", "one_way", ...: key
 struct lya_payload_verdict {
 	uint8_t finding; /* enum lya_finding_type: cleartext, protocol-mismatch, missing-mutual-tls */
 	uint8_t mutual;  /* enum lya_mutual */
+	bool rpc_child;  /* documented by the rows of the endpoint mapper that named its port */
+	int32_t shown;   /* another host, whose certificate the server shows, plus one; 0: none */
 };
 
 enum { LYA_VERDICT_RULES_MAX = 24 };
@@ -174,6 +176,25 @@ void lya_policy_memo_free(struct lya_policy_memo *m);
 void lya_policy_judge(const struct lya_policy *p, struct lya_policy_memo *memo,
                       const struct lya_flow *flow, const struct lya_policy_end ends[static 2],
                       int listener_side, struct lya_verdict *out);
+
+/*
+ * A judged flow goes to a port of server_side that this host's endpoint mapper
+ * named to the other end shortly before.  Where rows for the endpoint mapper let
+ * the two talk, they document this flow as well: the verdict is made anew.
+ */
+void lya_policy_expect(const struct lya_policy *p, struct lya_policy_memo *memo,
+                       const struct lya_flow *flow, const struct lya_policy_end ends[static 2],
+                       int server_side, struct lya_verdict *verdict);
+
+/*
+ * One name of a certificate that an end shows.  *own becomes true when the site
+ * gives that name to the end's own host, or to one that stands before or behind
+ * it as VIP and member; else *other becomes the least host that it gives the name
+ * to (start with -1).  A certificate belongs elsewhere when all its names leave
+ * own false and other a host.
+ */
+void lya_policy_cert_name(const struct lya_policy *p, const struct lya_policy_end *end,
+                          const char *name, bool *own, int32_t *other);
 
 /*
  * Look into what a judged flow speaks, and enter it in verdict->payload: is it

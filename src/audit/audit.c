@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "audit/details.h"
 #include "audit/listeners.h"
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/reasm.h"
@@ -23,6 +24,7 @@ struct lya_audit {
 	struct lya_reasm *reasm;
 	struct lya_flow_table *flows;
 	struct audit_listeners *listeners;
+	struct audit_details *details;
 	struct lya_ledger *ledger;
 	struct lya_validity *validity;
 	struct lya_limit *limits;
@@ -42,6 +44,21 @@ static int known_side(const struct lya_audit *a, const struct lya_flow *flow)
 	return audit_listeners_side(a->listeners, flow);
 }
 
+static int judge(struct lya_audit *a, const struct lya_flow *flow,
+                 const struct lya_policy_end ends[static 2], struct lya_verdict *verdict)
+{
+	int server = audit_details_expected(a->details, flow), rc;
+	int32_t shown;
+
+	lya_policy_judge(a->policy, a->memo, flow, ends, known_side(a, flow), verdict);
+	if (server >= 0)
+		lya_policy_expect(a->policy, a->memo, flow, ends, server, verdict);
+	lya_policy_inspect(a->policy, flow, ends, verdict);
+	rc = audit_details_shown(a->details, flow, &shown);
+	verdict->payload.shown = shown + 1;
+	return rc;
+}
+
 /* One conversation is over: judge it and enter it. */
 static int take_flow(void *ctx, const struct lya_flow *flow)
 {
@@ -59,12 +76,19 @@ static int take_flow(void *ctx, const struct lya_flow *flow)
 		rc = lya_validity_take(a->validity, flow);
 	if (rc != 0)
 		return rc;
-	lya_policy_judge(a->policy, a->memo, flow, ends, known_side(a, flow), &verdict);
-	lya_policy_inspect(a->policy, flow, ends, &verdict);
-	rc = lya_ledger_take(a->ledger, flow, ends, &verdict, &findings);
+	rc = judge(a, flow, ends, &verdict);
+	if (rc == 0)
+		rc = lya_ledger_take(a->ledger, flow, ends, &verdict, &findings);
 	if (rc != 0 || a->options.on_flow == NULL)
 		return rc;
 	return a->options.on_flow(a->options.ctx, &told);
+}
+
+static int take_detail(void *ctx, const struct lya_flow_detail *detail)
+{
+	struct lya_audit *a = ctx;
+
+	return audit_details_take(a->details, detail);
 }
 
 /* Half of the cap is the flow table's; findings, listeners, fragments and buffers share the rest. */
@@ -76,6 +100,7 @@ static int make_parts(struct lya_audit *a, struct lya_error *err)
 		.max_bytes = memory / 2,
 		.vlan_in_key = lya_policy_site(a->policy)->vlan_in_key,
 		.on_end = take_flow,
+		.on_detail = take_detail,
 		.ctx = a,
 	};
 	struct lya_reasm_options reasm_options = { .max_bytes = memory / 32 };
@@ -88,7 +113,8 @@ static int make_parts(struct lya_audit *a, struct lya_error *err)
 
 	a->memo = lya_policy_memo_new(a->policy);
 	a->listeners = audit_listeners_new(memory / 16);
-	if (a->memo == NULL || a->listeners == NULL)
+	a->details = audit_details_new(a->policy, memory / 64);
+	if (a->memo == NULL || a->listeners == NULL || a->details == NULL)
 		return lya_error_nomem(err);
 	rc = lya_site_check(lya_policy_site(a->policy), &a->faults, &a->n_faults, err);
 	if (rc == LYA_OK)
@@ -136,6 +162,7 @@ void lya_audit_free(struct lya_audit *a)
 	lya_limits_free(a->limits, a->n_limits);
 	lya_validity_free(a->validity);
 	audit_listeners_free(a->listeners);
+	audit_details_free(a->details);
 	lya_policy_memo_free(a->memo);
 	lya_free(a);
 }

@@ -167,6 +167,8 @@ bool build_finding(const struct lya_ledger *l, const struct pair *pair, const st
 	build_end(l, &pair->key, e, 1, &out->responder);
 	build_sums(e, out);
 	build_payload(e, out);
+	if (kind == LYA_FINDING_IDENTITY_MISMATCH && e->shown != INT32_MAX)
+		out->shown = l->site->hosts[e->shown].name;
 	build_rows(e, out);
 	if (is_im_between_clients(out))
 		build_statement(l, "internal.p.im-via-front-end", out);

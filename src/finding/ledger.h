@@ -77,7 +77,7 @@ struct entry {
 	bool proven, av_internal;
 	uint32_t spoken; /* bits 1 << enum lya_app; only where the finding is about payload */
 	uint16_t icmp;   /* type, code of an error that answered; the least, UINT16_MAX: none */
-	int32_t nearest, mixup, expired; /* the least; INT32_MAX: none */
+	int32_t nearest, mixup, expired, shown; /* the least; INT32_MAX: none */
 	int32_t rules[LYA_FINDING_RULES];
 	size_t n_rules;
 	struct lya_finding_sample samples[LYA_FINDING_SAMPLES];

@@ -406,6 +406,16 @@ static void what_missing_mutual(const struct telling *t)
 	       "for or given.");
 }
 
+static void what_identity(const struct telling *t)
+{
+	say_responder(t);
+	say(t, " showed the certificate of %s on ", t->finding->shown);
+	say_ports(t);
+	say(t, " to ");
+	say_initiator(t);
+	end_sentence(t);
+}
+
 static void what_ice(const struct telling *t)
 {
 	say_initiator(t);
@@ -635,6 +645,15 @@ static void why_missing_mutual(const struct telling *t)
 	       "pose as one of them.");
 }
 
+static void why_identity(const struct telling *t)
+{
+	say(t,
+	    "The site gives the names in that certificate to %s and to no service at this "
+	    "address, so either the certificate is on the wrong server, the addresses are "
+	    "crossed, or the site description is out of date.",
+	    t->finding->shown);
+}
+
 static void why_ice(const struct telling *t)
 {
 	say(t, "Before every call both ends try all pairs of their addresses with STUN Binding "
@@ -838,6 +857,14 @@ static void fix_missing_mutual(const struct telling *t)
 	say(t, ", and that no device between the two ends the TLS connection.");
 }
 
+static void fix_identity(const struct telling *t)
+{
+	say(t, "Assign ");
+	say_end_short(t, &t->finding->responder);
+	say(t, " a certificate with its own names, or correct addresses and names in the site "
+	       "description.");
+}
+
 static void fix_ice(const struct telling *t)
 {
 	say(t, "Nothing needs to change; keep the way closed, and look at it again only if calls "
@@ -879,6 +906,7 @@ static const struct {
 	[LYA_FINDING_PROTOCOL_MISMATCH] = { what_mismatch, why_mismatch, fix_mismatch },
 	[LYA_FINDING_MISSING_MUTUAL_TLS] = { what_missing_mutual, why_missing_mutual,
 					     fix_missing_mutual },
+	[LYA_FINDING_IDENTITY_MISMATCH] = { what_identity, why_identity, fix_identity },
 	[LYA_FINDING_ICE_CHECK] = { what_ice, why_ice, fix_ice },
 	[LYA_FINDING_BLOCKED_FLOW] = { what_blocked, why_blocked, fix_blocked },
 	[LYA_FINDING_SIP_ONE_WAY] = { what_sip, why_sip, fix_sip },

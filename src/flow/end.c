@@ -10,6 +10,21 @@ uint64_t flow_serial(const struct lya_flow_table *t, uint32_t n)
 	return t->serial - (uint32_t)((uint32_t)t->serial - flow_cold_at(t, n)->serial);
 }
 
+void flow_address(const struct lya_flow_table *t, uint32_t n, unsigned side, struct lya_addr *out)
+{
+	const struct flow_hot *h = flow_hot_at(t, n);
+
+	memset(out, 0, sizeof(*out));
+	if ((n & FLOW_WIDE) != 0) {
+		out->family = 6;
+		memcpy(out->bytes, t->wide[n & ~FLOW_WIDE].addr[side], 16);
+		return;
+	}
+	out->family = 4;
+	for (unsigned i = 0; i < 4; i++)
+		out->bytes[i] = (uint8_t)(h->addr[side] >> (24 - 8 * i));
+}
+
 static void fill_ends(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
 {
 	const struct flow_hot *h = flow_hot_at(t, n);
@@ -17,14 +32,7 @@ static void fill_ends(const struct lya_flow_table *t, uint32_t n, struct lya_flo
 	for (unsigned side = 0; side < 2; side++) {
 		f->port[side] = h->port[side];
 		f->tcp_flags[side] = h->tcp_flags[side];
-		if ((n & FLOW_WIDE) != 0) {
-			f->addr[side].family = 6;
-			memcpy(f->addr[side].bytes, t->wide[n & ~FLOW_WIDE].addr[side], 16);
-			continue;
-		}
-		f->addr[side].family = 4;
-		for (unsigned i = 0; i < 4; i++)
-			f->addr[side].bytes[i] = (uint8_t)(h->addr[side] >> (24 - 8 * i));
+		flow_address(t, n, side, &f->addr[side]);
 	}
 }
 

@@ -14,6 +14,7 @@
 enum {
 	SCRATCH_SHARE = 4, /* of the memory for inspections */
 	SCRATCH_MIN = 4,
+	SESSION_SHARE = 8, /* what is remembered of TLS sessions, beside the inspections */
 	STATE_ALIGN = 64,
 	SLOTS_MIN = 16, /* however little memory is allowed */
 	SLOTS_MAX = 1 << 20,
@@ -29,7 +30,7 @@ struct result {
 	int8_t client_side;
 	uint8_t seen;
 	uint8_t service_payload, ice;
-	uint8_t unused;
+	uint8_t inherited;
 };
 
 /*
@@ -68,12 +69,13 @@ static uint16_t results_put(struct lya_flow_table *t, const struct lya_app_resul
 		.seen = res->seen,
 		.service_payload = res->service_payload,
 		.ice = res->ice,
+		.inherited = res->inherited,
 	};
 	uint32_t n = flow_intern_put(&t->results, &r);
 
 	if (n == 0) {
 		t->stats.details_lost++;
-		r.tls = r.tls_version = r.seen = 0;
+		r.tls = r.tls_version = r.seen = r.inherited = 0;
 		n = flow_intern_put(&t->results, &r);
 	}
 	return (uint16_t)n;
@@ -83,7 +85,7 @@ static uint16_t results_put(struct lya_flow_table *t, const struct lya_app_resul
 
 static void *scratch_lend(void *ctx)
 {
-	struct flow_inspect *in = ctx;
+	struct flow_inspect *in = &((struct lya_flow_table *)ctx)->inspect;
 	uint32_t i = in->scratch_free;
 	uint8_t *piece;
 
@@ -115,7 +117,6 @@ static int scratch_init(struct flow_inspect *in, size_t bytes)
 		n = SCRATCH_MIN;
 	in->n_scratch = (uint32_t)n;
 	in->scratch = lya_map_pages(n * LYA_APP_SCRATCH);
-	in->observer.ctx = in;
 	in->observer.lend = scratch_lend;
 	return in->scratch == NULL ? LYA_ENOMEM : LYA_OK;
 }
@@ -139,8 +140,11 @@ int flow_inspect_init(struct lya_flow_table *t, size_t bytes)
 	in->n_slots = (uint32_t)n;
 	in->states = lya_map_pages(n * in->stride);
 	in->slots = lya_map_pages((n + 1) * sizeof(*in->slots));
-	if (in->states == NULL || in->slots == NULL)
+	if (in->states == NULL || in->slots == NULL ||
+	    flow_sessions_init(&in->sessions, bytes / SESSION_SHARE) != LYA_OK)
 		return LYA_ENOMEM;
+	in->observer.ctx = t;
+	flow_detail_init(t);
 	return results_init(t);
 }
 
@@ -151,6 +155,7 @@ void flow_inspect_fini(struct lya_flow_table *t)
 	lya_unmap_pages(in->states, in->n_slots * in->stride);
 	lya_unmap_pages(in->slots, (in->n_slots + (size_t)1) * sizeof(*in->slots));
 	lya_unmap_pages(in->scratch, (size_t)in->n_scratch * LYA_APP_SCRATCH);
+	flow_sessions_fini(&in->sessions);
 	flow_intern_fini(&t->results);
 }
 
@@ -249,8 +254,11 @@ void flow_inspect_settle(struct lya_flow_table *t, uint32_t n)
 	if (flow_extra_number(h) == 0 || x->slot == 0)
 		return;
 	st = state_of(&t->inspect, x->slot);
+	t->inspect.current = n;
 	lya_app_end(st);
 	lya_app_result(st, &res);
+	if (res.app == LYA_APP_TLS)
+		flow_detail_session(t, n, &t->inspect.slots[x->slot], &res);
 	scratch_give(&t->inspect, lya_app_scratch_take(st));
 	flow_cold_at(t, n)->result = results_put(t, &res);
 	flow_set(h, FLOW_INSPECTED);
@@ -301,6 +309,8 @@ void flow_inspect_packet(struct lya_flow_table *t, uint32_t n, unsigned side,
 		begin(t, n, state_of(&t->inspect, x->slot), side, pkt);
 	}
 	st = state_of(&t->inspect, x->slot);
+	t->inspect.current = n;
+	t->inspect.packet_ns = pkt->time_ns;
 	lya_app_feed(st, side, pkt->seq, pkt->payload.pos, captured,
 		     pkt->reassembled ? captured : pkt->payload_len);
 	if (lya_app_done(st))
@@ -325,6 +335,7 @@ void flow_inspect_result(const struct lya_flow_table *t, uint32_t n, struct lya_
 	out->seen = r->seen;
 	out->service_payload = r->service_payload != 0;
 	out->ice = r->ice != 0;
+	out->inherited = r->inherited;
 	if (flow_extra_number(h) != 0) {
 		memcpy(out->prefix_len, x->prefix_len, sizeof(out->prefix_len));
 		memcpy(out->prefix, x->prefix, sizeof(out->prefix));

@@ -646,8 +646,10 @@ int lya_flow_table_take(struct lya_flow_table *t, const struct lya_packet *pkts,
 {
 	while (n != 0 && t->status == LYA_OK) {
 		size_t some = n < FLOW_BATCH ? n : FLOW_BATCH;
+		int rc = take_handful(t, pkts, some);
 
-		t->status = take_handful(t, pkts, some);
+		if (t->status == LYA_OK) /* else who was told a detail has failed */
+			t->status = rc;
 		pkts += some;
 		n -= some;
 	}

@@ -23,6 +23,7 @@
 #include "flow/index.h"
 #include "flow/intern.h"
 #include "flow/record.h"
+#include "flow/sessions.h"
 #include "lyncaudit/flow.h"
 #include "lyncaudit/hash.h"
 
@@ -73,10 +74,16 @@ struct flow_arena {
 struct flow_slot_state {
 	uint32_t owner;      /* flow under inspection */
 	uint32_t next, prev; /* in order of their beginning; next: free list */
+	uint8_t hello;       /* the side that sent a ServerHello, plus one; 0: none yet */
+	uint64_t session;    /* TLS: the session id that the server chose; 0: none */
+	uint64_t tickets[2]; /* the last session ticket that each side sent; 0: none */
 };
 
 struct flow_inspect {
-	struct lya_app_observer observer; /* lends scratch memory to the states */
+	struct lya_app_observer observer; /* its ctx is the table */
+	uint32_t current;  /* the flow that is being fed: what its observer hears is about it */
+	int64_t packet_ns; /* time of that packet */
+	struct flow_sessions sessions;
 	uint8_t *scratch; /* n_scratch pieces; a free one begins with the next free one's number */
 	uint32_t n_scratch, scratch_high, scratch_free;
 	uint8_t *states; /* n_slots of stride bytes; slot 1 first */
@@ -242,6 +249,13 @@ static inline struct flow_loss *flow_loss_at(const struct lya_flow_table *t, uin
 	return &t->losses[n & (FLOW_LOSSES - 1)];
 }
 
+/* detail.c: what the recognisers tell on their way ------------------------- */
+
+void flow_detail_init(struct lya_flow_table *t);
+/* A TLS handshake is over, or as far as it will be seen: what it resumed, what may resume it. */
+void flow_detail_session(struct lya_flow_table *t, uint32_t n, const struct flow_slot_state *slot,
+			 struct lya_app_result *res);
+
 /* inspect.c --------------------------------------------------------------- */
 
 int flow_inspect_init(struct lya_flow_table *t, size_t bytes);
@@ -263,6 +277,9 @@ void flow_extra_drop(struct lya_flow_table *t, uint32_t n);
 void flow_extra_carry(struct lya_flow_table *t, uint32_t n, unsigned count, unsigned side);
 
 /* end.c ------------------------------------------------------------------- */
+
+/* The address of one side. */
+void flow_address(const struct lya_flow_table *t, uint32_t n, unsigned side, struct lya_addr *out);
 
 /*
  * What a flow itself shows, its inspection settled: all but where and when it was

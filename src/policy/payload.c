@@ -218,7 +218,8 @@ const char *lya_mutual_name(enum lya_mutual m)
 void lya_policy_inspect(const struct lya_policy *p, const struct lya_flow *flow,
 			const struct lya_policy_end ends[static 2], struct lya_verdict *v)
 {
-	v->payload = (struct lya_payload_verdict){ 0 };
+	v->payload.finding = LYA_FINDING_NONE;
+	v->payload.mutual = LYA_MUTUAL_NOT_DUE;
 	if (v->kind != LYA_VERDICT_DOCUMENTED || v->leg == LYA_LEG_PROBE)
 		return;
 	v->payload.finding = (uint8_t)judge_protocol(p, flow, v);

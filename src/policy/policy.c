@@ -35,6 +35,10 @@ int lya_policy_new(struct lya_policy **result, const struct lya_site *site,
 		return lya_error_nomem(err);
 	}
 	policy_ends_init(p);
+	if (policy_names_init(p) < 0) {
+		lya_policy_free(p);
+		return lya_error_nomem(err);
+	}
 	rc = policy_rows_init(p, diags, err);
 	if (rc < 0) {
 		lya_policy_free(p);
@@ -52,6 +56,7 @@ void lya_policy_free(struct lya_policy *p)
 	lya_free(p->vips);
 	lya_free(p->host_pool);
 	lya_free(p->host_stand_in);
+	lya_free(p->names);
 	lya_free(p);
 }
 

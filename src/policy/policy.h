@@ -29,6 +29,12 @@ struct policy_vip {
 	int32_t pool, host;
 };
 
+/* A name that certificates may show, and the host that the site gives it to. */
+struct policy_name {
+	const char *name; /* borrowed from the site */
+	int32_t host;
+};
+
 struct lya_policy {
 	const struct lya_site *site;
 	const struct lya_rules *rules;
@@ -39,6 +45,8 @@ struct lya_policy {
 	size_t n_vips;
 	int32_t *host_pool;      /* number of each host's pool; hosts without a pool name share 0 */
 	lya_roles *host_stand_in; /* VIP roles that each host's nodes stand in for */
+	struct policy_name *names; /* of all hosts, in order */
+	size_t n_names;
 	uint16_t atom[65536];    /* ports that no row tells apart have the same number */
 };
 
@@ -81,6 +89,9 @@ bool policy_row_any_port(const struct policy_row *row);
 bool policy_row_has_port(const struct policy_row *row, uint16_t port);
 /* One of these VIP roles belongs to a pool whose load balancing mode is not hlb. */
 bool policy_vips_balanced_otherwise(const struct lya_policy *p, lya_roles vips);
+
+/* identity.c */
+int policy_names_init(struct lya_policy *p);
 
 /* relate.c */
 void policy_relate(const struct lya_policy *p, const struct lya_policy_end *i,

@@ -157,6 +157,7 @@ static void details(struct lya_json_writer *w, const struct lya_policy *policy,
 	lya_jw_member_string(w, "statement", f->statement);
 	lya_jw_member_string(w, "place", f->place);
 	payload(w, f);
+	lya_jw_member_string(w, "shown", f->shown);
 }
 
 void report_finding(struct lya_json_writer *w, const struct lya_policy *policy,

@@ -152,6 +152,7 @@ void lya_report_flow_line(struct lya_output *out, const struct lya_policy *polic
 				 : NULL);
 	raised_ids(&w, raised);
 	lya_jw_member_string(&w, "community_id", id);
+	lya_jw_member_bool(&w, "rpc_child", v->payload.rpc_child);
 	lya_jw_member_string(&w, "unknown", unknown_name(flow->unknown));
 	lya_jw_object_close(&w);
 	lya_jw_end(&w);

@@ -122,7 +122,7 @@ static void test_flow_line(void **state)
 	    "\"bytes\":[1200,900],\"application\":\"tls\",\"verdict\":\"wrong-direction\","
 	    "\"rules\":[],\"leg\":null,\"waiver\":null,\"findings\":[\"F-3f9c2a71\"],"
 	    "\"scans\":[\"F-00000001\"],\"community_id\":\"1:/QSRlQ618kvXGzFihAxtn+aioDY=\","
-	    "\"unknown\":null}\n");
+	    "\"rpc_child\":false,\"unknown\":null}\n");
 	free(text);
 }
 

@@ -1,0 +1,208 @@
+/*
+ * details.c - what payloads said that concerns other flows: ports that an
+ * endpoint mapper named, and listeners that show a certificate of another host.
+ *
+ * Bounded: when full, further ports and listeners are not learnt.  A child is
+ * then judged by its port alone, and of misplaced certificates fewer are named.
+ */
+#include "audit/details.h"
+
+#include <string.h>
+
+#include "lyncaudit/alloc.h"
+#include "lyncaudit/hash.h"
+#include "lyncaudit/timeutil.h"
+
+struct child_key {
+	struct lya_addr server, client;
+	uint16_t port;
+};
+
+struct child {
+	int64_t first_ns, last_ns; /* when it was told */
+};
+
+struct listener_key {
+	struct lya_addr addr;
+	uint16_t port;
+};
+
+struct listener {
+	int64_t first_ns;
+	int32_t shows;
+};
+
+enum { CHILD_BYTES = 128, LISTENER_BYTES = 80 }; /* of the maps, slots included */
+
+/* Names of one certificate come in a row: this one is not over yet. */
+struct certificate {
+	bool open, own;
+	int32_t other;
+	uint64_t serial;
+	int64_t time_ns;
+	struct listener_key at;
+	struct lya_policy_end end;
+};
+
+struct audit_details {
+	const struct lya_policy *policy;
+	struct lya_map *children, *listeners;
+	size_t max_children, max_listeners;
+	struct certificate certificate;
+};
+
+struct audit_details *audit_details_new(const struct lya_policy *policy, size_t max_bytes)
+{
+	struct audit_details *a = lya_calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return NULL;
+	a->policy = policy;
+	a->max_children = max_bytes / 2 / CHILD_BYTES + 1;
+	a->max_listeners = max_bytes / 2 / LISTENER_BYTES + 1;
+	a->children = lya_map_new(sizeof(struct child_key), sizeof(struct child), a->max_children);
+	a->listeners =
+	    lya_map_new(sizeof(struct listener_key), sizeof(struct listener), a->max_listeners);
+	if (a->children != NULL && a->listeners != NULL)
+		return a;
+	audit_details_free(a);
+	return NULL;
+}
+
+void audit_details_free(struct audit_details *a)
+{
+	if (a == NULL)
+		return;
+	lya_map_free(a->children);
+	lya_map_free(a->listeners);
+	lya_free(a);
+}
+
+/* *value is NULL when the map is full; out of memory is another matter. */
+static int put(struct lya_map *map, size_t max, const void *key, void **value, bool *made)
+{
+	*value = lya_map_put(map, key, made);
+	return *value != NULL || lya_map_count(map) >= max ? LYA_OK : LYA_ENOMEM;
+}
+
+/* Endpoint mapper ------------------------------------------------------------- */
+
+static struct child_key child_key(const struct lya_addr *server, const struct lya_addr *client,
+				  uint16_t port)
+{
+	struct child_key key;
+
+	memset(&key, 0, sizeof(key));
+	key.server = *server;
+	key.client = *client;
+	key.port = port;
+	return key;
+}
+
+static int take_port(struct audit_details *a, const struct lya_flow_detail *d)
+{
+	struct child_key key = child_key(&d->addr, &d->peer, d->rpc_port);
+	struct child *child;
+	void *value;
+	bool made;
+	int rc = put(a->children, a->max_children, &key, &value, &made);
+
+	if (value == NULL)
+		return rc;
+	child = value;
+	if (made)
+		child->first_ns = d->time_ns;
+	child->last_ns = d->time_ns;
+	return LYA_OK;
+}
+
+int audit_details_expected(const struct audit_details *a, const struct lya_flow *flow)
+{
+	if (flow->transport != 6 || flow->unknown != LYA_UNKNOWN_NOT ||
+	    lya_map_count(a->children) == 0)
+		return -1;
+	for (int side = 0; side < 2; side++) {
+		struct child_key key =
+		    child_key(&flow->addr[side], &flow->addr[1 - side], flow->port[side]);
+		const struct child *child = lya_map_find(a->children, &key);
+
+		if (child != NULL && flow->first_ns >= child->first_ns &&
+		    flow->first_ns - child->last_ns <= AUDIT_RPC_EXPECTED_S * LYA_SECOND_NS)
+			return side;
+	}
+	return -1;
+}
+
+/* Certificates ---------------------------------------------------------------- */
+
+static struct listener_key listener_key(const struct lya_addr *addr, uint16_t port)
+{
+	struct listener_key key;
+
+	memset(&key, 0, sizeof(key));
+	key.addr = *addr;
+	key.port = port;
+	return key;
+}
+
+/* All its names are known: keep it when it belongs elsewhere. */
+static int close_certificate(struct audit_details *a)
+{
+	struct certificate *c = &a->certificate;
+	void *value;
+	bool made;
+	int rc;
+
+	if (!c->open)
+		return LYA_OK;
+	c->open = false;
+	if (c->own || c->other < 0)
+		return LYA_OK;
+	rc = put(a->listeners, a->max_listeners, &c->at, &value, &made);
+	if (value != NULL && made)
+		*(struct listener *)value = (struct listener){ c->time_ns, c->other };
+	return rc;
+}
+
+static int take_name(struct audit_details *a, const struct lya_flow_detail *d)
+{
+	struct listener_key at = listener_key(&d->addr, d->port);
+	struct certificate *c = &a->certificate;
+	int rc = LYA_OK;
+
+	if (!c->open || c->serial != d->serial || memcmp(&c->at, &at, sizeof(at)) != 0) {
+		rc = close_certificate(a);
+		*c = (struct certificate){ .open = true, .other = -1, .serial = d->serial };
+		c->time_ns = d->time_ns;
+		c->at = at;
+		lya_policy_end_of(a->policy, &d->addr, &c->end);
+	}
+	if (c->end.host >= 0)
+		lya_policy_cert_name(a->policy, &c->end, d->cert_name, &c->own, &c->other);
+	return rc;
+}
+
+int audit_details_shown(struct audit_details *a, const struct lya_flow *flow, int32_t *host)
+{
+	int client = flow->app.client_side, rc = close_certificate(a);
+	const struct listener *l;
+	struct listener_key key;
+
+	*host = -1;
+	if (lya_map_count(a->listeners) == 0 || client < 0 ||
+	    (flow->app.tls & LYA_TLS_SERVER_CERT) == 0)
+		return rc;
+	key = listener_key(&flow->addr[!client], flow->port[!client]);
+	l = lya_map_find(a->listeners, &key);
+	if (l != NULL && flow->last_ns >= l->first_ns)
+		*host = l->shows;
+	return rc;
+}
+
+int audit_details_take(struct audit_details *a, const struct lya_flow_detail *d)
+{
+	if (d->kind == LYA_DETAIL_RPC_PORT)
+		return take_port(a, d);
+	/* a client's may be carried by whoever translates addresses */
+	return d->client ? LYA_OK : take_name(a, d);
+}

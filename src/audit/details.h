@@ -1,0 +1,24 @@
+/*
+ * details.h - what payloads said that concerns other flows.
+ */
+#ifndef LYNCAUDIT_AUDIT_DETAILS_H
+#define LYNCAUDIT_AUDIT_DETAILS_H
+
+#include "lyncaudit/flow.h"
+#include "lyncaudit/policy.h"
+
+/* For how long a port that the endpoint mapper named is expected to be used, in packet time. */
+enum { AUDIT_RPC_EXPECTED_S = 600 };
+
+struct audit_details;
+
+struct audit_details *audit_details_new(const struct lya_policy *policy, size_t max_bytes);
+void audit_details_free(struct audit_details *a);
+/* 0 or LYA_ENOMEM, as below. */
+int audit_details_take(struct audit_details *a, const struct lya_flow_detail *d);
+/* The side whose endpoint mapper told the other one to come to its port; -1: none. */
+int audit_details_expected(const struct audit_details *a, const struct lya_flow *flow);
+/* *host is the one whose certificate the server of this flow shows instead of its own; -1: none. */
+int audit_details_shown(struct audit_details *a, const struct lya_flow *flow, int32_t *host);
+
+#endif

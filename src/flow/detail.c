@@ -1,0 +1,115 @@
+/*
+ * detail.c - what the recognisers tell on their way: TLS sessions, which the
+ * table remembers itself, and what others may want to remember.
+ *
+ * The one observer of all inspections knows the flow that is being fed.
+ */
+#include "flow/table.h"
+
+/* The slot of the flow that is being fed. */
+static struct flow_slot_state *current_slot(struct lya_flow_table *t)
+{
+	const struct flow_hot *h = flow_hot_at(t, t->inspect.current);
+
+	return &t->inspect.slots[flow_extra_of(t, h)->slot];
+}
+
+static void note_server_hello(void *ctx, unsigned side, const struct lya_tls_hello *hello)
+{
+	struct flow_slot_state *slot = current_slot(ctx);
+
+	slot->hello = (uint8_t)(side + 1);
+	if (!hello->retry && !hello->pseudo)
+		slot->session = flow_session_name(hello->session_id, hello->session_id_len);
+}
+
+static void note_ticket(void *ctx, unsigned side, const uint8_t *ticket, size_t len)
+{
+	current_slot(ctx)->tickets[side] = flow_session_name(ticket, len);
+}
+
+/*
+ * A resumed handshake has the standing of the one it resumes; whatever may be
+ * resumed from here has the standing of this one.
+ */
+void flow_detail_session(struct lya_flow_table *t, uint32_t n, const struct flow_slot_state *slot,
+			 struct lya_app_result *res)
+{
+	struct flow_sessions *s = &t->inspect.sessions;
+	int64_t now = t->inspect.packet_ns;
+	enum lya_tls_client client;
+	struct lya_addr addr;
+	uint64_t session, offered, given;
+	uint16_t port;
+
+	if (res->client_side < 0)
+		return;
+	flow_address(t, n, !res->client_side, &addr);
+	port = flow_hot_at(t, n)->port[!res->client_side];
+	session = flow_session_key(&addr, port, slot->session);
+	offered = flow_session_key(&addr, port, slot->tickets[res->client_side]);
+	given = flow_session_key(&addr, port, slot->tickets[!res->client_side]);
+	if ((res->tls & LYA_TLS_RESUMED) != 0) {
+		client = flow_session_get(s, session, now);
+		/* with a ticket the client makes up the session id */
+		if (client == LYA_TLS_CLIENT_UNKNOWN)
+			client = flow_session_get(s, offered, now);
+		res->inherited = (uint8_t)client;
+	}
+	client = lya_app_tls_client(res);
+	if (client != LYA_TLS_CLIENT_PROVEN && client != LYA_TLS_CLIENT_ANONYMOUS)
+		return;
+	if ((res->tls & LYA_TLS_RESUMED) == 0)
+		flow_session_put(s, session, now, client);
+	flow_session_put(s, given, now, client);
+}
+
+/* For others ------------------------------------------------------------------ */
+
+static void tell(struct lya_flow_table *t, unsigned side, struct lya_flow_detail *d)
+{
+	uint32_t n = t->inspect.current;
+	int rc;
+
+	if (t->status != LYA_OK)
+		return;
+	d->serial = flow_serial(t, n);
+	d->time_ns = t->inspect.packet_ns;
+	flow_address(t, n, side, &d->addr);
+	flow_address(t, n, !side, &d->peer);
+	d->port = flow_hot_at(t, n)->port[side];
+	rc = t->options.on_detail(t->options.ctx, d);
+	if (rc < 0)
+		t->status = rc;
+}
+
+static void tell_rpc_port(void *ctx, unsigned side, uint16_t port)
+{
+	struct lya_flow_detail d = { .kind = LYA_DETAIL_RPC_PORT, .rpc_port = port };
+
+	tell(ctx, side, &d);
+}
+
+/* The server's certificate comes after its hello, the client's after that. */
+static void tell_cert_name(void *ctx, unsigned side, const char *name, bool common_name)
+{
+	struct lya_flow_table *t = ctx;
+	const struct flow_slot_state *slot = current_slot(t);
+	struct lya_flow_detail d = { .kind = LYA_DETAIL_CERT_NAME, .cert_name = name };
+
+	(void)common_name;
+	d.client = slot->hello != 0 && slot->hello != side + 1;
+	tell(t, side, &d);
+}
+
+void flow_detail_init(struct lya_flow_table *t)
+{
+	struct lya_app_observer *obs = &t->inspect.observer;
+
+	obs->on_server_hello = note_server_hello;
+	obs->on_ticket = note_ticket;
+	if (t->options.on_detail == NULL)
+		return;
+	obs->on_epm_port = tell_rpc_port;
+	obs->on_cert_name = tell_cert_name;
+}

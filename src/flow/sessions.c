@@ -1,0 +1,99 @@
+/*
+ * sessions.c - a resumed TLS handshake shows no certificates; it has the
+ * standing of the full one that made its session (protocol-facts 5.3).
+ */
+#include "flow/sessions.h"
+
+#include <string.h>
+
+#include "lyncaudit/alloc.h"
+#include "lyncaudit/hash.h"
+#include "lyncaudit/status.h"
+#include "lyncaudit/timeutil.h"
+
+enum { FLOW_SESSION_WAYS = 4, SETS_MIN = 64 };
+
+struct flow_session {
+	uint64_t key; /* 0: free */
+	int64_t time_ns;
+	uint8_t client; /* enum lya_tls_client */
+};
+
+int flow_sessions_init(struct flow_sessions *s, size_t bytes)
+{
+	size_t sets = SETS_MIN;
+
+	while (2 * sets * FLOW_SESSION_WAYS * sizeof(*s->list) <= bytes && sets < UINT32_MAX / 2)
+		sets *= 2;
+	s->n_sets = (uint32_t)sets;
+	s->list = lya_map_pages(sets * FLOW_SESSION_WAYS * sizeof(*s->list));
+	return s->list == NULL ? LYA_ENOMEM : LYA_OK;
+}
+
+void flow_sessions_fini(struct flow_sessions *s)
+{
+	lya_unmap_pages(s->list, (size_t)s->n_sets * FLOW_SESSION_WAYS * sizeof(*s->list));
+}
+
+static const struct lya_hash_key plain = { UINT64_C(0x9e3779b97f4a7c15),
+					   UINT64_C(0xc2b2ae3d27d4eb4f) };
+
+uint64_t flow_session_name(const uint8_t *id, size_t len)
+{
+	return len == 0 ? 0 : lya_hash(&plain, id, len) | 1;
+}
+
+uint64_t flow_session_key(const struct lya_addr *server, uint16_t port, uint64_t name)
+{
+	struct {
+		struct lya_addr server;
+		uint16_t port;
+		uint64_t name;
+	} all;
+
+	if (name == 0)
+		return 0;
+	memset(&all, 0, sizeof(all)); /* padding is hashed */
+	memcpy(&all.server, server, sizeof(all.server));
+	all.port = port;
+	all.name = name;
+	return lya_hash(&plain, &all, sizeof(all)) | 1;
+}
+
+static struct flow_session *set_of(const struct flow_sessions *s, uint64_t key)
+{
+	return s->list + (size_t)(key >> 32 & (s->n_sets - 1)) * FLOW_SESSION_WAYS;
+}
+
+void flow_session_put(struct flow_sessions *s, uint64_t key, int64_t now_ns,
+		      enum lya_tls_client client)
+{
+	struct flow_session *set, *place;
+
+	if (key == 0)
+		return;
+	place = set = set_of(s, key);
+	for (unsigned i = 0; i < FLOW_SESSION_WAYS; i++) {
+		if (set[i].key == key || set[i].key == 0) {
+			place = &set[i];
+			break;
+		}
+		if (set[i].time_ns < place->time_ns)
+			place = &set[i];
+	}
+	*place = (struct flow_session){ key, now_ns, (uint8_t)client };
+}
+
+enum lya_tls_client flow_session_get(const struct flow_sessions *s, uint64_t key, int64_t now_ns)
+{
+	const struct flow_session *set;
+
+	if (key == 0)
+		return LYA_TLS_CLIENT_UNKNOWN;
+	set = set_of(s, key);
+	for (unsigned i = 0; i < FLOW_SESSION_WAYS; i++) {
+		if (set[i].key == key && now_ns - set[i].time_ns <= FLOW_SESSION_S * LYA_SECOND_NS)
+			return (enum lya_tls_client)set[i].client;
+	}
+	return LYA_TLS_CLIENT_UNKNOWN;
+}
