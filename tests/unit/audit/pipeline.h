@@ -48,6 +48,8 @@ static inline int64_t ms(int64_t n)
 	return PIPE_START + n * 1000000;
 }
 
+enum { CHECKSUM_SUM, CHECKSUM_BAD, CHECKSUM_PSEUDO };
+
 /* One TCP segment or, with proto 17, one datagram. */
 struct segment {
 	uint32_t src, dst;
@@ -62,7 +64,7 @@ struct segment {
 	uint16_t vlan;       /* 0: untagged */
 	uint16_t fragment;   /* the field as it stands in the header */
 	uint32_t cut;        /* bytes captured; 0: all */
-	enum { CHECKSUM_SUM, CHECKSUM_BAD, CHECKSUM_PSEUDO } checksum;
+	int checksum;        /* CHECKSUM_... */
 };
 
 struct pipe_flow {
