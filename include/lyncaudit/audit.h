@@ -17,6 +17,7 @@
 #include "lyncaudit/finding.h"
 #include "lyncaudit/flow.h"
 #include "lyncaudit/policy.h"
+#include "lyncaudit/snat.h"
 #include "lyncaudit/status.h"
 #include "lyncaudit/validity.h"
 
@@ -35,6 +36,8 @@ struct lya_audit_options {
 	int (*on_flow)(void *ctx, const struct lya_audit_flow *flow);
 	/* Called when a finding begins (see lya_ledger_options).  May be NULL. */
 	int (*on_finding)(void *ctx, const struct lya_finding *finding);
+	/* The name of a source, by which the site says where it stands.  May be NULL. */
+	const char *(*source_name)(void *ctx, uint32_t source);
 	void *ctx;
 };
 
@@ -72,6 +75,8 @@ int lya_audit_finish(struct lya_audit *a, const struct lya_source *sources, size
 const struct lya_ledger *lya_audit_ledger(const struct lya_audit *a);
 const struct lya_limit *lya_audit_limits(const struct lya_audit *a, size_t *n);
 void lya_audit_counts(const struct lya_audit *a, struct lya_audit_counts *out);
+/* Of address rewriting in front of the A/V Edge; after lya_audit_finish. */
+const struct lya_snat *lya_audit_snat(const struct lya_audit *a);
 void lya_audit_flow_stats(const struct lya_audit *a, struct lya_flow_stats *out);
 
 #endif

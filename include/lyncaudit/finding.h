@@ -36,6 +36,7 @@
 #include "lyncaudit/policy.h"
 #include "lyncaudit/rule.h"
 #include "lyncaudit/site.h"
+#include "lyncaudit/snat.h"
 #include "lyncaudit/status.h"
 
 enum lya_severity {
@@ -112,6 +113,9 @@ struct lya_finding {
 	size_t n_rules;
 	int exception;         /* the site's exception it is about, or that has expired; -1 */
 	const char *level;     /* av-edge-snat: "proven" or "observed"; else NULL */
+	uint16_t snat_kinds;   /* av-edge-snat: kinds of evidence, bits LYA_SNAT_... */
+	const struct lya_snat_proof *snat;  /* av-edge-snat: the one that tells most; or NULL */
+	const struct lya_snat_relay *relay; /* av-edge-relay: what was answered; else NULL */
 	const char *statement; /* id of the statement of the prose that is broken, or NULL */
 	const char *place;     /* path in the site description, or NULL */
 	uint32_t spoken;       /* about payload: what was recognised, bits 1 << enum lya_app */
@@ -144,7 +148,7 @@ struct lya_ledger_options {
 	void *ctx;
 };
 
-enum { LYA_FLOW_FINDINGS = 6 };
+enum { LYA_FLOW_FINDINGS = 8 };
 
 /*
  * What one flow raised, for the flow log.  ids name the findings by their own

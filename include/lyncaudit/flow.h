@@ -56,6 +56,7 @@ struct lya_flow {
 	bool answered;          /* UDP: both sides sent; TCP: SYN-ACK or data or RST came back */
 	bool group_dst;         /* a frame went to a group (broadcast, multicast) MAC */
 	bool icmp_error;        /* an ICMP error answered it */
+	bool relayed;           /* left false: for who finds that it carries on a client's request */
 	uint8_t icmp_type, icmp_code;
 	uint64_t packets[2], bytes[2];    /* bytes: IP bytes */
 	uint64_t payload_bytes[2];
@@ -89,6 +90,15 @@ struct lya_flow_detail {
 	const char *cert_name; /* LYA_DETAIL_CERT_NAME: all names of one certificate in a row */
 };
 
+/* Who wants details of TCP payload as they come; functions may be NULL, all is borrowed. */
+struct lya_flow_observer {
+	void *ctx;
+	/* pkt is the segment that completed the message; it went as the message did. */
+	void (*on_stun)(void *ctx, const struct lya_packet *pkt, const struct lya_stun *msg);
+	void (*on_client_hello)(void *ctx, const struct lya_packet *pkt,
+				const struct lya_tls_hello *hello);
+};
+
 struct lya_flow_options {
 	size_t max_flows;        /* 0: from max_bytes */
 	size_t max_bytes;        /* cap for all state of the table; 0: 1 GiB */
@@ -106,6 +116,7 @@ struct lya_flow_options {
 	 */
 	int (*on_detail)(void *ctx, const struct lya_flow_detail *detail);
 	void *ctx;
+	struct lya_flow_observer observer;
 };
 
 struct lya_flow_stats {

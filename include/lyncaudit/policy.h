@@ -122,6 +122,8 @@ struct lya_payload_verdict {
 
 enum { LYA_VERDICT_RULES_MAX = 24 };
 
+struct lya_snat_evidence;
+
 struct lya_verdict {
 	uint8_t kind;        /* enum lya_verdict_kind */
 	uint8_t initiator;   /* the flow's side that opened it */
@@ -139,6 +141,7 @@ struct lya_verdict {
 	int32_t expired;     /* exception that would have, but for its date; -1: none */
 	uint16_t n_rules;    /* matching rules (documented), or rows that let these roles talk */
 	int16_t rules[LYA_VERDICT_RULES_MAX]; /* the named one first */
+	const struct lya_snat_evidence *snat; /* set by lya_snat_judge alone; borrowed; NULL: none */
 };
 
 struct lya_policy;

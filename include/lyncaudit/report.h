@@ -17,6 +17,7 @@
 #include "lyncaudit/decode.h"
 #include "lyncaudit/finding.h"
 #include "lyncaudit/output.h"
+#include "lyncaudit/snat.h"
 #include "lyncaudit/validity.h"
 
 /* How this run came about; the one part that may differ between two reports. */
@@ -47,7 +48,8 @@ struct lya_report_snat_pair {
 struct lya_report_snat {
 	uint64_t transactions_preserved, transactions_rewritten;
 	uint64_t connections_preserved, connections_rewritten;
-	uint64_t unpaired;
+	uint64_t unpaired; /* seen on one side only */
+	uint64_t dropped;  /* forgotten for want of room while the other side might have come */
 	const struct lya_report_snat_pair *pairs; /* sorted by vip, then node; borrowed */
 	size_t n_pairs;
 };
@@ -72,6 +74,10 @@ struct lya_report_input {
  */
 int lya_report_snat_pairs(const struct lya_site *site, struct lya_report_snat_pair **list,
 			  size_t *n, struct lya_error *err);
+
+/* Enter what was counted: into each of the pairs, and in all into out, which borrows them. */
+void lya_report_snat_fill(const struct lya_snat *snat, struct lya_report_snat_pair *pairs,
+			  size_t n, struct lya_report_snat *out);
 
 enum lya_report_verdict {
 	LYA_REPORT_COMPLIANT,

@@ -25,6 +25,7 @@ struct lya_audit {
 	struct lya_flow_table *flows;
 	struct audit_listeners *listeners;
 	struct audit_details *details;
+	struct lya_snat *snat;
 	struct lya_ledger *ledger;
 	struct lya_validity *validity;
 	struct lya_limit *limits;
@@ -44,18 +45,31 @@ static int known_side(const struct lya_audit *a, const struct lya_flow *flow)
 	return audit_listeners_side(a->listeners, flow);
 }
 
-static int judge(struct lya_audit *a, const struct lya_flow *flow,
-                 const struct lya_policy_end ends[static 2], struct lya_verdict *verdict)
+/*
+ * Judge a flow, with what is known of its other leg where it has one.  *flow
+ * may then be *joined; the verdict borrows *evidence.
+ */
+static int judge(struct lya_audit *a, const struct lya_flow **flow, struct lya_flow *joined,
+		 const struct lya_policy_end ends[static 2], struct lya_snat_evidence *evidence,
+		 struct lya_verdict *verdict)
 {
-	int server = audit_details_expected(a->details, flow), rc;
+	int server = audit_details_expected(a->details, *flow), rc;
+	bool known = lya_snat_flow(a->snat, *flow, ends, evidence);
 	int32_t shown;
 
-	lya_policy_judge(a->policy, a->memo, flow, ends, known_side(a, flow), verdict);
+	if (known) {
+		*joined = **flow;
+		lya_snat_join(evidence, joined);
+		*flow = joined;
+	}
+	lya_policy_judge(a->policy, a->memo, *flow, ends, known_side(a, *flow), verdict);
 	if (server >= 0)
-		lya_policy_expect(a->policy, a->memo, flow, ends, server, verdict);
-	lya_policy_inspect(a->policy, flow, ends, verdict);
-	rc = audit_details_shown(a->details, flow, &shown);
+		lya_policy_expect(a->policy, a->memo, *flow, ends, server, verdict);
+	lya_policy_inspect(a->policy, *flow, ends, verdict);
+	rc = audit_details_shown(a->details, *flow, &shown);
 	verdict->payload.shown = shown + 1;
+	if (known || verdict->finding == LYA_FINDING_AV_EDGE_SNAT)
+		lya_snat_judge(evidence, *flow, verdict);
 	return rc;
 }
 
@@ -63,6 +77,8 @@ static int judge(struct lya_audit *a, const struct lya_flow *flow,
 static int take_flow(void *ctx, const struct lya_flow *flow)
 {
 	struct lya_audit *a = ctx;
+	struct lya_flow joined;
+	struct lya_snat_evidence evidence;
 	struct lya_policy_end ends[2];
 	struct lya_verdict verdict;
 	struct lya_flow_findings findings = { 0 };
@@ -76,7 +92,8 @@ static int take_flow(void *ctx, const struct lya_flow *flow)
 		rc = lya_validity_take(a->validity, flow);
 	if (rc != 0)
 		return rc;
-	rc = judge(a, flow, ends, &verdict);
+	rc = judge(a, &flow, &joined, ends, &evidence, &verdict);
+	told.flow = flow;
 	if (rc == 0)
 		rc = lya_ledger_take(a->ledger, flow, ends, &verdict, &findings);
 	if (rc != 0 || a->options.on_flow == NULL)
@@ -91,6 +108,20 @@ static int take_detail(void *ctx, const struct lya_flow_detail *detail)
 	return audit_details_take(a->details, detail);
 }
 
+static void tell_stun(void *ctx, const struct lya_packet *pkt, const struct lya_stun *msg)
+{
+	const struct lya_audit *a = ctx;
+
+	lya_snat_stun(a->snat, pkt, msg);
+}
+
+static void tell_hello(void *ctx, const struct lya_packet *pkt, const struct lya_tls_hello *hello)
+{
+	const struct lya_audit *a = ctx;
+
+	lya_snat_hello(a->snat, pkt, hello);
+}
+
 /* Half of the cap is the flow table's; findings, listeners, fragments and buffers share the rest. */
 static int make_parts(struct lya_audit *a, struct lya_error *err)
 {
@@ -102,6 +133,12 @@ static int make_parts(struct lya_audit *a, struct lya_error *err)
 		.on_end = take_flow,
 		.on_detail = take_detail,
 		.ctx = a,
+		.observer = { .ctx = a, .on_stun = tell_stun, .on_client_hello = tell_hello },
+	};
+	struct lya_snat_options snat_options = {
+		.max_bytes = memory / 64,
+		.source_name = a->options.source_name,
+		.ctx = a->options.ctx,
 	};
 	struct lya_reasm_options reasm_options = { .max_bytes = memory / 32 };
 	struct lya_ledger_options ledger_options = {
@@ -123,6 +160,8 @@ static int make_parts(struct lya_audit *a, struct lya_error *err)
 		rc = lya_ledger_new(&a->ledger, a->policy, &ledger_options, err);
 	if (rc == LYA_OK)
 		rc = lya_reasm_new(&a->reasm, &reasm_options, err);
+	if (rc == LYA_OK)
+		rc = lya_snat_new(&a->snat, a->policy, &snat_options, err);
 	if (rc < 0)
 		return rc;
 	return lya_flow_table_new(&a->flows, &flow_options, err);
@@ -157,6 +196,7 @@ void lya_audit_free(struct lya_audit *a)
 		return;
 	lya_flow_table_free(a->flows);
 	lya_reasm_free(a->reasm);
+	lya_snat_free(a->snat);
 	lya_ledger_free(a->ledger);
 	lya_site_faults_free(a->faults, a->n_faults);
 	lya_limits_free(a->limits, a->n_limits);
@@ -252,6 +292,11 @@ static int follow(struct lya_audit *a, size_t n)
 		return rc;
 	n = lya_reasm_take(a->reasm, a->batch, n);
 	if (has_duplicates(a))
+	for (size_t i = 0; i < n; i++)
+		if (lya_snat_wants(&a->batch[i]))
+			lya_snat_packet(a->snat, &a->batch[i]);
+	rc = follow_released(a);
+	if (rc == 0 && has_duplicates(a))
 		rc = lya_validity_duplicates(a->validity, a->batch, n);
 	return rc != 0 ? rc : follow_in_order(a, n);
 }
@@ -381,6 +426,7 @@ int lya_audit_finish(struct lya_audit *a, const struct lya_source *sources, size
 		rc = end_flows(a);
 	if (rc != 0)
 		return tell_failure(rc, err);
+	lya_snat_finish(a->snat);
 	rc = make_limits(a, sources, n_sources, err);
 	return rc < 0 ? rc : finish_ledger(a, sources, n_sources, err);
 }
@@ -399,6 +445,11 @@ const struct lya_limit *lya_audit_limits(const struct lya_audit *a, size_t *n)
 void lya_audit_counts(const struct lya_audit *a, struct lya_audit_counts *out)
 {
 	*out = a->counts;
+}
+
+const struct lya_snat *lya_audit_snat(const struct lya_audit *a)
+{
+	return a->snat;
 }
 
 void lya_audit_flow_stats(const struct lya_audit *a, struct lya_flow_stats *out)

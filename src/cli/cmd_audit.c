@@ -146,6 +146,15 @@ static int log_finding(void *ctx, const struct lya_finding *finding)
 	return lya_output_flush(run->findings);
 }
 
+static const char *source_name(void *ctx, uint32_t source)
+{
+	const struct audit_run *run = ctx;
+	size_t n;
+	const struct lya_source *sources = lya_capture_sources(run->capture, &n);
+
+	return source < n ? sources[source].name : NULL;
+}
+
 static int open_inputs(struct audit_run *run)
 {
 	const struct audit_options *o = &run->options;
@@ -161,6 +170,7 @@ static int open_inputs(struct audit_run *run)
 		.max_flows = o->max_flows,
 		.on_flow = run->flows != NULL ? log_flow : NULL,
 		.on_finding = run->findings != NULL ? log_finding : NULL,
+		.source_name = source_name,
 		.ctx = run,
 	};
 	int rc = lya_capture_open(&run->capture, &capture, &run->err);
@@ -272,14 +282,15 @@ static int finish(struct audit_run *run, int *status)
 {
 	struct lya_report_input in = { .fail_on = run->options.fail_on };
 	struct lya_report_snat_pair *pairs = NULL;
+	size_t n_pairs = 0;
 	int rc;
 
 	in.sources = lya_capture_sources(run->capture, &in.n_sources);
 	rc = lya_audit_finish(run->audit, in.sources, in.n_sources, &run->err);
 	if (rc == LYA_OK)
-		rc = lya_report_snat_pairs(run->loaded.site, &pairs, &in.snat.n_pairs, &run->err);
+		rc = lya_report_snat_pairs(run->loaded.site, &pairs, &n_pairs, &run->err);
 	if (rc == LYA_OK) {
-		in.snat.pairs = pairs;
+		lya_report_snat_fill(lya_audit_snat(run->audit), pairs, n_pairs, &in.snat);
 		in.ledger = lya_audit_ledger(run->audit);
 		in.limits = lya_audit_limits(run->audit, &in.n_limits);
 		in.run = (struct lya_report_run){

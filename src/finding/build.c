@@ -153,6 +153,11 @@ static const char *route_statement(const struct pair_key *key)
 	return inside ? "edge.p.access-vip-gateway" : "edge.p.internal-routed";
 }
 
+static const char *snat_statement(uint16_t kinds)
+{
+	return kinds == LYA_SNAT_STICKY_VIP ? "edge.p.av-client-to-server" : "edge.p.av-no-snat";
+}
+
 bool build_finding(const struct lya_ledger *l, const struct pair *pair, const struct entry *e,
 		   struct lya_finding *out)
 {
@@ -174,7 +179,12 @@ bool build_finding(const struct lya_ledger *l, const struct pair *pair, const st
 		build_statement(l, "internal.p.im-via-front-end", out);
 	if (kind == LYA_FINDING_AV_EDGE_SNAT) {
 		out->level = e->proven ? "proven" : "observed";
-		build_statement(l, "edge.p.av-no-snat", out);
+		out->snat_kinds = e->snat_kinds;
+		out->snat = e->snat;
+		build_statement(l, snat_statement(e->snat_kinds), out);
+	} else if (kind == LYA_FINDING_AV_EDGE_RELAY) {
+		out->relay = e->relay;
+		build_statement(l, "edge.p.av-real-address", out);
 	} else if (kind == LYA_FINDING_SIP_ONE_WAY) {
 		build_statement(l, "edge.p.sip-both-ways", out);
 	} else if (kind == LYA_FINDING_EDGE_ROUTING) {

@@ -36,6 +36,8 @@ void entry_free(struct entry *e)
 		return;
 	crowd_fini(&e->crowds[0]);
 	crowd_fini(&e->crowds[1]);
+	lya_free(e->snat);
+	lya_free(e->relay);
 	lya_free(e);
 }
 
@@ -213,6 +215,37 @@ static void facts_add(struct entry *e, const struct lya_flow *flow,
 		icmp_add(e, (uint16_t)(flow->icmp_type << 8 | flow->icmp_code));
 }
 
+static int snat_add(struct entry *e, const struct lya_snat_proof *proof)
+{
+	if (e->snat == NULL)
+		e->snat = lya_calloc(1, sizeof(*e->snat));
+	if (e->snat == NULL)
+		return LYA_ENOMEM;
+	lya_snat_merge_proof(e->snat, proof);
+	return LYA_OK;
+}
+
+static int relay_add(struct entry *e, const struct lya_snat_relay *relay)
+{
+	if (e->relay == NULL)
+		e->relay = lya_calloc(1, sizeof(*e->relay));
+	if (e->relay == NULL)
+		return LYA_ENOMEM;
+	lya_snat_merge_relay(e->relay, relay);
+	return LYA_OK;
+}
+
+static int evidence_add(struct entry *e, enum lya_finding_type type,
+			const struct lya_snat_evidence *evidence)
+{
+	if (type == LYA_FINDING_AV_EDGE_RELAY)
+		return relay_add(e, &evidence->relay);
+	if (type != LYA_FINDING_AV_EDGE_SNAT || evidence->kinds == 0)
+		return LYA_OK;
+	e->snat_kinds = (uint16_t)(e->snat_kinds | evidence->kinds);
+	return snat_add(e, &evidence->proof);
+}
+
 int entry_add(struct entry *e, enum lya_finding_type type, const struct lya_flow *flow,
 	      const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
 {
@@ -232,7 +265,9 @@ int entry_add(struct entry *e, enum lya_finding_type type, const struct lya_flow
 	sample_of(flow, v->initiator, &sample);
 	payload_add(e, type, flow, v->initiator, &sample);
 	sample_add(e, &sample);
-	rc = crowd_add(&e->crowds[0], &flow->addr[v->initiator], hash);
+	rc = v->snat != NULL ? evidence_add(e, type, v->snat) : LYA_OK;
+	if (rc == LYA_OK)
+		rc = crowd_add(&e->crowds[0], &flow->addr[v->initiator], hash);
 	if (rc == LYA_OK)
 		rc = crowd_add(&e->crowds[1], &flow->addr[!v->initiator], hash);
 	return rc;
@@ -265,7 +300,12 @@ int entry_merge(struct entry *e, const struct entry *from)
 		rule_add(e, from->rules[i]);
 	for (size_t i = 0; i < from->n_samples; i++)
 		sample_add(e, &from->samples[i]);
-	rc = crowd_merge(&e->crowds[0], &from->crowds[0]);
+	e->snat_kinds = (uint16_t)(e->snat_kinds | from->snat_kinds);
+	rc = from->snat != NULL ? snat_add(e, from->snat) : LYA_OK;
+	if (rc == LYA_OK && from->relay != NULL)
+		rc = relay_add(e, from->relay);
+	if (rc == LYA_OK)
+		rc = crowd_merge(&e->crowds[0], &from->crowds[0]);
 	if (rc == LYA_OK)
 		rc = crowd_merge(&e->crowds[1], &from->crowds[1]);
 	return rc;

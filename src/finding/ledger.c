@@ -131,6 +131,26 @@ static bool row_has_port(const struct lya_ledger *l, int rule, uint16_t port)
 	return false;
 }
 
+/* The documented range that holds the VIP's port: relay ports differ in every call. */
+static struct lya_port_range media_ports(const struct lya_ledger *l, struct pair_key *key,
+					 const struct lya_verdict *v, uint16_t iport,
+					 uint16_t rport)
+{
+	bool vip_opens = v->snat->proof.legs[0].server_port == iport && iport != rport;
+	uint16_t port = vip_opens ? iport : rport;
+	struct lya_port_range range = { port, port };
+
+	key->source_port = vip_opens;
+	for (size_t i = 0; i < l->rules->n && range.first == range.last; i++) {
+		const struct lya_rule *r = &l->rules->list[i];
+
+		if (!r->statement && r->port_of == LYA_PORT_EITHER &&
+		    ((r->from.named | r->to.named) & LYA_ROLE_BIT(LYA_ROLE_EDGE_AV)) != 0)
+			range = name_ports(l->policy, (int)i, port, port);
+	}
+	return range;
+}
+
 /*
  * The ports that a finding stands for: the documented range where a row
  * matches, and for the A/V Edge, whose relay ports differ in every call; the
@@ -144,6 +164,8 @@ static struct lya_port_range finding_ports(const struct lya_ledger *l, struct pa
 
 	if (v->kind == LYA_VERDICT_DOCUMENTED && v->n_rules > 0)
 		return name_ports(l->policy, v->rules[0], iport, rport);
+	if (key->type == LYA_FINDING_AV_EDGE_SNAT && v->snat != NULL && v->snat->media_port)
+		return media_ports(l, key, v, iport, rport);
 	if (key->type == LYA_FINDING_AV_EDGE_SNAT)
 		return name_ports(l->policy, v->nearest, iport, rport);
 	if (v->but == LYA_BUT_DIRECTION && v->nearest >= 0 && row_has_port(l, v->nearest, iport) &&
@@ -229,6 +251,20 @@ static int raise_misplaced(struct lya_ledger *l, const struct lya_flow *flow,
 	return rc;
 }
 
+/* What the flow is found to show of address rewriting, besides its own verdict. */
+static int raise_snat(struct lya_ledger *l, const struct lya_flow *flow,
+		      const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
+		      struct lya_flow_findings *out)
+{
+	int rc = LYA_OK;
+
+	if (v->snat->kinds != 0 && v->finding != LYA_FINDING_AV_EDGE_SNAT)
+		rc = raise_flow(l, LYA_FINDING_AV_EDGE_SNAT, flow, ends, v, out);
+	if (rc == LYA_OK && v->snat->relay.faults != 0)
+		rc = raise_flow(l, LYA_FINDING_AV_EDGE_RELAY, flow, ends, v, out);
+	return rc;
+}
+
 static int raise_expired(struct lya_ledger *l, const struct lya_flow *flow,
 			 const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
 			 struct lya_flow_findings *out)
@@ -276,6 +312,8 @@ int lya_ledger_take(struct lya_ledger *l, const struct lya_flow *flow,
 		rc = overall_take(&l->overall, l->policy, flow, ends, v);
 	if (rc == LYA_OK && v->finding != LYA_FINDING_NONE)
 		rc = raise_flow(l, (enum lya_finding_type)v->finding, flow, ends, v, out);
+	if (rc == LYA_OK && v->snat != NULL)
+		rc = raise_snat(l, flow, ends, v, out);
 	if (rc == LYA_OK && v->feature_off && v->finding != LYA_FINDING_FEATURE_NOT_DEPLOYED)
 		rc = raise_flow(l, LYA_FINDING_FEATURE_NOT_DEPLOYED, flow, ends, v, out);
 	if (rc == LYA_OK && v->payload.finding != LYA_FINDING_NONE)

@@ -77,6 +77,9 @@ struct entry {
 	bool proven, av_internal;
 	uint32_t spoken; /* bits 1 << enum lya_app; only where the finding is about payload */
 	uint16_t icmp;   /* type, code of an error that answered; the least, UINT16_MAX: none */
+	uint16_t snat_kinds;         /* bits LYA_SNAT_... */
+	struct lya_snat_proof *snat; /* NULL: none */
+	struct lya_snat_relay *relay;
 	int32_t nearest, mixup, expired, shown; /* the least; INT32_MAX: none */
 	int32_t rules[LYA_FINDING_RULES];
 	size_t n_rules;

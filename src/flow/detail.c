@@ -102,9 +102,34 @@ static void tell_cert_name(void *ctx, unsigned side, const char *name, bool comm
 	tell(t, side, &d);
 }
 
+/* Datagrams are read whole by who wants them; what a stream holds is told from here. */
+static void tell_stun(void *ctx, unsigned side, const struct lya_stun *msg)
+{
+	const struct lya_flow_table *t = ctx;
+	const struct lya_packet *pkt = t->inspect.fed;
+
+	(void)side;
+	if (pkt != NULL && pkt->kind == LYA_PKT_TCP)
+		t->options.observer.on_stun(t->options.observer.ctx, pkt, msg);
+}
+
+static void tell_client_hello(void *ctx, unsigned side, const struct lya_tls_hello *hello)
+{
+	const struct lya_flow_table *t = ctx;
+
+	(void)side;
+	if (t->inspect.fed != NULL)
+		t->options.observer.on_client_hello(t->options.observer.ctx, t->inspect.fed, hello);
+}
+
 void flow_detail_init(struct lya_flow_table *t)
 {
 	struct lya_app_observer *obs = &t->inspect.observer;
+
+	if (t->options.observer.on_stun != NULL)
+		obs->on_stun = tell_stun;
+	if (t->options.observer.on_client_hello != NULL)
+		obs->on_client_hello = tell_client_hello;
 
 	obs->on_server_hello = note_server_hello;
 	obs->on_ticket = note_ticket;

@@ -311,8 +311,10 @@ void flow_inspect_packet(struct lya_flow_table *t, uint32_t n, unsigned side,
 	st = state_of(&t->inspect, x->slot);
 	t->inspect.current = n;
 	t->inspect.packet_ns = pkt->time_ns;
+	t->inspect.fed = pkt;
 	lya_app_feed(st, side, pkt->seq, pkt->payload.pos, captured,
 		     pkt->reassembled ? captured : pkt->payload_len);
+	t->inspect.fed = NULL;
 	if (lya_app_done(st))
 		flow_inspect_settle(t, n);
 }

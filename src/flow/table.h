@@ -84,6 +84,7 @@ struct flow_inspect {
 	uint32_t current;  /* the flow that is being fed: what its observer hears is about it */
 	int64_t packet_ns; /* time of that packet */
 	struct flow_sessions sessions;
+	const struct lya_packet *fed; /* that packet, while it is read; NULL: none */
 	uint8_t *scratch; /* n_scratch pieces; a free one begins with the next free one's number */
 	uint32_t n_scratch, scratch_high, scratch_free;
 	uint8_t *states; /* n_slots of stride bytes; slot 1 first */

@@ -108,7 +108,7 @@ static bool says_nothing(const struct lya_flow *flow, int side)
 static bool is_probe(const struct lya_flow *flow, int initiator,
                      const struct policy_relation *rel)
 {
-	return rel->probe && is_short(flow) &&
+	return rel->probe && !flow->relayed && is_short(flow) &&
 	       (!flow->app.service_payload || says_nothing(flow, initiator));
 }
 

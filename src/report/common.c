@@ -139,3 +139,30 @@ int lya_report_snat_pairs(const struct lya_site *site, struct lya_report_snat_pa
 	*n = p.n;
 	return LYA_OK;
 }
+
+void lya_report_snat_fill(const struct lya_snat *snat, struct lya_report_snat_pair *pairs,
+			  size_t n, struct lya_report_snat *out)
+{
+	struct lya_snat_stats stats;
+
+	for (size_t i = 0; i < n; i++) {
+		struct lya_snat_sums sums;
+
+		lya_snat_pair(snat, &pairs[i].vip, &pairs[i].node, &sums);
+		pairs[i].transactions_preserved = sums.transactions_preserved;
+		pairs[i].transactions_rewritten = sums.transactions_rewritten;
+		pairs[i].connections_preserved = sums.connections_preserved;
+		pairs[i].connections_rewritten = sums.connections_rewritten;
+	}
+	lya_snat_stats(snat, &stats);
+	*out = (struct lya_report_snat){
+		.transactions_preserved = stats.all.transactions_preserved,
+		.transactions_rewritten = stats.all.transactions_rewritten,
+		.connections_preserved = stats.all.connections_preserved,
+		.connections_rewritten = stats.all.connections_rewritten,
+		.unpaired = stats.unpaired,
+		.dropped = stats.dropped,
+		.pairs = pairs,
+		.n_pairs = n,
+	};
+}

@@ -134,9 +134,110 @@ static void payload(struct lya_json_writer *w, const struct lya_finding *f)
 	lya_jw_member_string(w, "first_bytes", f->prefix_len > 0 ? hex : NULL);
 }
 
+static void kinds(struct lya_json_writer *w, uint16_t bits)
+{
+	lya_jw_key(w, "kinds");
+	lya_jw_flat(w);
+	lya_jw_array_open(w);
+	for (unsigned i = 0; i < LYA_SNAT_KINDS; i++) {
+		if ((bits >> i & 1) != 0)
+			lya_jw_string(w, lya_snat_kind_name(i));
+	}
+	lya_jw_array_close(w);
+}
+
+/* Bytes in hexadecimal digits; none: null. */
+static void hexadecimal(struct lya_json_writer *w, const char *key, const uint8_t *bytes, size_t n)
+{
+	static const char digits[] = "0123456789abcdef";
+	char text[2 * LYA_SNAT_VALUE + 1];
+
+	for (size_t i = 0; i < n; i++) {
+		text[2 * i] = digits[bytes[i] >> 4];
+		text[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	text[2 * n] = '\0';
+	lya_jw_member_string(w, key, n > 0 ? text : NULL);
+}
+
+static void leg(struct lya_json_writer *w, const struct lya_source *sources, size_t n_sources,
+		const struct lya_snat_leg *l)
+{
+	lya_jw_flat(w);
+	lya_jw_object_open(w);
+	report_address(w, "client", &l->client);
+	lya_jw_member_uint(w, "client_port", l->client_port);
+	report_address(w, "server", &l->server);
+	lya_jw_member_uint(w, "server_port", l->server_port);
+	report_time(w, "time", l->time_ns, l->digits);
+	lya_jw_member_string(w, "source", l->source < n_sources ? sources[l->source].name : NULL);
+	lya_jw_member_uint(w, "packet", l->packet);
+	lya_jw_object_close(w);
+}
+
+static void stun_addr(struct lya_json_writer *w, const char *key, const struct lya_stun_addr *a)
+{
+	lya_jw_key(w, key);
+	if (a->addr.family == 0) {
+		lya_jw_null(w);
+		return;
+	}
+	lya_jw_flat(w);
+	lya_jw_object_open(w);
+	report_address(w, "address", &a->addr);
+	lya_jw_member_uint(w, "port", a->port);
+	lya_jw_object_close(w);
+}
+
+static void snat_proof(struct lya_json_writer *w, const struct lya_source *sources,
+		       size_t n_sources, const struct lya_finding *f)
+{
+	const struct lya_snat_proof *p = f->snat;
+
+	lya_jw_object_open(w);
+	kinds(w, f->snat_kinds);
+	hexadecimal(w, "transaction", p->value, p->key == LYA_SNAT_BY_ID ? p->value_len : 0);
+	hexadecimal(w, "sequence", p->value, p->key == LYA_SNAT_BY_ISN ? p->value_len : 0);
+	hexadecimal(w, "random", p->value, p->key == LYA_SNAT_BY_RANDOM ? p->value_len : 0);
+	stun_addr(w, "mapped", &p->mapped);
+	lya_jw_key(w, "legs");
+	lya_jw_array_open(w);
+	for (size_t i = 0; i < p->n_legs; i++)
+		leg(w, sources, n_sources, &p->legs[i]);
+	lya_jw_array_close(w);
+	lya_jw_object_close(w);
+}
+
+static void relay_proof(struct lya_json_writer *w, const struct lya_source *sources,
+			size_t n_sources, const struct lya_snat_relay *r)
+{
+	lya_jw_object_open(w);
+	hexadecimal(w, "transaction", r->id, sizeof(r->id));
+	stun_addr(w, "relay", &r->relay);
+	stun_addr(w, "alternate", &r->alternate);
+	lya_jw_key(w, "legs");
+	lya_jw_array_open(w);
+	leg(w, sources, n_sources, &r->leg);
+	lya_jw_array_close(w);
+	lya_jw_object_close(w);
+}
+
+/* Of the findings about the A/V Edge: the messages that show it. */
+static void proof(struct lya_json_writer *w, const struct lya_source *sources, size_t n_sources,
+		  const struct lya_finding *f)
+{
+	lya_jw_key(w, "proof");
+	if (f->snat != NULL)
+		snat_proof(w, sources, n_sources, f);
+	else if (f->relay != NULL)
+		relay_proof(w, sources, n_sources, f->relay);
+	else
+		lya_jw_null(w);
+}
+
 /* What some findings have and others have not. */
 static void details(struct lya_json_writer *w, const struct lya_policy *policy,
-		    const struct lya_finding *f)
+		    const struct lya_source *sources, size_t n_sources, const struct lya_finding *f)
 {
 	const struct lya_rules *rules = lya_policy_rules(policy);
 
@@ -158,6 +259,7 @@ static void details(struct lya_json_writer *w, const struct lya_policy *policy,
 	lya_jw_member_string(w, "place", f->place);
 	payload(w, f);
 	lya_jw_member_string(w, "shown", f->shown);
+	proof(w, sources, n_sources, f);
 }
 
 void report_finding(struct lya_json_writer *w, const struct lya_policy *policy,
@@ -187,7 +289,7 @@ void report_finding(struct lya_json_writer *w, const struct lya_policy *policy,
 	lya_jw_member_string(w, "why", f->why);
 	lya_jw_member_string(w, "fix", f->fix);
 	samples(w, sources, n_sources, f);
-	details(w, policy, f);
+	details(w, policy, sources, n_sources, f);
 	lya_jw_object_close(w);
 }
 

@@ -250,6 +250,7 @@ static void write_snat(struct lya_json_writer *w, const struct lya_report_input 
 	}
 	lya_jw_array_close(w);
 	lya_jw_member_uint(w, "unpaired", s->unpaired);
+	lya_jw_member_uint(w, "dropped", s->dropped);
 	lya_jw_object_close(w);
 }
 

@@ -1,0 +1,137 @@
+/*
+ * places.c - the declared A/V Edge nodes and VIPs, and their ports.
+ *
+ * Nearly every packet that is asked about is none of ours, so the answer comes
+ * from a small table of single addresses; a declared network is no VIP and no
+ * node.  The ports are those of the rows, as the site has moved them.
+ */
+#include "snat/snat.h"
+
+#include <string.h>
+
+#include "lyncaudit/alloc.h"
+
+static const lya_roles PLACE_ROLES =
+    LYA_ROLE_BIT(LYA_ROLE_EDGE_AV) | LYA_ROLE_BIT(LYA_ROLE_EDGE_AV_VIP) |
+    LYA_ROLE_BIT(LYA_ROLE_EDGE_INTERNAL) | LYA_ROLE_BIT(LYA_ROLE_EDGE_INTERNAL_VIP);
+
+static bool is_place(const struct lya_site_address *a)
+{
+	return (LYA_ROLE_BIT(a->role) & PLACE_ROLES) != 0 &&
+	       a->net.bits == (a->net.addr.family == 4 ? 32 : 128);
+}
+
+static size_t slot_of(const struct snat_places *p, const struct lya_addr *addr)
+{
+	size_t i = (size_t)lya_hash(&p->key, addr->bytes, sizeof(addr->bytes)) & p->mask;
+
+	while (p->slots[i] != 0 && lya_addr_cmp(&p->list[p->slots[i] - 1].addr, addr) != 0)
+		i = (i + 1) & p->mask;
+	return i;
+}
+
+const struct snat_place *snat_place_at(const struct snat_places *p, const struct lya_addr *addr)
+{
+	uint32_t number = p->slots[slot_of(p, addr)];
+
+	return number == 0 ? NULL : &p->list[number - 1];
+}
+
+/* An address with two of the roles is what its first one says. */
+static void add_place(struct snat_places *p, const struct lya_policy *policy,
+		      const struct lya_site_address *a)
+{
+	struct snat_place *place = &p->list[p->n];
+	size_t slot = slot_of(p, &a->net.addr);
+	struct lya_policy_end end;
+
+	if (p->slots[slot] != 0)
+		return;
+	lya_policy_end_of(policy, &a->net.addr, &end);
+	*place = (struct snat_place){
+		.addr = a->net.addr,
+		.pool = end.pool,
+		.vip = a->role == LYA_ROLE_EDGE_AV_VIP || a->role == LYA_ROLE_EDGE_INTERNAL_VIP,
+		.internal = a->role == LYA_ROLE_EDGE_INTERNAL ||
+			    a->role == LYA_ROLE_EDGE_INTERNAL_VIP,
+	};
+	if (!place->internal)
+		place->number = place->vip ? p->n_vips++ : p->n_nodes++;
+	p->slots[slot] = (uint32_t)++p->n;
+}
+
+static size_t count_places(const struct lya_site *site)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < site->n_hosts; i++)
+		for (size_t k = 0; k < site->hosts[i].n_addresses; k++)
+			n += is_place(&site->hosts[i].addresses[k]);
+	return n;
+}
+
+static void add_ports(struct snat_ports *ports, const struct lya_policy *policy, size_t rule)
+{
+	const struct lya_port_range *list;
+	size_t n;
+
+	list = lya_policy_ports(policy, rule, &n);
+	for (size_t i = 0; i < n && ports->n < SNAT_RANGES; i++)
+		ports->list[ports->n++] = list[i];
+}
+
+static void read_ports(struct snat_places *p, const struct lya_policy *policy)
+{
+	const struct lya_rules *rules = lya_policy_rules(policy);
+
+	for (size_t i = 0; i < rules->n; i++) {
+		const struct lya_rule *r = &rules->list[i];
+		lya_roles both = r->from.named | r->to.named;
+
+		if (r->statement || r->any_port)
+			continue;
+		if ((both & LYA_ROLE_BIT(LYA_ROLE_EDGE_AV)) != 0 && r->port_of == LYA_PORT_EITHER)
+			add_ports(&p->relay, policy, i);
+		if (r->app != LYA_ROW_STUN || (r->transports & LYA_T_TCP) == 0)
+			continue;
+		if ((r->to.named & LYA_ROLE_BIT(LYA_ROLE_EDGE_AV_VIP)) != 0)
+			add_ports(&p->tcp[0], policy, i);
+		if ((r->to.named & LYA_ROLE_BIT(LYA_ROLE_EDGE_INTERNAL_VIP)) != 0)
+			add_ports(&p->tcp[1], policy, i);
+	}
+}
+
+int snat_places_init(struct snat_places *p, const struct lya_policy *policy)
+{
+	const struct lya_site *site = lya_policy_site(policy);
+	size_t n = count_places(site), slots = 16;
+
+	while (slots < 4 * n)
+		slots *= 2;
+	p->key = lya_hash_key_random();
+	p->mask = slots - 1;
+	p->list = lya_calloc(n + 1, sizeof(*p->list));
+	p->slots = lya_calloc(slots, sizeof(*p->slots));
+	if (p->list == NULL || p->slots == NULL)
+		return LYA_ENOMEM;
+	for (size_t i = 0; i < site->n_hosts; i++)
+		for (size_t k = 0; k < site->hosts[i].n_addresses; k++)
+			if (is_place(&site->hosts[i].addresses[k]))
+				add_place(p, policy, &site->hosts[i].addresses[k]);
+	read_ports(p, policy);
+	return LYA_OK;
+}
+
+void snat_places_fini(struct snat_places *p)
+{
+	lya_free(p->list);
+	lya_free(p->slots);
+}
+
+bool snat_has_port(const struct snat_ports *ports, uint16_t port)
+{
+	for (size_t i = 0; i < ports->n; i++)
+		if (port >= ports->list[i].first && port <= ports->list[i].last)
+			return true;
+	return false;
+}

@@ -1,0 +1,194 @@
+/*
+ * snat.h - what the files of this module share.
+ *
+ *	packet, message, hello ---> places.c: is an end an A/V node or VIP?
+ *	                               |
+ *	        transaction.c, connection.c: the other leg, in tables (table.c)
+ *	                               |
+ *	              notes at the flows that show it (note.c) ---> evidence.c
+ */
+#ifndef LYNCAUDIT_SRC_SNAT_H
+#define LYNCAUDIT_SRC_SNAT_H
+
+#include "lyncaudit/hash.h"
+#include "lyncaudit/snat.h"
+
+/* places.c: the addresses that matter ------------------------------------------- */
+
+/* A declared A/V Edge node or VIP, outside or inside. */
+struct snat_place {
+	struct lya_addr addr;
+	int32_t pool;
+	bool vip;      /* else a node */
+	bool internal; /* the Edge's internal interface, or the VIP before it */
+	uint32_t number; /* of external VIPs, and of external nodes: 0, 1, ... */
+};
+
+enum { SNAT_RANGES = 16 };
+
+struct snat_ports {
+	struct lya_port_range list[SNAT_RANGES];
+	size_t n;
+};
+
+struct snat_places {
+	struct snat_place *list;
+	size_t n;
+	uint32_t *slots; /* number in list plus one; 0: free */
+	size_t mask;
+	uint32_t n_vips, n_nodes;   /* external */
+	struct snat_ports relay;    /* ports of the A/V Edge's relay */
+	struct snat_ports tcp[2];   /* A/V ports of the VIPs, outside and inside */
+	struct lya_hash_key key;
+};
+
+int snat_places_init(struct snat_places *p, const struct lya_policy *policy);
+void snat_places_fini(struct snat_places *p);
+const struct snat_place *snat_place_at(const struct snat_places *p, const struct lya_addr *addr);
+bool snat_has_port(const struct snat_ports *ports, uint16_t port);
+/* The node is one of those behind the VIP. */
+static inline bool snat_serves(const struct snat_place *vip, const struct snat_place *node)
+{
+	return vip->vip && !node->vip && vip->internal == node->internal && vip->pool == node->pool;
+}
+
+/* table.c: a bounded table, the oldest of which make room -------------------------- */
+
+struct snat_item {
+	uint32_t chain; /* next with the same bucket; 0: none */
+	uint32_t hash;
+	bool used;
+};
+
+struct snat_table {
+	uint8_t *items; /* of cap items; number 1 is the first */
+	uint32_t *buckets;
+	size_t size, key_at, key_len;
+	uint32_t cap, mask, next;
+	struct lya_hash_key key;
+};
+
+/* Items are structs of `size` bytes that begin with a snat_item. */
+int snat_table_init(struct snat_table *t, size_t size, size_t key_at, size_t key_len,
+		    size_t bytes);
+void snat_table_fini(struct snat_table *t);
+/* The newest item with that key, NULL: none; and the next older one. */
+void *snat_table_find(const struct snat_table *t, const void *key);
+void *snat_table_again(const struct snat_table *t, const void *item);
+/* The item that the next snat_table_put overwrites; NULL: none. */
+void *snat_table_oldest(const struct snat_table *t);
+/* A new item with that key, zero but for it; never fails. */
+void *snat_table_put(struct snat_table *t, const void *key);
+/* Item number n (from 1); NULL when there is none: items are used in order. */
+void *snat_table_at(const struct snat_table *t, uint32_t n);
+
+/* note.c: what is known of a flow ---------------------------------------------------- */
+
+struct snat_note_key {
+	struct lya_addr addr[2]; /* the lower end first, as in struct lya_flow */
+	uint16_t port[2];
+	uint8_t transport;
+	uint8_t zero;
+};
+
+struct snat_note {
+	struct snat_item item;
+	struct snat_note_key key;
+	int64_t first_ns, last_ns;
+	bool counted; /* a connection that stands in the sums */
+	struct lya_snat_evidence found;
+};
+
+/* The note of a leg's flow, made when there is none. */
+struct snat_note *snat_note(struct lya_snat *s, const struct lya_snat_leg *leg, uint8_t transport);
+/* The note of a leg's flow; NULL: none. */
+struct snat_note *snat_note_find(const struct lya_snat *s, const struct lya_snat_leg *leg,
+				 uint8_t transport);
+struct snat_note *snat_note_of(const struct lya_snat *s, const struct lya_flow *flow);
+void snat_note_proof(struct snat_note *note, const struct lya_snat_proof *proof, bool proven,
+		     bool internal);
+
+/* transaction.c, connection.c ---------------------------------------------------------- */
+
+enum snat_state { SNAT_OPEN, SNAT_PRESERVED, SNAT_REWRITTEN };
+
+struct snat_transaction_key {
+	uint8_t id[16];
+	uint8_t transport;
+};
+
+struct snat_transaction {
+	struct snat_item item;
+	struct snat_transaction_key key;
+	uint8_t state;     /* enum snat_state */
+	bool reply;        /* the VIP answered what a node was asked */
+	bool asked[2];     /* a request was seen on the leg; else an answer alone */
+	bool seen[2];      /* [0]: leg to a VIP, [1]: to a node */
+	uint32_t sums;     /* where it was counted, plus one; 0: nowhere */
+	bool external;     /* it went to an external VIP */
+	int64_t last_ns;
+	struct lya_snat_leg legs[2];
+};
+
+struct snat_connection {
+	struct snat_item item;
+	uint8_t value[LYA_SNAT_VALUE]; /* the key: ISN or random, zeroes behind it */
+	uint8_t key;                   /* enum lya_snat_key */
+	uint8_t state;
+	bool repeated;                 /* other connections have the same random */
+	bool has_ts;
+	uint32_t ts;                   /* TCP timestamp */
+	int16_t wscale;                /* -1: not offered */
+	struct lya_snat_leg client;    /* leg to the VIP */
+	struct lya_snat_leg node;      /* the other one, once paired */
+};
+
+void snat_transaction_take(struct lya_snat *s, const struct lya_packet *pkt,
+			   const struct lya_stun *msg);
+void snat_connection_syn(struct lya_snat *s, const struct lya_packet *pkt);
+void snat_connection_hello(struct lya_snat *s, const struct lya_packet *pkt,
+			   const struct lya_tls_hello *hello);
+/* Items whose last word is spoken. */
+void snat_transaction_close(struct lya_snat *s, const struct snat_transaction *t, bool dropped);
+void snat_connection_close(struct lya_snat *s, const struct snat_connection *c, bool dropped);
+
+/* ----------------------------------------------------------------------------------------- */
+
+struct lya_snat {
+	const struct lya_policy *policy;
+	struct lya_snat_options options;
+	struct snat_places places;
+	struct snat_table transactions, connections, notes;
+	struct lya_snat_sums *sums; /* of external VIP i and node k: [i * n_nodes + k] */
+	struct lya_snat_stats stats;
+	int64_t now_ns;
+	bool finished;
+};
+
+enum {
+	SNAT_TRANSACTION_MS = 2000, /* a balancer's other leg, retransmissions aside */
+	SNAT_CONNECTION_MS = 1000   /* policy-model: within a second */
+};
+
+/* Time between two packets; far apart ones are as far apart as can be said. */
+static inline int64_t snat_between(int64_t earlier_ns, int64_t later_ns)
+{
+	int64_t ns;
+
+	if (__builtin_sub_overflow(later_ns, earlier_ns, &ns))
+		return later_ns < earlier_ns ? INT64_MIN : INT64_MAX;
+	return ns;
+}
+
+/* The leg that a packet shows; answer: it comes from the server. */
+void snat_leg_of(const struct lya_packet *pkt, bool answer, struct lya_snat_leg *leg);
+bool snat_same_client(const struct lya_snat_leg *a, const struct lya_snat_leg *b);
+bool snat_same_leg(const struct lya_snat_leg *a, const struct lya_snat_leg *b);
+/* A VIP or an address of a load balancer. */
+bool snat_is_balancer(const struct lya_snat *s, const struct lya_addr *addr);
+enum lya_place snat_place_of_source(const struct lya_snat *s, uint32_t source);
+/* Where an external VIP and node are summed, plus one; 0: nowhere. */
+uint32_t snat_sums_of(const struct lya_snat *s, const struct snat_place *vip,
+		      const struct snat_place *node);
+
+#endif
