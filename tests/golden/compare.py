@@ -272,6 +272,63 @@ def check_findings(report, flows, case, diff):
             diff.add("no finding of type " + kind)
 
 
+def stun_ids(frame, e):
+    """Transaction ids of the STUN messages at the beginning of a payload."""
+    at = e[5] + (8 if e[0] == "udp" else (frame[e[5] + 12] >> 4) * 4)
+    p = frame[at:]
+    if len(p) >= 24 and p[0] == 2 and p[1] == 0:
+        p = p[4:]  # MS-TURN's own frame
+    if len(p) < 20 or p[0] > 1 or p[4:8] != b"\x21\x12\xa4\x42":
+        return set()
+    return {p[4:20]}
+
+
+def check_snat(report, truths, paths, roles, diff):
+    """What the truth and the packets say of both sides of the external A/V VIP."""
+    vips = {a for a, r in roles.items() if "edge-av-vip" in r}
+    nodes = {a for a, r in roles.items() if "edge-av" in r}
+    ids, syns = {}, set()
+    for path in paths:
+        for _, frame, _ in wire.read_any(path):
+            e = wire.ends(frame)
+            if e is None or e[2] is None:
+                continue
+            for key in (e[:5], (e[0],) + e[3:5] + e[1:3]):
+                ids.setdefault(key, set()).update(stun_ids(frame, e))
+            if e[0] == "tcp" and frame[e[5] + 13] & 0x12 == 2:
+                syns.add(e[:5])
+    want = {}
+    for t in truths:
+        if t["dst"] not in vips or not t["sport"]:
+            continue
+        first = (t["transport"], t["src"], t["sport"], t["dst"], t["dport"])
+        for leg in truths:
+            if leg["conn"] != t["conn"] or leg["capture"] != t["capture"] \
+                    or leg["dst"] not in nodes or leg["transport"] != t["transport"]:
+                continue
+            second = (leg["transport"], leg["src"], leg["sport"], leg["dst"], leg["dport"])
+            how = "preserved" if first[1:3] == second[1:3] else "rewritten"
+            count = want.setdefault((t["dst"], leg["dst"]), {})
+            both = ids.get(first, set()) & ids.get(second, set())
+            for what, n in (("transactions_" + how, len(both)),
+                            ("connections_" + how, int({first, second} <= syns))):
+                count[what] = count.get(what, 0) + n
+    words = [a + b for a in ("transactions_", "connections_") for b in ("preserved", "rewritten")]
+    for pair in report["snat"]["vips"]:
+        count = want.pop((pair["vip"], pair["node"]), {})
+        for w in words:
+            if pair[w] != count.get(w, 0):
+                diff.add("snat: %s to %s: %d %s instead of %d"
+                         % (pair["vip"], pair["node"], pair[w], w, count.get(w, 0)))
+    for w in words:
+        total = sum(p[w] for p in report["snat"]["vips"])
+        if report["snat"][w] != total:
+            diff.add("snat: %d %s in all, %d by VIP" % (report["snat"][w], w, total))
+    for (vip, node), count in want.items():
+        if any(count.values()):
+            diff.add("snat: nothing of %s to %s, wanted %s" % (vip, node, count))
+
+
 def check_summary(report, truths, flows, status, diff):
     got = report["summary"]["flows"]
     if all(t["count"] for t in truths):
@@ -354,6 +411,7 @@ def main():
         for t, f in pairs:
             judge(t, f, findings, roles, diff)
         check_volumes(captures, report, truths, flows, bool(args.instead), diff)
+        check_snat(report, truths, captures, roles, diff)
         check_summary(report, truths, flows, case["exit"], diff)
         check_findings(report, flows, case, diff)
     finally:

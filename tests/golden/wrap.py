@@ -453,7 +453,7 @@ def without_volumes(report):
     """What is left of a report where packets and bytes are others."""
     if isinstance(report, dict):
         return {k: without_volumes(v) for k, v in report.items()
-                if k not in ("packets", "bytes", "samples")}
+                if k not in ("packets", "bytes", "samples", "packet")}
     if isinstance(report, list):
         return [without_volumes(v) for v in report]
     return report
@@ -465,6 +465,8 @@ def without_sources(report):
     for finding in report.get("findings", []):
         for sample in finding["samples"]:
             del sample["source"]
+        for leg in (finding["proof"] or {}).get("legs", []):
+            del leg["source"]
     return report
 
 
