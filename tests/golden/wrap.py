@@ -450,10 +450,10 @@ def with_more(flows, further):
 
 
 def without_volumes(report):
-    """What is left of a report where packets and bytes are others."""
+    """What is left of a report where packets, bytes and names of files are others."""
     if isinstance(report, dict):
         return {k: without_volumes(v) for k, v in report.items()
-                if k not in ("packets", "bytes", "samples", "packet")}
+                if k not in ("packets", "bytes", "samples", "packet", "source")}
     if isinstance(report, list):
         return [without_volumes(v) for v in report]
     return report
