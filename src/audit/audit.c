@@ -291,12 +291,10 @@ static int follow(struct lya_audit *a, size_t n)
 	if (rc != 0)
 		return rc;
 	n = lya_reasm_take(a->reasm, a->batch, n);
-	if (has_duplicates(a))
 	for (size_t i = 0; i < n; i++)
 		if (lya_snat_wants(&a->batch[i]))
 			lya_snat_packet(a->snat, &a->batch[i]);
-	rc = follow_released(a);
-	if (rc == 0 && has_duplicates(a))
+	if (has_duplicates(a))
 		rc = lya_validity_duplicates(a->validity, a->batch, n);
 	return rc != 0 ? rc : follow_in_order(a, n);
 }

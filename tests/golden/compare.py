@@ -283,8 +283,11 @@ def stun_ids(frame, e):
     return {p[4:20]}
 
 
-def check_snat(report, truths, paths, roles, diff):
-    """What the truth and the packets say of both sides of the external A/V VIP."""
+SNAT_WORDS = [a + b for a in ("transactions_", "connections_") for b in ("preserved", "rewritten")]
+
+
+def wanted_snat(truths, paths, roles):
+    """What truth and packets say of both sides of the external A/V VIPs: by VIP and node."""
     vips = {a for a, r in roles.items() if "edge-av-vip" in r}
     nodes = {a for a, r in roles.items() if "edge-av" in r}
     ids, syns = {}, set()
@@ -313,14 +316,18 @@ def check_snat(report, truths, paths, roles, diff):
             for what, n in (("transactions_" + how, len(both)),
                             ("connections_" + how, int({first, second} <= syns))):
                 count[what] = count.get(what, 0) + n
-    words = [a + b for a in ("transactions_", "connections_") for b in ("preserved", "rewritten")]
+    return want
+
+
+def check_snat(report, truths, paths, roles, diff):
+    want = wanted_snat(truths, paths, roles)
     for pair in report["snat"]["vips"]:
         count = want.pop((pair["vip"], pair["node"]), {})
-        for w in words:
+        for w in SNAT_WORDS:
             if pair[w] != count.get(w, 0):
                 diff.add("snat: %s to %s: %d %s instead of %d"
                          % (pair["vip"], pair["node"], pair[w], w, count.get(w, 0)))
-    for w in words:
+    for w in SNAT_WORDS:
         total = sum(p[w] for p in report["snat"]["vips"])
         if report["snat"][w] != total:
             diff.add("snat: %d %s in all, %d by VIP" % (report["snat"][w], w, total))

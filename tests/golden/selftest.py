@@ -67,10 +67,17 @@ def perfect(truths, capture, roles):
     return flows
 
 
-def report_of(flows, capture):
+def snat_of(truths, capture, roles):
+    pairs = compare.wanted_snat(truths, [capture], roles)
+    pairs = [dict(dict.fromkeys(compare.SNAT_WORDS, 0), vip=vip, node=node, **count)
+             for (vip, node), count in pairs.items()]
+    return dict({w: sum(p[w] for p in pairs) for w in compare.SNAT_WORDS}, vips=pairs)
+
+
+def report_of(flows, capture, snat):
     frames = [frame for _, frame, _ in wire.read_any(capture)]
     other = sum(wire.ends(frame) is None for frame in frames)
-    return {"findings": [], "capture": {"packets": len(frames), "not_ip": other,
+    return {"findings": [], "snat": snat, "capture": {"packets": len(frames), "not_ip": other,
                                         "not_tcp_udp": 0}, "summary": {
         "verdict": "compliant", "findings": dict.fromkeys(compare.LEVELS, 0),
         "flows": dict({v: sum(f["verdict"] == v for f in flows) for v in compare.VERDICTS},
@@ -130,8 +137,19 @@ def main():
     capture = os.path.join(case, what["captures"][0])
     roles = compare.declared_roles(os.path.join(case, what["site"]))
     flows = perfect(truths, capture, roles)
-    report = report_of(flows, capture)
+    snat = snat_of(truths, capture, roles)
+    report = report_of(flows, capture, snat)
     failed = 0
+    for word in ("transactions_preserved", "connections_preserved"):
+        if not snat[word]:
+            failed += 1
+            print("the capture shows no " + word)
+        spoilt = json.loads(json.dumps(report))
+        spoilt["snat"]["vips"][0][word] += 1
+        spoilt["snat"][word] += 1
+        if run(case, flows, spoilt)[0] != 1:
+            failed += 1
+            print("not seen: one too many of " + word)
     status, text = run(case, flows, report)
     if status != 0:
         failed += 1
