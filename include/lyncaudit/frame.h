@@ -32,10 +32,10 @@ enum {
 
 struct lya_frame {
 	int64_t time_ns;     /* packet time */
+	uint64_t number;     /* of the packet in its source, from 1 */
 	const uint8_t *data; /* borrowed from the reader: until its next call */
 	uint32_t caplen;     /* bytes at data */
 	uint32_t wirelen;    /* bytes on the wire; >= caplen unless the file lies */
-	uint64_t number;     /* of the packet in its source, from 1 */
 	uint32_t source;     /* index of the source */
 	uint16_t link;       /* LINKTYPE_ number */
 	uint16_t iface;      /* interface within the source */

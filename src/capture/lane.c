@@ -72,6 +72,7 @@ int capture_lane_open(struct lya_capture *c, uint32_t s, size_t buffer, struct l
 		return rc;
 	}
 	c->inputs[s].was_open = true;
+	lane->reader->source = s;
 	lane->reader->offset_ns = c->sources[s].time_offset_ns;
 	c->inputs[s].lane = lane;
 	c->n_open++;
@@ -132,8 +133,6 @@ int capture_lane_read(struct lya_capture *c, struct capture_lane *lane, struct l
 
 		if (rc != LYA_OK || *n == 0)
 			return capture_lane_error(c, lane->source, rc, err);
-		for (size_t i = 0; i < *n; i++)
-			frames[i].source = lane->source;
 		if (c->filter == NULL)
 			return LYA_OK;
 		rc = lane_filter(c, lane->source, frames, n, err);
@@ -159,34 +158,51 @@ static void link_note(struct lya_source *src, uint16_t link)
 	src->n_links++;
 }
 
+static void kind_note(struct lya_source *src, const struct lya_frame *f)
+{
+	link_note(src, f->link);
+	if (f->digits > src->digits)
+		src->digits = f->digits;
+}
+
+/* The least and the greatest time among frames that stepped back. */
+static void bounds_note(struct lya_source *src, const struct lya_frame *frames, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (frames[i].time_ns < src->first_ns)
+			src->first_ns = frames[i].time_ns;
+		if (frames[i].time_ns > src->last_ns)
+			src->last_ns = frames[i].time_ns;
+	}
+}
+
 void capture_lane_account(struct lya_capture *c, const struct lya_frame *frames, size_t n)
 {
 	struct lya_source *src = &c->sources[frames[0].source];
 	struct capture_input *in = &c->inputs[frames[0].source];
 	int64_t before = in->before_ns;
-	int64_t first = src->packets == 0 ? frames[0].time_ns : src->first_ns;
-	int64_t last = src->packets == 0 ? frames[0].time_ns : src->last_ns;
 	uint64_t bytes = 0;
 	uint64_t snapped = 0;
 	uint64_t back = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct lya_frame *f = &frames[i];
-
-		bytes += f->wirelen;
-		snapped += f->caplen < f->wirelen;
-		back += f->time_ns < before;
-		before = f->time_ns;
-		first = f->time_ns < first ? f->time_ns : first;
-		last = f->time_ns > last ? f->time_ns : last;
-		if (i == 0 || f->link != frames[i - 1].link)
-			link_note(src, f->link);
-		if (f->digits > src->digits)
-			src->digits = f->digits;
+		bytes += frames[i].wirelen;
+		snapped += frames[i].caplen < frames[i].wirelen;
+		back += frames[i].time_ns < before;
+		before = frames[i].time_ns;
 	}
+	if (src->packets == 0)
+		src->first_ns = src->last_ns = frames[0].time_ns;
+	if (back > 0) {
+		bounds_note(src, frames, n);
+	} else { /* the first and the last tell it all */
+		bounds_note(src, &frames[0], 1);
+		bounds_note(src, &frames[n - 1], 1);
+	}
+	kind_note(src, &frames[0]);
+	for (size_t i = 1; i < n && !capture_reader_is_uniform(in->lane->reader); i++)
+		kind_note(src, &frames[i]);
 	in->before_ns = before;
-	src->first_ns = first;
-	src->last_ns = last;
 	src->packets += n;
 	src->bytes += bytes;
 	src->snapped += snapped;

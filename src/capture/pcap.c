@@ -84,23 +84,30 @@ int capture_pcap_begin(struct capture_reader *r, struct lya_error *err)
 	return LYA_OK;
 }
 
-/* The captured and the sent length of the record at h. */
+/* The captured and the sent length of the record at h; `old`: of a version before 2.4. */
 CAPTURE_INLINE void record_lengths(const struct capture_pcap *p, const uint8_t *h, bool big,
-				   uint32_t *caplen, uint32_t *wirelen)
+				   bool old, uint32_t *caplen, uint32_t *wirelen)
 {
 	uint32_t first = capture_u32(h + 8, big);
 	uint32_t second = capture_u32(h + 12, big);
-	bool swapped = p->minor < VERSION_MINOR && (p->minor < VERSION_MINOR - 1 || first > second);
+	bool swapped = old && (p->minor < VERSION_MINOR - 1 || first > second);
 
 	*caplen = swapped ? second : first;
 	*wirelen = swapped ? first : second;
 }
 
+static bool is_old(const struct capture_pcap *p)
+{
+	return p->minor < VERSION_MINOR;
+}
+
 /* The whole records in the buffer, up to max of them. */
-CAPTURE_INLINE size_t scan(struct capture_reader *r, struct lya_frame *frames, size_t max, bool big)
+CAPTURE_INLINE size_t scan(struct capture_reader *r, struct lya_frame *frames, size_t max, bool big,
+			   bool old)
 {
 	const struct capture_pcap p = r->pcap;
 	const int64_t offset_ns = r->offset_ns;
+	const uint32_t source = r->source;
 	const uint8_t *at = r->buf + r->pos;
 	size_t left = capture_reader_left(r);
 	size_t n = 0;
@@ -110,17 +117,19 @@ CAPTURE_INLINE size_t scan(struct capture_reader *r, struct lya_frame *frames, s
 		uint32_t caplen;
 		uint32_t wirelen;
 
-		record_lengths(&p, at, big, &caplen, &wirelen);
+		record_lengths(&p, at, big, old, &caplen, &wirelen);
 		if (caplen > LYA_FRAME_MAX || caplen > left - p.record_len)
 			break;
-		f->time_ns = capture_time_add((int64_t)capture_u32(at, big) * LYA_SECOND_NS +
-						  (int64_t)capture_u32(at + 4, big) * p.fraction_ns,
-					      offset_ns);
+		/* Two fields of 32 bits stay within the bounds of a time. */
+		f->time_ns = (int64_t)capture_u32(at, big) * LYA_SECOND_NS +
+			     (int64_t)capture_u32(at + 4, big) * p.fraction_ns;
+		if (offset_ns != 0)
+			f->time_ns = capture_time_add(f->time_ns, offset_ns);
 		f->data = at + p.record_len;
 		f->caplen = caplen;
 		f->wirelen = wirelen;
 		f->number = r->packets + n + 1;
-		f->source = 0;
+		f->source = source;
 		f->link = p.link;
 		f->iface = 0;
 		f->flags = big ? LYA_FRAME_BIG_ENDIAN : 0;
@@ -155,7 +164,7 @@ static int more(struct capture_reader *r, struct lya_error *err)
 		capture_reader_cut(r, place, what, r->pcap.record_len, capture_reader_left(r));
 		return LYA_OK;
 	}
-	record_lengths(&r->pcap, r->buf + r->pos, r->big, &caplen, &wirelen);
+	record_lengths(&r->pcap, r->buf + r->pos, r->big, is_old(&r->pcap), &caplen, &wirelen);
 	if (caplen > LYA_FRAME_MAX) {
 		capture_reader_break(r, place,
 				     "packet %" PRIu64 " claims %" PRIu32
@@ -173,13 +182,22 @@ static int more(struct capture_reader *r, struct lya_error *err)
 	return LYA_OK;
 }
 
+/* Written once, compiled for each order of bytes and of lengths. */
+static size_t scan_any(struct capture_reader *r, struct lya_frame *frames, size_t max)
+{
+	if (is_old(&r->pcap))
+		return r->big ? scan(r, frames, max, true, true)
+			      : scan(r, frames, max, false, true);
+	return r->big ? scan(r, frames, max, true, false) : scan(r, frames, max, false, false);
+}
+
 int capture_pcap_next(struct capture_reader *r, struct lya_frame *frames, size_t max, size_t *n,
 		      struct lya_error *err)
 {
 	for (;;) {
 		int rc;
 
-		*n = r->big ? scan(r, frames, max, true) : scan(r, frames, max, false);
+		*n = scan_any(r, frames, max);
 		if (*n > 0 || r->done)
 			return LYA_OK;
 		rc = more(r, err);

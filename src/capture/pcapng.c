@@ -209,7 +209,7 @@ CAPTURE_INLINE void frame_fill(const struct capture_reader *r, struct lya_frame 
 	f->data = data;
 	f->caplen = caplen;
 	f->wirelen = wirelen;
-	f->source = 0;
+	f->source = r->source;
 	f->link = i->link;
 	f->iface = iface_number(r, id);
 	f->flags = r->big ? LYA_FRAME_BIG_ENDIAN : 0;

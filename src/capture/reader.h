@@ -81,6 +81,7 @@ struct capture_reader {
 	bool truncated;    /* it breaks off inside a record */
 	bool big;          /* byte order of the file, or section */
 	uint8_t format;    /* enum capture_format */
+	uint32_t source;   /* what the frames say they are of */
 	int64_t offset_ns; /* added to every packet time */
 	int64_t last_ns;   /* of the last frame */
 	uint64_t packets;  /* whole ones so far: the number of the last */
@@ -102,7 +103,7 @@ void capture_reader_close(struct capture_reader *r);
 void capture_reader_grow(struct capture_reader *r, size_t buffer);
 
 /*
- * Up to max frames (source is left 0), borrowed until the next call.  *n is 0
+ * Up to max frames, borrowed until the next call.  *n is 0
  * at the end, which may come early: r->why and r->truncated then say so.
  * LYA_ENOMEM, LYA_ELIMIT, or LYA_ESTOP, after which the call may be repeated.
  */
@@ -115,6 +116,12 @@ int capture_reader_next(struct capture_reader *r, struct lya_frame *frames, size
 static inline size_t capture_reader_left(const struct capture_reader *r)
 {
 	return r->end - r->pos;
+}
+
+/* True when the frames so far are all of one link type and one resolution. */
+static inline bool capture_reader_is_uniform(const struct capture_reader *r)
+{
+	return r->format == CAPTURE_PCAP || r->ng.iface_base + r->ng.n_ifaces <= 1;
 }
 
 /*

@@ -283,7 +283,6 @@ static int probe_first(struct lya_capture *c, struct capture_lane *lane, struct 
 		return capture_lane_finish(c, lane, err);
 	in->first_ns = lane->frames[0].time_ns;
 	in->pending = true;
-	lane->frames[0].source = lane->source;
 	if (c->filter != NULL) {
 		rc = capture_filter_prepare(c->filter, lane->frames[0].link, err);
 		if (rc != LYA_OK)
