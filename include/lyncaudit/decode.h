@@ -133,40 +133,42 @@ struct lya_packet {
 	uint8_t transport;     /* IP protocol number of the last header; 0 when not IP */
 	uint8_t tcp_flags;     /* 0 unless kind is LYA_PKT_TCP */
 	uint8_t digits;        /* decimals of the source's clock */
-	uint8_t duplicate;     /* enum lya_duplicate */
-	uint8_t ttl;
-	uint16_t l4_at;        /* bytes from `ip` to the transport header */
 	uint32_t events;       /* bits: 1 << enum lya_event */
-
-	struct lya_addr src, dst;
-	uint16_t sport, dport; /* 0 unless kind is TCP or UDP */
-	uint32_t ip_bytes;     /* IP header, extensions and payload as the IP header claims;
-	                          never more than the frame had on the wire */
-	uint32_t payload_len;  /* transport payload as the headers claim; the capture may hold less */
-	struct lya_cursor payload; /* transport payload that was captured; borrowed from the frame */
-	uint32_t seq, ack;     /* TCP */
-	uint16_t window;
-	uint8_t options_len;   /* TCP options captured */
+	uint16_t l4_at;        /* bytes from `ip` to the transport header */
+	uint8_t ttl;
 	bool frame_broadcast;  /* the frame's destination is a group address */
-	const uint8_t *options; /* TCP options; borrowed; NULL when none */
-	/* IP identity, for fragments and duplicates */
-	uint32_t ip_id;
-	uint32_t frag_offset;  /* bytes; of any fragment */
+
+	/* What most packets have none of stands together: it is cleared at once. */
+	uint8_t duplicate;     /* enum lya_duplicate */
 	bool frag_more;
 	bool is_fragment;      /* of any kind, head included */
 	bool reassembled;      /* payload is the whole datagram's, whatever payload_len; see reasm.h */
+	uint32_t frag_offset;  /* bytes; of any fragment */
 	/*
 	 * Of what the first fragment of a tunnel's IPv4 packet carries: that packet's
 	 * header, so that its later fragments are known for the tunnel's; else NULL.
 	 * Borrowed; outermost tunnel alone.
 	 */
 	const uint8_t *tunnel_head;
+	struct lya_path path;
+
+	struct lya_addr src, dst;
+	uint16_t window;       /* TCP */
+	uint32_t seq;          /* TCP; the three in the order in which one load brings them */
+	uint16_t dport, sport; /* 0 unless kind is TCP or UDP */
+	uint32_t ack;          /* TCP */
+	uint32_t ip_bytes;     /* IP header, extensions and payload as the IP header claims;
+	                          never more than the frame had on the wire */
+	uint32_t payload_len;  /* transport payload as the headers claim; the capture may hold less */
+	uint32_t ip_id;        /* for fragments and duplicates */
+	uint32_t ip_captured;  /* bytes captured from `ip` on */
+	struct lya_cursor payload; /* transport payload that was captured; borrowed from the frame */
+	const uint8_t *options; /* TCP options; borrowed; NULL when none */
+	uint8_t options_len;   /* TCP options captured */
 	uint16_t frag_at;      /* of any fragment: bytes from `ip` to what it carries */
 	const uint8_t *ip;     /* start of the innermost IP header; borrowed; NULL when none */
-	uint32_t ip_captured;  /* bytes captured from there on */
 	const uint8_t *eth_src, *eth_dst; /* 6 bytes each of the innermost frame; NULL when none
 	                                     (a Linux cooked frame has a source alone) */
-	struct lya_path path;
 	struct {               /* LYA_PKT_ICMP_ERROR: the quoted packet, as its sender sent it */
 		struct lya_addr src, dst;
 		uint16_t sport, dport;
@@ -186,6 +188,8 @@ static inline void lya_packet_note(struct lya_packet *pkt, enum lya_event ev)
  * bytes.  `quoted` is set for LYA_PKT_ICMP_ERROR alone.
  */
 void lya_decode(const struct lya_frame *frame, struct lya_packet *pkt);
+/* The same for n frames. */
+void lya_decode_batch(const struct lya_frame *frames, struct lya_packet *pkts, size_t n);
 
 /* True when the decoder knows the link type. */
 bool lya_link_known(uint16_t link);

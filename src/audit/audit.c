@@ -231,18 +231,26 @@ static void count_frames(struct lya_audit_counts *c, const struct lya_frame *fra
 	c->last_ns = last;
 }
 
-static inline void count_packet(struct lya_audit *a, const struct lya_packet *pkt)
+static void count_packet(struct lya_audit *a, const struct lya_packet *pkt)
 {
-	struct lya_audit_counts *c = &a->counts;
-
-	if (pkt->events != 0)
-		count_events(a, pkt->events);
-	if (pkt->kind == LYA_PKT_TCP || pkt->kind == LYA_PKT_UDP)
-		return;
+	count_events(a, pkt->events);
 	if (pkt->kind == LYA_PKT_NOT_IP)
-		c->not_ip++;
+		a->counts.not_ip++;
 	else if (pkt->kind == LYA_PKT_OTHER_IP || pkt->kind == LYA_PKT_ICMP_ERROR)
-		c->not_tcp_udp++;
+		a->counts.not_tcp_udp++;
+}
+
+/* Few batches hold a packet with an event, or of another kind than the first two: TCP, UDP. */
+static void count_packets(struct lya_audit *a, size_t n)
+{
+	uint32_t rare = 0;
+
+	for (size_t i = 0; i < n; i++)
+		rare |= a->batch[i].events | (a->batch[i].kind & ~(uint32_t)LYA_PKT_UDP);
+	if (rare == 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		count_packet(a, &a->batch[i]);
 }
 
 /* What the flow table answered: its own failure, or what a callback said. */
@@ -307,10 +315,8 @@ int lya_audit_take(struct lya_audit *a, const struct lya_frame *frames, size_t n
 		int rc;
 
 		count_frames(&a->counts, &frames[done], batch);
-		for (size_t i = 0; i < batch; i++) {
-			lya_decode(&frames[done + i], &a->batch[i]);
-			count_packet(a, &a->batch[i]);
-		}
+		lya_decode_batch(&frames[done], a->batch, batch);
+		count_packets(a, batch);
 		rc = follow(a, batch);
 		if (rc != 0)
 			return tell_failure(rc, err);

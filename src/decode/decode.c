@@ -189,7 +189,7 @@ static inline void init(struct lya_packet *pkt, const struct lya_frame *frame)
 	memset(&pkt->path, 0, sizeof(pkt->path));
 }
 
-void lya_decode(const struct lya_frame *frame, struct lya_packet *pkt)
+void decode_general(const struct lya_frame *frame, struct lya_packet *pkt)
 {
 	struct bytes b = { .p = frame->data, .left = frame->caplen, .wire = frame->wirelen };
 	decode_layer *layer;

@@ -99,6 +99,9 @@ enum {
 	PROTO_SHIM6 = 140
 };
 
+/* Any frame, layer by layer: what plain.c hands on.  As lya_decode. */
+void decode_general(const struct lya_frame *frame, struct lya_packet *pkt);
+
 /* A layer's entrance. */
 typedef bool decode_layer(struct lya_packet *pkt, struct bytes b);
 
