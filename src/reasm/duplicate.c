@@ -11,13 +11,16 @@
  * must be equal as well, within a shorter time.
  *
  * The table has a fixed size: sets of four entries, one cache line each, the
- * oldest goes.  32768 entries hold 10 ms at 3 million packets a second.  Its
- * hash has a fixed key, for the same capture must give the same marks; an
- * attacker who makes two packets collide hides a packet's bytes from the sum,
- * never its flow.
+ * one that came first goes.  32768 entries hold 10 ms at 3 million packets a
+ * second.  An entry knows 44 bits of its packet's hash, 13 of them by its set:
+ * of a thousand million packets two are taken for copies of others.  The hash
+ * has a fixed key, for the same capture must give the same marks; an attacker
+ * who makes two packets collide hides a packet's bytes from the sum, never its
+ * flow.
  */
 #include "reasm/reasm.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "lyncaudit/alloc.h"
@@ -31,14 +34,22 @@ enum {
 	TICKS_NO_ID = LYA_DUPLICATE_NO_ID_WINDOW_MS * 1000000 / 1024
 };
 
-struct sighting {
-	uint64_t hash; /* 0: free */
-	uint32_t ticks;
-	uint32_t link; /* hash of MACs, VLANs and tunnel above, TTL in the lowest byte */
+/* Four words that are compared at once. */
+typedef uint32_t four __attribute__((vector_size(16)));
+
+/* Four packets, in columns; entry i was filled after entry i - 1, and `next` is the oldest. */
+struct sightings {
+	four tag; /* of the hash; 0: free */
+	uint32_t ticks[WAYS];
+	uint32_t link[WAYS]; /* hash of MACs, VLANs and tunnel above, TTL in the lowest byte */
+	uint32_t next;
+	uint32_t unused[3];
 };
 
+_Static_assert(sizeof(struct sightings) == 64, "a set is a cache line");
+
 struct duplicates {
-	struct sighting sets[SETS][WAYS];
+	struct sightings sets[SETS];
 };
 
 /* Odd numbers without structure, one for every place in the key. */
@@ -188,7 +199,45 @@ static inline uint64_t hash_packet(const struct lya_packet *pkt)
 	return h | 1; /* 0 is a free entry */
 }
 
-static inline uint32_t hash_link(const struct lya_packet *pkt)
+/* True when hash_plain can read what it needs: nearly always. */
+static inline bool is_plain(const struct lya_packet *pkt)
+{
+	return pkt->kind <= LYA_PKT_UDP && pkt->src.family == 4 && pkt->ip_id != 0 &&
+	       pkt->ip_captured >= pkt->l4_at + 16U;
+}
+
+/*
+ * The key of TCP or UDP over IPv4 with an IP id, straight from the headers:
+ * the bytes of a packet that stand as they were sent say the same as its
+ * fields.  No branch depends on the protocol or on the length of the payload.
+ */
+static inline uint64_t hash_plain(const struct lya_packet *pkt)
+{
+	/* Of eight bytes from the total length on: IP id, fragment offset, protocol. */
+	static const uint8_t ip_mask[8] = { 0, 0, 0xff, 0xff, 0x1f, 0xff, 0, 0xff };
+	static const uint8_t port_mask[8] = { 0xff, 0xff, 0xff, 0xff };
+	const uint8_t *ip = pkt->ip;
+	const uint8_t *l4 = ip + pkt->l4_at;
+	const uint8_t *p = pkt->payload.pos;
+	size_t left = lya_cursor_left(&pkt->payload);
+	size_t lack = 8 - (left < 8 ? left : 8); /* that many bytes before it are shifted out */
+	size_t key = left < PAYLOAD_KEY ? left : PAYLOAD_KEY;
+	uint64_t first = le64toh(load64(p - lack)) >> 4 * lack >> 4 * lack;
+	uint64_t second = le64toh(load64(p + key - 8)) >> 4 * lack >> 4 * lack;
+	uint64_t tcp = -(uint64_t)(pkt->kind == LYA_PKT_TCP);
+	uint64_t h;
+
+	h = lya_hash_mix(load64(ip + 12) ^ salt[0],
+			 (load64(l4) & (tcp | load64(port_mask))) ^ salt[1]);
+	h += lya_hash_mix((load64(ip + 2) & load64(ip_mask)) ^ pkt->ip_bytes ^ salt[2],
+			  (load64(l4 + 8) & tcp) ^ salt[3]);
+	h ^= lya_hash_mix(first ^ salt[4], second ^ h);
+	if (pkt->options_len > 0)
+		h = hash_bytes(h, pkt->options, pkt->options_len);
+	return h | 1;
+}
+
+static uint32_t hash_link(const struct lya_packet *pkt)
 {
 	uint64_t path = (uint64_t)pkt->path.tunnel_id << 16 | (uint64_t)pkt->path.n_tunnels << 8 |
 			pkt->path.tunnel;
@@ -198,7 +247,21 @@ static inline uint32_t hash_link(const struct lya_packet *pkt)
 
 	h = lya_hash_mix(load64((const uint8_t *)pkt->path.vlan) ^ salt[0], path ^ salt[5]) +
 	    lya_hash_mix(src ^ salt[1], dst ^ salt[2]);
-	return ((uint32_t)(h >> 32) & 0xffffff00U) | pkt->ttl;
+	return (uint32_t)(h >> 32);
+}
+
+static inline uint32_t link_of(const struct lya_packet *pkt)
+{
+	uint64_t vlans = load64((const uint8_t *)pkt->path.vlan) * salt[0];
+	uint32_t h;
+
+	if (pkt->eth_dst == NULL || pkt->path.n_tunnels > 0)
+		h = hash_link(pkt);
+	else /* both MAC addresses, which follow each other */
+		h = (uint32_t)(lya_hash_mix(load64(pkt->eth_dst) ^ vlans,
+					    load64(pkt->eth_dst + 4) ^ salt[2]) >>
+			       32);
+	return (h & 0xffffff00U) | pkt->ttl;
 }
 
 static enum lya_duplicate kind_of(uint32_t first, uint32_t second)
@@ -209,38 +272,63 @@ static enum lya_duplicate kind_of(uint32_t first, uint32_t second)
 }
 
 /*
- * Look for pkt in its set; remember it when it is new.  No branch depends on
- * which entry is which: those could not be foreseen.  A free one is as old as
- * the clock of the ticks.
+ * A packet that may be in its set: what it is a copy of, or LYA_DUP_NONE.  The
+ * same too late is a packet of its own: it is forgotten, for the new one comes.
  */
-static inline enum lya_duplicate sight(struct sighting *set, uint64_t hash,
-				       const struct lya_packet *pkt)
+static enum lya_duplicate find(struct sightings *set, uint32_t tag, uint32_t ticks, uint32_t link,
+			       const struct lya_packet *pkt)
 {
-	uint32_t ticks = (uint32_t)((uint64_t)pkt->time_ns >> 10);
 	uint32_t window = pkt->ip_id == 0 ? TICKS_NO_ID : TICKS_WINDOW;
-	uint32_t link = hash_link(pkt);
-	uint64_t oldest_age = 0;
-	unsigned place = 0;
-	bool found = false;
 
 	for (unsigned i = 0; i < WAYS; i++) {
-		bool same = set[i].hash == hash;
-		/* The same again is to be replaced first: too late, it is a packet of its own. */
-		uint64_t age = (uint64_t)same << 32 | (ticks - set[i].ticks);
-
-		place = age > oldest_age ? i : place;
-		oldest_age = age > oldest_age ? age : oldest_age;
-		found |= same;
+		if (set->tag[i] != tag)
+			continue;
+		if (ticks - set->ticks[i] <= window)
+			return kind_of(set->link[i], link);
+		set->tag[i] = 0;
 	}
-	if (found && ticks - set[place].ticks <= window)
-		return kind_of(set[place].link, link);
-	set[place] = (struct sighting){ .hash = hash, .ticks = ticks, .link = link };
+	return LYA_DUP_NONE;
+}
+
+/* Look for pkt in its set; remember it when it is new. */
+static inline enum lya_duplicate sight(struct sightings *set, uint64_t hash,
+				       const struct lya_packet *pkt)
+{
+	uint32_t tag = (uint32_t)hash;
+	uint32_t ticks = (uint32_t)((uint64_t)pkt->time_ns >> 10);
+	uint32_t link = link_of(pkt);
+	uint32_t at = set->next;
+	uint64_t same[2];
+	four equal = set->tag == (four){ tag, tag, tag, tag };
+
+	memcpy(same, &equal, sizeof(same));
+	if (__builtin_expect((same[0] | same[1]) != 0, 0)) {
+		enum lya_duplicate kind = find(set, tag, ticks, link, pkt);
+
+		if (kind != LYA_DUP_NONE)
+			return kind;
+	}
+	set->tag[at] = tag;
+	set->ticks[at] = ticks;
+	set->link[at] = link;
+	set->next = (at + 1) % WAYS;
 	return LYA_DUP_NONE;
 }
 
 static bool is_comparable(const struct lya_packet *pkt)
 {
 	return pkt->ip != NULL && pkt->kind != LYA_PKT_BAD && pkt->kind != LYA_PKT_NOT_IP;
+}
+
+/* 0 for a packet that is not compared. */
+static uint64_t hash_any(const struct lya_packet *pkt)
+{
+	return is_comparable(pkt) ? hash_packet(pkt) : 0;
+}
+
+static inline struct sightings *set_of(struct duplicates *d, uint64_t hash)
+{
+	return &d->sets[hash >> 32 & (SETS - 1)];
 }
 
 /* Hash all, so that the sets are on their way into the cache; then look. */
@@ -250,22 +338,21 @@ static void mark_batch(struct duplicates *d, struct clocks *c, struct lya_packet
 	uint64_t hashes[BATCH];
 
 	for (size_t i = 0; i < n; i++) {
-		if (!is_comparable(&pkts[i]))
-			continue;
-		hashes[i] = hash_packet(&pkts[i]);
-		__builtin_prefetch(d->sets[hashes[i] >> 32 & (SETS - 1)], 1);
+		hashes[i] = is_plain(&pkts[i]) ? hash_plain(&pkts[i]) : hash_any(&pkts[i]);
+		__builtin_prefetch(set_of(d, hashes[i]), 1);
 	}
 	for (size_t i = 0; i < n; i++) {
 		enum lya_duplicate kind;
 
-		if (!is_comparable(&pkts[i]))
+		if (hashes[i] == 0)
 			continue;
-		kind = sight(d->sets[hashes[i] >> 32 & (SETS - 1)], hashes[i], &pkts[i]);
-		pkts[i].duplicate = (uint8_t)kind;
+		kind = sight(set_of(d, hashes[i]), hashes[i], &pkts[i]);
 		if (__builtin_expect(hashes[i] <= c->limit, 0))
 			clocks_see(c, hashes[i], &pkts[i]);
-		if (kind != LYA_DUP_NONE)
+		if (kind != LYA_DUP_NONE) {
+			pkts[i].duplicate = (uint8_t)kind;
 			counts[kind]++;
+		}
 	}
 }
 

@@ -65,13 +65,22 @@ static void release_old(struct lya_reasm *r, size_t place, int64_t now_ns)
 	fragments_expire(r->fragments, now_ns);
 }
 
-size_t lya_reasm_take(struct lya_reasm *r, struct lya_packet *pkts, size_t n)
+/* True when fragments have to do with none of the packets: nearly always. */
+static bool are_whole(const struct lya_packet *pkts, size_t n)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++)
+		any |= pkts[i].is_fragment | (pkts[i].tunnel_head != NULL);
+	return !any;
+}
+
+/* Give fragments to where they are put together; returns how many packets are left. */
+static size_t take_fragments(struct lya_reasm *r, struct lya_packet *pkts, size_t n)
 {
 	bool waiting = fragments_waiting(r->fragments);
 	size_t left = 0;
 
-	fragments_begin(r->fragments);
-	duplicates_mark(r->duplicates, r->clocks, pkts, n, r->duplicate_counts);
 	for (size_t i = 0; i < n; i++) {
 		bool ours = is_ours(&pkts[i]);
 
@@ -88,6 +97,15 @@ size_t lya_reasm_take(struct lya_reasm *r, struct lya_packet *pkts, size_t n)
 		left++;
 	}
 	return left;
+}
+
+size_t lya_reasm_take(struct lya_reasm *r, struct lya_packet *pkts, size_t n)
+{
+	fragments_begin(r->fragments);
+	duplicates_mark(r->duplicates, r->clocks, pkts, n, r->duplicate_counts);
+	if (!fragments_waiting(r->fragments) && are_whole(pkts, n))
+		return n;
+	return take_fragments(r, pkts, n);
 }
 
 const struct lya_packet *lya_reasm_released(const struct lya_reasm *r, size_t *n)

@@ -260,6 +260,96 @@ static void test_pairs(void **state)
 	}
 }
 
+/* What the second of two frames is taken for, one microsecond after the first. */
+static enum lya_duplicate kind_of_second(struct wire *w, const struct build *a,
+					 const struct build *b)
+{
+	struct lya_reasm *r = reasm_new(0);
+	struct lya_packet pkts[2] = { decode_at(w, a, 0), decode_at(w, b, US) };
+	enum lya_duplicate kind;
+
+	lya_reasm_take(r, pkts, 2);
+	kind = (enum lya_duplicate)pkts[1].duplicate;
+	lya_reasm_free(r);
+	return kind;
+}
+
+/* An IPv4 frame with that many bytes of TCP options and of payload. */
+static void sized_frame(struct build *b, unsigned proto, size_t options, size_t len)
+{
+	size_t ip;
+
+	b->n = 0;
+	add_ethernet(b, 0x0800);
+	ip = open_ipv4(b, proto, 64);
+	if (proto == 6) {
+		add_tcp(b, 50000, 443, 0x18);
+		b->data[ip + 32] = (uint8_t)((20 + options) << 2);
+		add_fill(b, options);
+	} else {
+		add_udp(b, 5000, 3478, (unsigned)len);
+	}
+	add_fill(b, len);
+	close_ipv4(b, ip);
+	add_fill(b, 30); /* padding */
+}
+
+/* Bytes that are in the key of a frame from sized_frame. */
+static bool in_key(unsigned proto, size_t options, size_t len, size_t at)
+{
+	static const uint8_t ip[20] = { [4] = 1,  [5] = 1,  [12] = 1, [13] = 1, [14] = 1,
+					[15] = 1, [16] = 1, [17] = 1, [18] = 1, [19] = 1 };
+	size_t header = proto == 6 ? 20 + options : 8;
+	size_t key = len < 16 ? len : 16;
+
+	if (at < 20)
+		return ip[at];
+	at -= 20;
+	if (at < header)
+		return proto == 17 ? at < 4 : at < 16 || at >= 20;
+	return at - header < key;
+}
+
+/*
+ * Whatever its length, a packet is another one as soon as a byte of its key
+ * is, and the same whatever is behind the key.  Only bytes are changed that
+ * leave the packet's lengths and kind as they are.
+ */
+static void check_bytes(struct wire *w, unsigned proto, size_t options, size_t len)
+{
+	struct build *a = &w->frames[0];
+	struct build *b = &w->frames[1];
+
+	sized_frame(a, proto, options, len);
+	for (size_t at = 4; at < a->n - 14; at++) {
+		enum lya_duplicate want =
+		    in_key(proto, options, len, at) ? LYA_DUP_NONE : LYA_DUP_EXACT;
+
+		if (at == 6 || at == 7 || at == 8 || at == 9 || (proto == 6 && at == 20 + 12) ||
+		    (proto == 17 && (at == 24 || at == 25)))
+			continue;
+		sized_frame(b, proto, options, len);
+		b->data[14 + at] ^= 0x10;
+		assert_int_equal(kind_of_second(w, a, b), want);
+	}
+	sized_frame(b, proto, options, len + 1);
+	assert_int_equal(kind_of_second(w, a, b), LYA_DUP_NONE);
+}
+
+static void test_bytes(void **state)
+{
+	static const size_t options[] = { 0, 4, 12, 40 };
+	struct wire *w = wire_new();
+
+	(void)state;
+	for (size_t len = 0; len < 20; len++) {
+		check_bytes(w, 17, 0, len);
+		for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+			check_bytes(w, 6, options[i], len);
+	}
+	free(w);
+}
+
 /* Three copies: each of the later ones is compared with the first. */
 static void test_triple(void **state)
 {
@@ -343,9 +433,8 @@ static void test_stream(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pairs),
-		cmocka_unit_test(test_triple),
-		cmocka_unit_test(test_not_compared),
+		cmocka_unit_test(test_pairs),  cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_triple), cmocka_unit_test(test_not_compared),
 		cmocka_unit_test(test_stream),
 	};
 
