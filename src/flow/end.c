@@ -111,13 +111,13 @@ bool flow_is_beside(const struct lya_flow_table *t, const struct flow_hot *h)
 	return ctx->split != 0;
 }
 
-static void forget(struct lya_flow_table *t, uint32_t n, uint32_t hash)
+static void forget(struct lya_flow_table *t, uint32_t n, uint32_t tag)
 {
 	struct flow_arena *a = &t->arena[flow_family(n)];
 	struct flow_hot *h = flow_hot_at(t, n);
 
 	if (t->index.count != 0) /* a flush empties the index at once */
-		flow_index_remove(&t->index, hash, n);
+		flow_index_remove(&t->index, tag, n);
 	if (flow_is_beside(t, h))
 		t->split_flows--;
 	flow_extra_drop(t, n);
@@ -142,13 +142,13 @@ const struct lya_flow *flow_tell(struct lya_flow_table *t, uint32_t n)
 	return f;
 }
 
-static int end_hashed(struct lya_flow_table *t, uint32_t n, uint32_t hash)
+static int end_tagged(struct lya_flow_table *t, uint32_t n, uint32_t tag)
 {
 	const struct lya_flow *f = flow_tell(t, n);
 
 	fill_origin(t, n, &t->ended);
 	flow_loss_tell(t, n, &t->ended);
-	forget(t, n, hash);
+	forget(t, n, tag);
 	if (t->status == LYA_OK && t->options.on_end != NULL)
 		t->status = t->options.on_end(t->options.ctx, f);
 	if (t->status > 0)
@@ -161,14 +161,14 @@ int flow_end(struct lya_flow_table *t, uint32_t n)
 	struct flow_key key;
 
 	flow_key_again(t, n, &key);
-	return end_hashed(t, n, key.hash);
+	return end_tagged(t, n, key.tag);
 }
 
 /* In handfuls, so that the caches are asked for several records at once. */
 int flow_end_list(struct lya_flow_table *t, uint32_t list)
 {
 	uint32_t numbers[FLOW_BATCH];
-	uint32_t hashes[FLOW_BATCH];
+	uint32_t tags[FLOW_BATCH];
 
 	while (list != 0 && t->status == LYA_OK) {
 		unsigned n = 0;
@@ -178,14 +178,14 @@ int flow_end_list(struct lya_flow_table *t, uint32_t list)
 
 			numbers[n] = list;
 			flow_key_again(t, list, &key);
-			hashes[n] = key.hash;
-			__builtin_prefetch(&t->index.slots[flow_index_home(&t->index, key.hash)],
+			tags[n] = key.tag;
+			__builtin_prefetch(&t->index.lines[flow_index_home(&t->index, key.tag)],
 					   1);
 			__builtin_prefetch(flow_cold_at(t, list));
 			list = flow_hot_at(t, list)->next;
 		}
 		for (unsigned i = 0; i < n && t->status == LYA_OK; i++)
-			(void)end_hashed(t, numbers[i], hashes[i]);
+			(void)end_tagged(t, numbers[i], tags[i]);
 	}
 	return t->status;
 }

@@ -2,8 +2,8 @@
  * flush.c - the end of all flows, in order.
  *
  * A million flows want sorting by their last packet without memory of its own:
- * the index is not needed any more, so its slots are used to sort in.  A slot
- * then holds the time of the last packet, scaled to 32 bits, and the record.
+ * the index is not needed any more, so its lines are used to sort in: eight
+ * bytes a record, the time of the last packet scaled to 32 bits and its number.
  */
 #include "flow/table.h"
 
@@ -11,18 +11,26 @@
 
 enum { SMALL = 24 }; /* below it insertion is quicker than splitting */
 
-struct sort {
-	struct lya_flow_table *t;
-	struct flow_slot *list;
+struct place {
+	uint32_t time; /* of the last packet, scaled */
+	uint32_t record;
 };
 
-/* Of slots with equal scaled times the records decide. */
-static bool comes_before(const struct lya_flow_table *t, struct flow_slot a, struct flow_slot b)
+_Static_assert(sizeof(struct place) * FLOW_LINE == sizeof(struct flow_line),
+	       "the index holds a place for each record");
+
+struct sort {
+	struct lya_flow_table *t;
+	struct place *list;
+};
+
+/* Of equal scaled times the records decide. */
+static bool comes_before(const struct lya_flow_table *t, struct place a, struct place b)
 {
 	int64_t la, lb;
 
-	if (a.hash != b.hash)
-		return a.hash < b.hash;
+	if (a.time != b.time)
+		return a.time < b.time;
 	la = flow_hot_at(t, a.record)->last_ns;
 	lb = flow_hot_at(t, b.record)->last_ns;
 	return la != lb ? la < lb : flow_serial(t, a.record) < flow_serial(t, b.record);
@@ -31,7 +39,7 @@ static bool comes_before(const struct lya_flow_table *t, struct flow_slot a, str
 static void insertion(const struct sort *s, size_t from, size_t to)
 {
 	for (size_t i = from + 1; i < to; i++) {
-		struct flow_slot x = s->list[i];
+		struct place x = s->list[i];
 		size_t j = i;
 
 		for (; j > from && comes_before(s->t, x, s->list[j - 1]); j--)
@@ -42,8 +50,8 @@ static void insertion(const struct sort *s, size_t from, size_t to)
 
 static void sift(const struct sort *s, size_t from, size_t n, size_t i)
 {
-	struct flow_slot *list = s->list + from;
-	struct flow_slot x = list[i];
+	struct place *list = s->list + from;
+	struct place x = list[i];
 
 	for (size_t child; (child = 2 * i + 1) < n; i = child) {
 		if (child + 1 < n && comes_before(s->t, list[child], list[child + 1]))
@@ -63,7 +71,7 @@ static void heap(const struct sort *s, size_t from, size_t to)
 	for (size_t i = n / 2; i-- > 0;)
 		sift(s, from, n, i);
 	while (n > 1) {
-		struct flow_slot x = s->list[from];
+		struct place x = s->list[from];
 
 		n--;
 		s->list[from] = s->list[from + n];
@@ -87,10 +95,10 @@ static void radix(const struct sort *s, size_t from, size_t to, int bit)
 		return;
 	}
 	while (lo < hi) {
-		if ((s->list[lo].hash >> bit & 1) == 0) {
+		if ((s->list[lo].time >> bit & 1) == 0) {
 			lo++;
 		} else {
-			struct flow_slot x = s->list[lo];
+			struct place x = s->list[lo];
 
 			hi--;
 			s->list[lo] = s->list[hi];
@@ -103,7 +111,7 @@ static void radix(const struct sort *s, size_t from, size_t to, int bit)
 
 /* List the records in use of a family. */
 static size_t collect(struct lya_flow_table *t, unsigned family, int64_t min, unsigned shift,
-		      struct flow_slot *list)
+		      struct place *list)
 {
 	size_t n = 0;
 
@@ -113,7 +121,7 @@ static size_t collect(struct lya_flow_table *t, unsigned family, int64_t min, un
 
 		if (flow_kind(h) == 0)
 			continue;
-		list[n].hash = (uint32_t)(((uint64_t)h->last_ns - (uint64_t)min) >> shift);
+		list[n].time = (uint32_t)(((uint64_t)h->last_ns - (uint64_t)min) >> shift);
 		list[n].record = number;
 		n++;
 	}
@@ -171,7 +179,7 @@ int lya_flow_table_each(struct lya_flow_table *t,
 
 int lya_flow_table_flush(struct lya_flow_table *t)
 {
-	struct sort s = { .t = t, .list = t->index.slots };
+	struct sort s = { .t = t, .list = (void *)t->index.lines };
 	int64_t min, max;
 	unsigned shift = 0;
 	size_t n;

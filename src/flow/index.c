@@ -3,44 +3,53 @@
  */
 #include "flow/index.h"
 
+#include <stdbool.h>
 #include <string.h>
 
+#include "flow/pages.h"
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/status.h"
 
 enum {
-	INDEX_MIN_BITS = 12, /* 32 KiB: stays in the first caches for a small capture */
-	INDEX_MAX_BITS = 31
+	INDEX_MIN_BITS = 9, /* 32 KiB: stays in the first caches for a small capture */
+	INDEX_MAX_BITS = 28
 };
 
-/* Slots that may be in use: beyond a load of 0.62 probes become long. */
+/* Places that may be in use: beyond a load of 0.62 too many lines are full. */
 static size_t index_limit(const struct flow_index *x)
 {
-	return flow_index_size(x) / 100 * 62;
+	return flow_index_lines(x) * FLOW_LINE / 100 * 62;
+}
+
+size_t flow_index_bytes(const struct flow_index *x)
+{
+	return flow_index_lines(x) * sizeof(*x->lines);
 }
 
 int flow_index_init(struct flow_index *x)
 {
 	x->bits = INDEX_MIN_BITS;
 	x->count = 0;
-	x->slots = lya_map_pages(flow_index_size(x) * sizeof(*x->slots));
-	return x->slots == NULL ? LYA_ENOMEM : LYA_OK;
+	x->lines = flow_map_large(flow_index_bytes(x));
+	return x->lines == NULL ? LYA_ENOMEM : LYA_OK;
 }
 
 void flow_index_fini(struct flow_index *x)
 {
-	if (x->slots != NULL)
-		lya_unmap_pages(x->slots, flow_index_size(x) * sizeof(*x->slots));
-	x->slots = NULL;
+	if (x->lines != NULL)
+		lya_unmap_pages(x->lines, flow_index_bytes(x));
+	x->lines = NULL;
 }
 
-static void index_place(struct flow_index *x, struct flow_slot slot)
+static void index_place(struct flow_index *x, uint32_t tag, uint32_t record)
 {
-	size_t i = flow_index_home(x, slot.hash);
+	size_t i = flow_index_home(x, tag);
+	unsigned empty;
 
-	while (x->slots[i].record != 0)
+	while ((empty = flow_line_match(x->lines[i].tag, 0)) == 0)
 		i = flow_index_next(x, i);
-	x->slots[i] = slot;
+	x->lines[i].tag[flow_line_first(empty)] = tag;
+	x->lines[i].record[flow_line_first(empty)] = record;
 }
 
 static int index_grow(struct flow_index *x)
@@ -49,18 +58,19 @@ static int index_grow(struct flow_index *x)
 
 	if (bigger.bits > INDEX_MAX_BITS)
 		return LYA_ENOMEM;
-	bigger.slots = lya_map_pages(flow_index_size(&bigger) * sizeof(*bigger.slots));
-	if (bigger.slots == NULL)
+	bigger.lines = flow_map_large(flow_index_bytes(&bigger));
+	if (bigger.lines == NULL)
 		return LYA_ENOMEM;
-	for (size_t i = 0; i < flow_index_size(x); i++)
-		if (x->slots[i].record != 0)
-			index_place(&bigger, x->slots[i]);
+	for (size_t i = 0; i < flow_index_lines(x); i++)
+		for (unsigned k = 0; k < FLOW_LINE; k++)
+			if (x->lines[i].tag[k] != 0)
+				index_place(&bigger, x->lines[i].tag[k], x->lines[i].record[k]);
 	flow_index_fini(x);
 	*x = bigger;
 	return LYA_OK;
 }
 
-int flow_index_add(struct flow_index *x, uint32_t hash, uint32_t record)
+int flow_index_add(struct flow_index *x, uint32_t tag, uint32_t record)
 {
 	if (x->count >= index_limit(x)) {
 		int rc = index_grow(x);
@@ -68,37 +78,60 @@ int flow_index_add(struct flow_index *x, uint32_t hash, uint32_t record)
 		if (rc != LYA_OK)
 			return rc;
 	}
-	index_place(x, (struct flow_slot){ .hash = hash, .record = record });
+	index_place(x, tag, record);
 	x->count++;
 	return LYA_OK;
 }
 
-/*
- * The hole is filled by the next slot of the same run that may stand there,
- * so that no run is ever broken and no grave is left behind.
- */
-void flow_index_remove(struct flow_index *x, uint32_t hash, uint32_t record)
+/* A place in line i whose key may stand in line `hole`, an earlier one; FLOW_LINE: none. */
+static unsigned movable(const struct flow_index *x, size_t i, size_t hole)
 {
-	size_t mask = flow_index_size(x) - 1;
-	size_t hole = flow_index_home(x, hash);
+	size_t mask = flow_index_lines(x) - 1;
+	unsigned k = 0;
 
-	while (x->slots[hole].record != record)
-		hole = flow_index_next(x, hole);
-	for (size_t i = flow_index_next(x, hole); x->slots[i].record != 0;
-	     i = flow_index_next(x, i)) {
-		size_t home = flow_index_home(x, x->slots[i].hash);
+	for (; k < FLOW_LINE; k++) {
+		uint32_t tag = x->lines[i].tag[k];
 
-		if (((i - home) & mask) >= ((i - hole) & mask)) {
-			x->slots[hole] = x->slots[i];
-			hole = i;
-		}
+		if (tag != 0 && ((i - flow_index_home(x, tag)) & mask) >= ((i - hole) & mask))
+			break;
 	}
-	x->slots[hole] = (struct flow_slot){ 0 };
+	return k;
+}
+
+/*
+ * A hole in a line that was full is filled from the lines behind it, as far as
+ * those are full too: no look-up ever stops short of its key, and no grave is
+ * left behind.
+ */
+void flow_index_remove(struct flow_index *x, uint32_t tag, uint32_t record)
+{
+	size_t line = flow_index_home(x, tag);
+	bool full;
+	unsigned match;
+	unsigned hole;
+
+	while ((match = flow_line_match(x->lines[line].record, record)) == 0)
+		line = flow_index_next(x, line);
+	hole = flow_line_first(match);
+	full = flow_line_match(x->lines[line].tag, 0) == 0;
+	for (size_t i = flow_index_next(x, line); full; i = flow_index_next(x, i)) {
+		unsigned k = movable(x, i, line);
+
+		full = flow_line_match(x->lines[i].tag, 0) == 0;
+		if (k == FLOW_LINE)
+			continue;
+		x->lines[line].tag[hole] = x->lines[i].tag[k];
+		x->lines[line].record[hole] = x->lines[i].record[k];
+		line = i;
+		hole = k;
+	}
+	x->lines[line].tag[hole] = 0;
+	x->lines[line].record[hole] = 0;
 	x->count--;
 }
 
 void flow_index_clear(struct flow_index *x)
 {
-	memset(x->slots, 0, flow_index_size(x) * sizeof(*x->slots));
+	memset(x->lines, 0, flow_index_bytes(x));
 	x->count = 0;
 }

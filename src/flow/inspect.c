@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "flow/pages.h"
 #include "lyncaudit/alloc.h"
 
 enum {
@@ -138,7 +139,7 @@ int flow_inspect_init(struct lya_flow_table *t, size_t bytes)
 	if (n > SLOTS_MAX)
 		n = SLOTS_MAX;
 	in->n_slots = (uint32_t)n;
-	in->states = lya_map_pages(n * in->stride);
+	in->states = flow_map_large(n * in->stride);
 	in->slots = lya_map_pages((n + 1) * sizeof(*in->slots));
 	if (in->states == NULL || in->slots == NULL ||
 	    flow_sessions_init(&in->sessions, bytes / SESSION_SHARE) != LYA_OK)
@@ -182,6 +183,7 @@ static void prefetch_oldest(const struct lya_flow_table *t)
 	uint32_t slot = t->inspect.slots[0].next;
 
 	flow_inspect_prefetch(t, slot);
+	__builtin_prefetch(&t->extras.list[t->inspect.slots[slot].extra], 1);
 	__builtin_prefetch(flow_hot_at(t, t->inspect.slots[slot].owner), 1);
 	__builtin_prefetch(flow_cold_at(t, t->inspect.slots[slot].owner), 1);
 }
@@ -203,7 +205,12 @@ static uint32_t slot_take(struct lya_flow_table *t, uint32_t owner)
 	} else {
 		slot = ++in->high;
 	}
-	ring[slot] = (struct flow_slot_state){ .owner = owner, .next = 0, .prev = ring[0].prev };
+	ring[slot] = (struct flow_slot_state){
+		.owner = owner,
+		.extra = flow_extra_number(flow_hot_at(t, owner)),
+		.next = 0,
+		.prev = ring[0].prev,
+	};
 	ring[ring[0].prev].next = slot;
 	ring[0].prev = slot;
 	return slot;
@@ -357,7 +364,7 @@ int flow_extras_init(struct lya_flow_table *t, size_t bytes)
 	if (n > EXTRAS_MAX)
 		n = EXTRAS_MAX;
 	e->cap = (uint32_t)n;
-	e->list = lya_map_pages((n + 1) * sizeof(*e->list));
+	e->list = flow_map_large((n + 1) * sizeof(*e->list));
 	return e->list == NULL ? LYA_ENOMEM : LYA_OK;
 }
 

@@ -5,40 +5,42 @@
 
 #include <string.h>
 
-static uint32_t load32(const uint8_t *p)
+static inline uint32_t load32(const uint8_t *p)
 {
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static uint64_t load64(const uint8_t *p)
+static inline uint64_t load64(const uint8_t *p)
 {
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v)); /* hashing only: byte order does not matter */
-	return v;
+	return (uint64_t)load32(p) << 32 | load32(p + 4);
 }
 
 /*
  * Two multiplications with secret factors: whoever does not know the key
  * cannot choose addresses that fall together.
  */
-void flow_key_hash(const struct lya_flow_table *t, struct flow_key *key)
+static inline uint64_t mix_ends(const struct lya_flow_table *t, uint64_t lower, uint64_t upper)
 {
-	uint64_t rest = (uint64_t)key->port[0] << 48 | (uint64_t)key->port[1] << 32 |
-			(uint64_t)key->ctx << 16 | key->kind;
-	uint64_t h;
+	return lya_hash_mix(t->key.k0 ^ lower, t->key.k1 ^ upper);
+}
 
-	if ((key->kind & FLOW_KIND_WIDE) == 0) {
-		h = lya_hash_mix(t->key.k0 ^ ((uint64_t)key->addr[0] << 32 | key->addr[1]),
-				 t->key.k1 ^ rest);
-	} else {
-		h = lya_hash_mix(t->key.k0 ^ load64(key->wide[0]),
-				 t->key.k1 ^ load64(key->wide[0] + 8));
+static inline uint32_t tag_from(const struct lya_flow_table *t, uint64_t h)
+{
+	h = lya_hash_mix(h ^ t->key.k1, t->key.k0);
+	return (uint32_t)(h >> 32) | 1; /* the low bit is no part of any line's number */
+}
+
+void flow_key_tag(const struct lya_flow_table *t, struct flow_key *key)
+{
+	uint64_t lower = (uint64_t)key->addr[0] << 32 | (uint32_t)key->port[0] << 16 | key->ctx;
+	uint64_t upper = (uint64_t)key->addr[1] << 32 | (uint32_t)key->port[1] << 16 | key->kind;
+	uint64_t h = mix_ends(t, lower, upper);
+
+	if ((key->kind & FLOW_KIND_WIDE) != 0) {
+		h = lya_hash_mix(h ^ load64(key->wide[0]), t->key.k1 ^ load64(key->wide[0] + 8));
 		h = lya_hash_mix(h ^ load64(key->wide[1]), t->key.k1 ^ load64(key->wide[1] + 8));
-		h = lya_hash_mix(h ^ t->key.k0, t->key.k1 ^ rest);
 	}
-	h = lya_hash_mix(h ^ t->key.k1, t->key.k0 | 1);
-	key->hash = (uint32_t)(h >> 32);
+	key->tag = tag_from(t, h);
 }
 
 /* Mirror transports and labels differ by direction: they are no part of who talks to whom. */
@@ -90,49 +92,78 @@ static inline uint16_t packet_ctx(struct lya_flow_table *t, const struct lya_pat
 	return ctx_of(t, path, t->options.vlan_in_key, false);
 }
 
-/* Put the ends in order: the lower one, address then port, is side 0. */
+/*
+ * Put the ends in order, without a branch: the lower one, address then port,
+ * is side 0.  lower and upper are each an address with its port.
+ */
+static inline void set_narrow(struct flow_key *key, uint64_t from, uint64_t to, uint64_t *lower,
+			      uint64_t *upper)
+{
+	*lower = from < to ? from : to;
+	*upper = from < to ? to : from;
+	key->side = from > to;
+	key->addr[0] = (uint32_t)(*lower >> 16);
+	key->addr[1] = (uint32_t)(*upper >> 16);
+	key->port[0] = (uint16_t)*lower;
+	key->port[1] = (uint16_t)*upper;
+}
+
+static inline uint64_t narrow_end(const struct lya_addr *addr, uint16_t port)
+{
+	return (uint64_t)load32(addr->bytes) << 16 | port;
+}
+
+static void set_wide(struct flow_key *key, const struct lya_addr *src, uint16_t sport,
+		     const struct lya_addr *dst, uint16_t dport)
+{
+	uint64_t from = load64(src->bytes);
+	uint64_t to = load64(dst->bytes);
+	bool swap;
+
+	if (from == to) {
+		from = load64(src->bytes + 8);
+		to = load64(dst->bytes + 8);
+	}
+	swap = from != to ? from > to : sport > dport;
+	key->side = swap;
+	key->wide[0] = swap ? dst->bytes : src->bytes;
+	key->wide[1] = swap ? src->bytes : dst->bytes;
+	key->port[0] = swap ? dport : sport;
+	key->port[1] = swap ? sport : dport;
+	key->addr[0] = key->addr[1] = 0;
+	key->kind |= FLOW_KIND_WIDE;
+}
+
 static void set_ends(struct flow_key *key, const struct lya_addr *src, uint16_t sport,
 		     const struct lya_addr *dst, uint16_t dport)
 {
-	int order;
+	uint64_t lower, upper;
 
-	if (src->family == 4) {
-		uint32_t s = load32(src->bytes);
-		uint32_t d = load32(dst->bytes);
-
-		order = s == d ? (int)sport - (int)dport : s < d ? -1 : 1;
-		key->side = order > 0;
-		key->addr[key->side] = s;
-		key->addr[!key->side] = d;
-	} else {
-		order = memcmp(src->bytes, dst->bytes, 16);
-		if (order == 0)
-			order = (int)sport - (int)dport;
-		key->side = order > 0;
-		memcpy(key->wide[key->side], src->bytes, 16);
-		memcpy(key->wide[!key->side], dst->bytes, 16);
-		key->addr[0] = key->addr[1] = 0;
-		key->kind |= FLOW_KIND_WIDE;
-	}
-	key->port[key->side] = sport;
-	key->port[!key->side] = dport;
+	if (src->family == 4)
+		set_narrow(key, narrow_end(src, sport), narrow_end(dst, dport), &lower, &upper);
+	else
+		set_wide(key, src, sport, dst, dport);
 }
 
-static bool set_kind(struct flow_key *key, uint8_t transport, enum lya_flow_unknown unknown)
+static inline uint8_t kind_of(uint8_t transport, enum lya_flow_unknown unknown)
 {
-	if (transport != 6 && transport != 17)
-		return false;
-	key->kind = (uint8_t)(FLOW_KIND_USED | (transport == 6 ? FLOW_KIND_TCP : 0) |
-			      (unsigned)unknown << FLOW_KIND_UNKNOWN_SHIFT);
-	return true;
+	return (uint8_t)(FLOW_KIND_USED | (transport == 6 ? FLOW_KIND_TCP : 0) |
+			 (unsigned)unknown << FLOW_KIND_UNKNOWN_SHIFT);
 }
 
-bool flow_key_of(struct lya_flow_table *t, const struct lya_packet *pkt, struct flow_key *key)
+static bool has_flow(uint8_t transport)
+{
+	return transport == 6 || transport == 17;
+}
+
+/* The key of any packet; kind 0 when it stands for no flow. */
+static void key_of(struct lya_flow_table *t, const struct lya_packet *pkt, struct flow_key *key)
 {
 	enum lya_flow_unknown unknown = LYA_UNKNOWN_NOT;
 
-	if (pkt->duplicate != LYA_DUP_NONE)
-		return false; /* its first sighting was counted */
+	key->kind = 0;
+	if (pkt->duplicate != LYA_DUP_NONE || !has_flow(pkt->transport))
+		return; /* of a duplicate, the first sighting was counted */
 	switch (pkt->kind) {
 	case LYA_PKT_TCP:
 	case LYA_PKT_UDP:
@@ -144,28 +175,69 @@ bool flow_key_of(struct lya_flow_table *t, const struct lya_packet *pkt, struct 
 		unknown = LYA_UNKNOWN_CUT;
 		break;
 	default:
-		return false;
+		return;
 	}
-	if (!set_kind(key, pkt->transport, unknown))
-		return false;
+	key->kind = kind_of(pkt->transport, unknown);
 	if (unknown == LYA_UNKNOWN_NOT)
 		set_ends(key, &pkt->src, pkt->sport, &pkt->dst, pkt->dport);
 	else
 		set_ends(key, &pkt->src, 0, &pkt->dst, 0);
 	key->ctx = packet_ctx(t, &pkt->path);
-	flow_key_hash(t, key);
-	return true;
+	flow_key_tag(t, key);
+}
+
+/* True for the packets that make up most traffic: whole, IPv4, nothing in the key but the ends. */
+static inline bool is_plain(const struct lya_flow_table *t, const struct lya_packet *pkt)
+{
+	unsigned odd = pkt->duplicate | pkt->is_fragment | pkt->path.n_tunnels |
+		       (t->options.vlan_in_key ? pkt->path.n_vlan : 0u) |
+		       (unsigned)(pkt->kind > LYA_PKT_UDP) | (unsigned)(pkt->src.family ^ 4);
+
+	return odd == 0;
+}
+
+/* The same as key_of and flow_is_fed say, in fewer steps. */
+static inline void plain_ahead(const struct lya_flow_table *t, const struct lya_packet *pkt,
+			       struct flow_ahead *a)
+{
+	uint64_t from = narrow_end(&pkt->src, pkt->sport);
+	uint64_t to = narrow_end(&pkt->dst, pkt->dport);
+	uint8_t kind = kind_of(pkt->transport, LYA_UNKNOWN_NOT);
+	uint64_t lower, upper;
+
+	a->fed = (pkt->kind == LYA_PKT_UDP) | (pkt->payload_len != 0);
+	set_narrow(&a->key, from, to, &lower, &upper);
+	a->key.ctx = 0;
+	a->key.kind = kind;
+	a->key.tag = tag_from(t, mix_ends(t, lower << 16, upper << 16 | kind));
+}
+
+void flow_keys_of(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct flow_ahead *a = &t->ahead[i];
+
+		if (__builtin_expect(is_plain(t, &pkts[i]), 1)) {
+			plain_ahead(t, &pkts[i], a);
+		} else {
+			a->fed = flow_is_fed(&pkts[i]);
+			key_of(t, &pkts[i], &a->key);
+			if (a->key.kind == 0)
+				continue;
+		}
+		__builtin_prefetch(&t->index.lines[flow_index_home(&t->index, a->key.tag)]);
+	}
 }
 
 bool flow_key_quoted(struct lya_flow_table *t, const struct lya_packet *pkt, struct flow_key *key)
 {
 	if (pkt->kind != LYA_PKT_ICMP_ERROR || !pkt->quoted.has_ports ||
-	    pkt->quoted.src.family != pkt->quoted.dst.family ||
-	    !set_kind(key, pkt->quoted.transport, LYA_UNKNOWN_NOT))
+	    pkt->quoted.src.family != pkt->quoted.dst.family || !has_flow(pkt->quoted.transport))
 		return false;
+	key->kind = kind_of(pkt->quoted.transport, LYA_UNKNOWN_NOT);
 	set_ends(key, &pkt->quoted.src, pkt->quoted.sport, &pkt->quoted.dst, pkt->quoted.dport);
 	key->ctx = packet_ctx(t, &pkt->path);
-	flow_key_hash(t, key);
+	flow_key_tag(t, key);
 	return true;
 }
 
@@ -178,18 +250,28 @@ void flow_key_again(const struct lya_flow_table *t, uint32_t n, struct flow_key 
 	key->ctx = h->ctx;
 	key->kind = flow_kind(h);
 	key->side = 0;
-	if ((n & FLOW_WIDE) != 0)
-		memcpy(key->wide, t->wide[n & ~FLOW_WIDE].addr, sizeof(key->wide));
-	flow_key_hash(t, key);
+	if ((n & FLOW_WIDE) != 0) {
+		key->wide[0] = t->wide[n & ~FLOW_WIDE].addr[0];
+		key->wide[1] = t->wide[n & ~FLOW_WIDE].addr[1];
+	}
+	flow_key_tag(t, key);
 }
 
 uint32_t flow_find(const struct lya_flow_table *t, const struct flow_key *key)
 {
-	const struct flow_slot *slots = t->index.slots;
+	size_t i = flow_index_home(&t->index, key->tag);
 
-	for (size_t i = flow_index_home(&t->index, key->hash); slots[i].record != 0;
-	     i = flow_index_next(&t->index, i))
-		if (slots[i].hash == key->hash && flow_key_matches(t, slots[i].record, key))
-			return slots[i].record;
-	return 0;
+	for (;; i = flow_index_next(&t->index, i)) {
+		const struct flow_line *line = &t->index.lines[i];
+		unsigned match = flow_line_match(line->tag, key->tag);
+
+		for (; match != 0; match &= match - 1) {
+			uint32_t n = line->record[flow_line_first(match)];
+
+			if (flow_key_matches(t, n, flow_hot_at(t, n), key))
+				return n;
+		}
+		if (flow_line_match(line->tag, 0) != 0)
+			return 0;
+	}
 }

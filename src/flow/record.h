@@ -110,15 +110,18 @@ struct flow_loss {
 
 _Static_assert(sizeof(struct flow_loss) == 32, "two to a cache line");
 
-/* The ends of a packet, lower one first, and what else tells flows apart. */
+/*
+ * The ends of a packet, lower one first, and what else tells flows apart.
+ * IPv6 addresses stay where they are, in the packet or the record.
+ */
 struct flow_key {
-	uint32_t hash;
+	uint32_t tag;     /* its hash, for the index; never 0 */
+	uint32_t addr[2]; /* IPv4, as in a record */
 	uint16_t port[2];
 	uint16_t ctx;
-	uint8_t kind;
-	uint8_t side;     /* the packet's sender */
-	uint32_t addr[2]; /* IPv4 */
-	uint8_t wide[2][16];
+	uint8_t kind;           /* 0: no flow's packet */
+	uint8_t side;           /* the packet's sender */
+	const uint8_t *wide[2]; /* IPv6, 16 bytes each; borrowed */
 };
 
 static inline uint8_t flow_kind(const struct flow_hot *h)

@@ -3,17 +3,18 @@
  *
  * A table that is larger than the caches costs a miss or two per packet,
  * unless several misses are under way at once.  So packets are taken in
- * handfuls, pass by pass: hash and ask for the slot; look for the slot and ask
- * for the record; look at the record and ask for what is known of its payload;
- * update.  All but the last only guess: what they find may end, or be joined by
- * others, before its packet's turn.  The last decides, packet by packet, so
- * that the size of a handful changes nothing.
+ * handfuls, pass by pass: hash and ask for the index's line; look for the key
+ * and ask for the record; update, some packets behind a look at records for what
+ * is known of their payload.  All but the update only guess: what they find may
+ * end, or be joined by others, before its packet's turn.  The update decides,
+ * packet by packet, so that the size of a handful changes nothing.
  */
 #include "flow/table.h"
 
 #include <assert.h>
 #include <string.h>
 
+#include "flow/pages.h"
 #include "lyncaudit/alloc.h"
 
 enum {
@@ -24,7 +25,10 @@ enum {
 	FAMILY_COST_6 = 128 + INDEX_BYTES,
 	ORIGINS_MIN = 1024,
 	ORIGIN_BYTES = 64, /* with all that is needed to find it */
-	NUMBERS_16 = 65535
+	NUMBERS_16 = 65535,
+	/* packets between the look at a flow's extra, at its inspection's state, and their turn */
+	EXTRA_AHEAD = 12,
+	STATE_AHEAD = 6
 };
 
 #define POOL_BYTES_MAX ((size_t)8 << 20)
@@ -93,9 +97,9 @@ static size_t records_size(const struct lya_flow_table *t, unsigned family, size
 
 static int records_init(struct lya_flow_table *t)
 {
-	t->hot = lya_map_pages(records_size(t, 0, sizeof(*t->hot)));
+	t->hot = flow_map_large(records_size(t, 0, sizeof(*t->hot)));
 	t->cold = lya_map_pages(records_size(t, 0, sizeof(*t->cold)));
-	t->wide = lya_map_pages(records_size(t, 1, sizeof(*t->wide)));
+	t->wide = flow_map_large(records_size(t, 1, sizeof(*t->wide)));
 	return t->hot == NULL || t->cold == NULL || t->wide == NULL ? LYA_ENOMEM : LYA_OK;
 }
 
@@ -171,7 +175,7 @@ void lya_flow_table_stats(const struct lya_flow_table *t, struct lya_flow_stats 
 	*out = t->stats;
 	out->bytes = sizeof(*t) + t->arena[0].high * (size_t)RECORD_BYTES +
 		     t->arena[1].high * sizeof(*t->wide) +
-		     flow_index_size(&t->index) * sizeof(struct flow_slot) +
+		     flow_index_bytes(&t->index) +
 		     t->n_buckets * sizeof(*t->buckets) +
 		     t->inspect.high * (t->inspect.stride + sizeof(*t->inspect.slots)) +
 		     t->inspect.scratch_high * (size_t)LYA_APP_SCRATCH +
@@ -298,10 +302,7 @@ static int reclassify(struct lya_flow_table *t, uint32_t n)
 static inline void count(struct lya_flow_table *t, uint32_t n, struct flow_hot *h, unsigned what,
 			 unsigned side, uint32_t add)
 {
-	uint32_t was = h->count[what][side];
-
-	h->count[what][side] = was + add;
-	if (h->count[what][side] < was)
+	if (__builtin_add_overflow(h->count[what][side], add, &h->count[what][side]))
 		flow_extra_carry(t, n, what, side);
 }
 
@@ -319,49 +320,42 @@ static void note_mac(struct lya_flow_table *t, uint32_t n, unsigned side,
 }
 
 /*
- * What a fragment adds to the inspection.  A datagram in fragments is one
- * message, read when it is whole; only a head that the snap length cut, and
- * that nothing can make whole, is read as far as it goes.  Of a segment in
- * fragments the head is read: where the others belong is not known.
+ * What every packet's header says of its flow.  Flags are noted without asking
+ * what they are: a branch on packets that come from everywhere is guessed wrong
+ * as often as right.  Without TCP they are 0.
  */
-static bool is_fed_fragment(const struct lya_packet *pkt)
+static inline void note_flags(struct lya_flow_table *t, uint32_t n, struct flow_hot *h,
+			      unsigned side, const struct lya_packet *pkt)
 {
-	if (pkt->kind == LYA_PKT_UDP && pkt->reassembled)
-		return true;
-	return pkt->frag_offset == 0 &&
-	       (pkt->kind == LYA_PKT_TCP || lya_cursor_left(&pkt->payload) < pkt->payload_len);
+	unsigned flags = pkt->tcp_flags;
+	unsigned went = (flags & LYA_TCP_ACK) * (FLOW_WENT_0 / LYA_TCP_ACK) << side;
+	unsigned group = pkt->frame_broadcast * (unsigned)FLOW_GROUP;
+
+	if (__builtin_expect((flags & (LYA_TCP_SYN | LYA_TCP_RST)) != 0, 0)) {
+		flow_tcp_note(t, n, side, pkt);
+		went = 0;
+	}
+	h->flags = (uint16_t)(h->flags | went | group);
+	h->tcp_flags[side] = (uint8_t)(h->tcp_flags[side] | flags);
 }
 
-/* True when a packet goes on to the inspection of its payload, if that is still under way. */
-static inline bool is_fed(const struct lya_packet *pkt)
+/* Add a packet to its flow; fed: it goes to the inspection too. */
+__attribute__((always_inline)) static inline void
+update(struct lya_flow_table *t, uint32_t n, struct flow_hot *h, unsigned side, bool fed,
+       const struct lya_packet *pkt)
 {
-	if (__builtin_expect(pkt->is_fragment, 0) && !is_fed_fragment(pkt))
-		return false;
-	return (pkt->kind == LYA_PKT_TCP && pkt->payload_len != 0) || pkt->kind == LYA_PKT_UDP;
-}
-
-/* Add a packet to its flow. */
-static inline void update(struct lya_flow_table *t, uint32_t n, unsigned side,
-			  const struct lya_packet *pkt)
-{
-	struct flow_hot *h = flow_hot_at(t, n);
-
 	if (__builtin_expect(h->count[FLOW_PACKETS][side] == 0, 0))
 		note_mac(t, n, side, pkt);
-	if (pkt->kind == LYA_PKT_TCP) {
-		flow_tcp_note(t, n, side, pkt);
-		if (flow_is(h, FLOW_MEASURED))
-			flow_loss_note(t, n, side, pkt);
-	}
+	note_flags(t, n, h, side, pkt);
+	if (__builtin_expect(flow_is(h, FLOW_MEASURED), 0))
+		flow_loss_note(t, n, side, pkt);
 	count(t, n, h, FLOW_PACKETS, side, 1);
 	count(t, n, h, FLOW_BYTES, side, pkt->ip_bytes);
 	count(t, n, h, FLOW_PAYLOAD, side, pkt->payload_len);
 	h->seen_s = (uint16_t)t->now_s;
 	if (pkt->time_ns > h->last_ns)
 		h->last_ns = pkt->time_ns;
-	if (pkt->frame_broadcast)
-		flow_set(h, FLOW_GROUP);
-	if (!flow_is(h, FLOW_INSPECTED) && is_fed(pkt))
+	if ((fed & !flow_is(h, FLOW_INSPECTED)) != 0)
 		flow_inspect_packet(t, n, side, pkt);
 }
 
@@ -414,10 +408,11 @@ static void fill_record(struct lya_flow_table *t, uint32_t n, const struct flow_
 	memcpy(h->port, key->port, sizeof(h->port));
 	h->ctx = key->ctx;
 	h->extra_kind = key->kind;
-	if ((n & FLOW_WIDE) != 0)
-		memcpy(t->wide[n & ~FLOW_WIDE].addr, key->wide, sizeof(key->wide));
-	else
-		memcpy(h->addr, key->addr, sizeof(h->addr));
+	memcpy(h->addr, key->addr, sizeof(h->addr));
+	if ((n & FLOW_WIDE) != 0) {
+		memcpy(t->wide[n & ~FLOW_WIDE].addr[0], key->wide[0], 16);
+		memcpy(t->wide[n & ~FLOW_WIDE].addr[1], key->wide[1], 16);
+	}
 	if (key->side == 1)
 		flow_set(h, FLOW_FIRST_1);
 	if (pkt->kind == LYA_PKT_TCP)
@@ -443,7 +438,7 @@ static int create(struct lya_flow_table *t, const struct flow_key *key,
 	if (rc != LYA_OK)
 		return rc;
 	n = take_number(t, family);
-	rc = flow_index_add(&t->index, key->hash, n);
+	rc = flow_index_add(&t->index, key->tag, n);
 	if (rc != LYA_OK) {
 		give_number_back(t, n);
 		return rc;
@@ -457,7 +452,7 @@ static int create(struct lya_flow_table *t, const struct flow_key *key,
 		flow_set(flow_hot_at(t, n), FLOW_SPLIT);
 		t->split_flows++;
 	}
-	update(t, n, key->side, pkt);
+	update(t, n, flow_hot_at(t, n), key->side, flow_is_fed(pkt), pkt);
 	flow_link(t, n, classify(flow_hot_at(t, n)));
 	return LYA_OK;
 }
@@ -472,25 +467,19 @@ static uint32_t find_beside(struct lya_flow_table *t, struct flow_key *key,
 	beside.ctx = flow_ctx_split(t, &pkt->path);
 	if (beside.ctx == 0)
 		return 0;
-	flow_key_hash(t, &beside);
+	flow_key_tag(t, &beside);
 	n = flow_find(t, &beside);
 	if (n != 0)
 		*key = beside;
 	return n;
 }
 
-static inline uint32_t find(struct lya_flow_table *t, struct flow_key *key, uint32_t hint,
-			    const struct lya_packet *pkt)
+/* As flow_find, where the packet's VLANs may tell two flows apart. */
+static uint32_t find(struct lya_flow_table *t, struct flow_key *key, const struct lya_packet *pkt)
 {
-	if (t->split_flows != 0) {
-		uint32_t n = find_beside(t, key, pkt);
+	uint32_t n = t->split_flows != 0 ? find_beside(t, key, pkt) : 0;
 
-		if (n != 0)
-			return n;
-	}
-	if (hint != 0 && flow_key_matches(t, hint, key))
-		return hint;
-	return flow_find(t, key);
+	return n != 0 ? n : flow_find(t, key);
 }
 
 /* Not when the VLANs are in the key already, nor when there is no number left for them. */
@@ -506,7 +495,7 @@ static int create_beside(struct lya_flow_table *t, uint32_t n, struct flow_key *
 {
 	flow_set(flow_hot_at(t, n), FLOW_SPLIT);
 	key->ctx = flow_ctx_split(t, &pkt->path);
-	flow_key_hash(t, key);
+	flow_key_tag(t, key);
 	return create(t, key, pkt);
 }
 
@@ -521,14 +510,21 @@ static int succeed(struct lya_flow_table *t, uint32_t n, const struct flow_key *
 	return rc != LYA_OK ? rc : create(t, key, pkt);
 }
 
-static int take_flow_packet(struct lya_flow_table *t, struct flow_key *key, uint32_t hint,
-			    const struct lya_packet *pkt)
+static inline int take_flow_packet(struct lya_flow_table *t, struct flow_ahead *a,
+				   const struct lya_packet *pkt)
 {
-	uint32_t n = find(t, key, hint, pkt);
+	const unsigned turns = LYA_TCP_SYN | LYA_TCP_FIN | LYA_TCP_RST;
+	struct flow_key *key = &a->key;
+	struct flow_hot *h = a->hot;
+	uint32_t n = a->record;
 
-	if (n == 0)
-		return create(t, key, pkt);
-	if (pkt->kind == LYA_PKT_TCP && (pkt->tcp_flags & LYA_TCP_SYN) != 0) {
+	if (__builtin_expect(t->split_flows != 0 || !flow_key_matches(t, n, h, key), 0)) {
+		n = find(t, key, pkt);
+		if (n == 0)
+			return create(t, key, pkt);
+		h = flow_hot_at(t, n);
+	}
+	if (__builtin_expect((pkt->tcp_flags & LYA_TCP_SYN) != 0, 0)) {
 		enum flow_fit fit = flow_tcp_fit(t, n, key->side, pkt);
 
 		if (fit == FLOW_FIT_FRESH)
@@ -536,10 +532,8 @@ static int take_flow_packet(struct lya_flow_table *t, struct flow_key *key, uint
 		if (fit == FLOW_FIT_SPLIT && can_split(t, n, pkt))
 			return create_beside(t, n, key, pkt);
 	}
-	update(t, n, key->side, pkt);
-	if (flow_class_of(flow_hot_at(t, n)) < FLOW_CLASS_HALF_OPEN ||
-	    (pkt->kind == LYA_PKT_TCP &&
-	     (pkt->tcp_flags & (LYA_TCP_SYN | LYA_TCP_FIN | LYA_TCP_RST)) != 0))
+	update(t, n, h, key->side, a->fed, pkt);
+	if ((flow_class_of(h) < FLOW_CLASS_HALF_OPEN) | ((pkt->tcp_flags & turns) != 0))
 		return reclassify(t, n);
 	return LYA_OK;
 }
@@ -553,7 +547,7 @@ static void take_icmp(struct lya_flow_table *t, const struct lya_packet *pkt)
 
 	if (!flow_key_quoted(t, pkt, &key))
 		return;
-	n = find(t, &key, 0, pkt);
+	n = find(t, &key, pkt);
 	if (n == 0)
 		return;
 	x = flow_extra_need(t, n);
@@ -568,74 +562,88 @@ static void take_icmp(struct lya_flow_table *t, const struct lya_packet *pkt)
 	}
 }
 
-/* The record that a key may mean, judging by hash alone. */
-static uint32_t guess(const struct lya_flow_table *t, uint32_t hash)
+/* The record that a key may mean, judging by its tag and its own line alone. */
+static inline uint32_t guess(const struct lya_flow_table *t, uint32_t tag)
 {
-	const struct flow_slot *slots = t->index.slots;
+	const struct flow_line *line = &t->index.lines[flow_index_home(&t->index, tag)];
+	unsigned match = flow_line_match(line->tag, tag);
+	uint32_t n = line->record[flow_line_first(match | 1U << (FLOW_LINE - 1))];
 
-	for (size_t i = flow_index_home(&t->index, hash); slots[i].record != 0;
-	     i = flow_index_next(&t->index, i))
-		if (slots[i].hash == hash)
-			return slots[i].record;
-	return 0;
-}
-
-/* Ask for the inspections of the flows in hand: their extras, then their states. */
-static void look_at_inspections(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n)
-{
-	uint32_t extras[FLOW_BATCH];
-	size_t some = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct flow_hot *h;
-		uint32_t extra;
-
-		if (t->hints[i] == 0 || !is_fed(&pkts[i]))
-			continue;
-		h = flow_hot_at(t, t->hints[i]);
-		extra = flow_extra_number(h);
-		if (extra == 0 || flow_is(h, FLOW_INSPECTED))
-			continue;
-		__builtin_prefetch(&t->extras.list[extra], 1);
-		extras[some++] = extra;
-	}
-	for (size_t i = 0; i < some; i++)
-		flow_inspect_prefetch(t, t->extras.list[extras[i]].slot);
+	return match != 0 ? n : 0;
 }
 
 static void look_ahead(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n)
 {
+	flow_keys_of(t, pkts, n);
 	for (size_t i = 0; i < n; i++) {
-		struct flow_key *key = &t->keys[i];
+		struct flow_ahead *a = &t->ahead[i];
 
-		if (flow_key_of(t, &pkts[i], key))
-			__builtin_prefetch(&t->index.slots[flow_index_home(&t->index, key->hash)]);
-		else
-			key->kind = 0;
+		a->record = a->key.kind != 0 ? guess(t, a->key.tag) : 0;
+		a->hot = flow_hot_at(t, a->record);
+		__builtin_prefetch(a->hot, 1);
+		if ((a->record & FLOW_WIDE) != 0)
+			__builtin_prefetch(t->wide[a->record & ~FLOW_WIDE].addr);
 	}
-	for (size_t i = 0; i < n; i++) {
-		uint32_t record = t->keys[i].kind != 0 ? guess(t, t->keys[i].hash) : 0;
+}
 
-		t->hints[i] = record;
-		if (record == 0)
-			continue;
-		__builtin_prefetch(flow_hot_at(t, record), 1);
-		if ((record & FLOW_WIDE) != 0)
-			__builtin_prefetch(t->wide[record & ~FLOW_WIDE].addr);
+/* A packet that will come soon: ask for what is kept of its flow's inspection. */
+static inline void look_at_extra(struct lya_flow_table *t, struct flow_ahead *a)
+{
+	bool inspected = flow_is(a->hot, FLOW_INSPECTED);
+
+	a->extra = (a->fed & !inspected) != 0 ? flow_extra_number(a->hot) : 0;
+	__builtin_prefetch(&t->extras.list[a->extra], 1);
+}
+
+/* And, a little later, for its working state. */
+static inline void look_at_state(struct lya_flow_table *t, const struct flow_ahead *a)
+{
+	if (a->extra != 0)
+		flow_inspect_prefetch(t, t->extras.list[a->extra].slot);
+}
+
+/* True when the packets' times move the clock within the second at most; it is moved. */
+static bool is_one_second(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n)
+{
+	int64_t oldest = pkts[0].time_ns;
+	int64_t newest = pkts[0].time_ns;
+
+	for (size_t i = 1; i < n; i++) {
+		oldest = pkts[i].time_ns < oldest ? pkts[i].time_ns : oldest;
+		newest = pkts[i].time_ns > newest ? pkts[i].time_ns : newest;
 	}
-	look_at_inspections(t, pkts, n);
+	return flow_clock_stays(t, oldest, newest);
+}
+
+static int take_packet(struct lya_flow_table *t, struct flow_ahead *a, const struct lya_packet *pkt)
+{
+	if (__builtin_expect(a->key.kind != 0, 1))
+		return take_flow_packet(t, a, pkt);
+	if (pkt->kind == LYA_PKT_ICMP_ERROR)
+		take_icmp(t, pkt);
+	return LYA_OK;
 }
 
 static int take_handful(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n)
 {
-	look_ahead(t, pkts, n);
-	for (size_t i = 0; i < n; i++) {
-		int rc = flow_clock(t, pkts[i].time_ns);
+	bool one_second = is_one_second(t, pkts, n);
 
-		if (rc == LYA_OK && t->keys[i].kind != 0)
-			rc = take_flow_packet(t, &t->keys[i], t->hints[i], &pkts[i]);
-		else if (rc == LYA_OK && pkts[i].kind == LYA_PKT_ICMP_ERROR)
-			take_icmp(t, &pkts[i]);
+	look_ahead(t, pkts, n);
+	for (size_t i = 0; i < n && i < EXTRA_AHEAD; i++)
+		look_at_extra(t, &t->ahead[i]);
+	for (size_t i = 0; i < n && i < STATE_AHEAD; i++)
+		look_at_state(t, &t->ahead[i]);
+	for (size_t i = 0; i < n; i++) {
+		int rc = LYA_OK;
+
+		if (i + EXTRA_AHEAD < n)
+			look_at_extra(t, &t->ahead[i + EXTRA_AHEAD]);
+		if (i + STATE_AHEAD < n)
+			look_at_state(t, &t->ahead[i + STATE_AHEAD]);
+		if (!one_second)
+			rc = flow_clock_move(t, pkts[i].time_ns);
+		if (rc == LYA_OK)
+			rc = take_packet(t, &t->ahead[i], &pkts[i]);
 		if (rc != LYA_OK)
 			return rc;
 	}

@@ -73,6 +73,7 @@ struct flow_arena {
 
 struct flow_slot_state {
 	uint32_t owner;      /* flow under inspection */
+	uint32_t extra;      /* its extra */
 	uint32_t next, prev; /* in order of their beginning; next: free list */
 	uint8_t hello;       /* the side that sent a ServerHello, plus one; 0: none yet */
 	uint64_t session;    /* TLS: the session id that the server chose; 0: none */
@@ -96,6 +97,15 @@ struct flow_inspect {
 struct flow_extras {
 	struct flow_extra *list; /* [0] unused */
 	uint32_t cap, high, free, used;
+};
+
+/* A packet in hand, and what was guessed of it before its turn. */
+struct flow_ahead {
+	struct flow_key key;
+	struct flow_hot *hot; /* of the record that the key may mean; else of record 0 */
+	uint32_t record;
+	uint32_t extra; /* of an inspection that is under way; 0: none */
+	bool fed;       /* the packet carries something to inspect */
 };
 
 struct lya_flow_table {
@@ -124,8 +134,7 @@ struct lya_flow_table {
 	uint64_t serial;
 	struct lya_flow_stats stats;
 	struct lya_flow ended; /* the one that is being told */
-	struct flow_key keys[FLOW_BATCH];
-	uint32_t hints[FLOW_BATCH];
+	struct flow_ahead ahead[FLOW_BATCH];
 };
 
 /* Something could not be kept for want of memory: what would be told is no longer whole. */
@@ -139,6 +148,7 @@ static inline unsigned flow_family(uint32_t n)
 	return (n & FLOW_WIDE) != 0;
 }
 
+/* Record 0 is there too: its kind is none, and it matches no key. */
 static inline struct flow_hot *flow_hot_at(const struct lya_flow_table *t, uint32_t n)
 {
 	return (n & FLOW_WIDE) != 0 ? &t->wide[n & ~FLOW_WIDE].hot : &t->hot[n];
@@ -157,30 +167,36 @@ static inline struct flow_extra *flow_extra_of(const struct lya_flow_table *t,
 
 /* key.c ------------------------------------------------------------------- */
 
-/* The key of a packet that stands for a flow; false when it stands for none. */
-bool flow_key_of(struct lya_flow_table *t, const struct lya_packet *pkt, struct flow_key *key);
+/* The keys of the packets in hand, and whether they are fed; asks the caches for their lines. */
+void flow_keys_of(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n);
 /* The key of the flow that an ICMP error quotes, as its sender sent it. */
 bool flow_key_quoted(struct lya_flow_table *t, const struct lya_packet *pkt, struct flow_key *key);
 /* The key of a record: for its place in the index. */
 void flow_key_again(const struct lya_flow_table *t, uint32_t n, struct flow_key *key);
+/* h: the hot part of record n. */
 static inline bool flow_key_matches(const struct lya_flow_table *t, uint32_t n,
-				    const struct flow_key *key)
+				    const struct flow_hot *h, const struct flow_key *key)
 {
-	const struct flow_hot *h;
+	const struct flow_wide *w;
+	uint64_t addr[2];
+	uint32_t port[2];
 
-	/* the number tells the family: a hint may be of the other one */
-	if (((n & FLOW_WIDE) != 0) != ((key->kind & FLOW_KIND_WIDE) != 0))
+	/* at once: one branch, which goes one way nearly always */
+	memcpy(&addr[0], h->addr, sizeof(addr[0]));
+	memcpy(&addr[1], key->addr, sizeof(addr[1]));
+	memcpy(&port[0], h->port, sizeof(port[0]));
+	memcpy(&port[1], key->port, sizeof(port[1]));
+	if (((addr[0] ^ addr[1]) | (port[0] ^ port[1]) | (unsigned)(h->ctx ^ key->ctx) |
+	     (unsigned)(flow_kind(h) ^ key->kind)) != 0)
 		return false;
-	h = flow_hot_at(t, n);
-	if (h->addr[0] != key->addr[0] || h->addr[1] != key->addr[1] ||
-	    h->port[0] != key->port[0] || h->port[1] != key->port[1] || h->ctx != key->ctx ||
-	    flow_kind(h) != key->kind)
-		return false;
-	return (n & FLOW_WIDE) == 0 ||
-	       memcmp(t->wide[n & ~FLOW_WIDE].addr, key->wide, sizeof(key->wide)) == 0;
+	if ((n & FLOW_WIDE) == 0)
+		return true;
+	w = &t->wide[n & ~FLOW_WIDE];
+	return memcmp(w->addr[0], key->wide[0], sizeof(w->addr[0])) == 0 &&
+	       memcmp(w->addr[1], key->wide[1], sizeof(w->addr[1])) == 0;
 }
 
-void flow_key_hash(const struct lya_flow_table *t, struct flow_key *key);
+void flow_key_tag(const struct lya_flow_table *t, struct flow_key *key);
 /* The ctx that a flow beside another one with the same ends has, for its VLANs; 0: no room. */
 uint16_t flow_ctx_split(struct lya_flow_table *t, const struct lya_path *path);
 /* The record with that key; 0: none. */
@@ -196,14 +212,16 @@ void flow_unlink(struct lya_flow_table *t, uint32_t n);
 /* Bring the clock to a packet's time and end what has been idle too long. */
 int flow_clock_move(struct lya_flow_table *t, int64_t time_ns);
 
-/* The same, quick for what most packets do: advance within the second. */
-static inline int flow_clock(struct lya_flow_table *t, int64_t time_ns)
+/*
+ * The same at once for packets from oldest to newest, when no second passes
+ * and nothing ends; false: ask for each.
+ */
+static inline bool flow_clock_stays(struct lya_flow_table *t, int64_t oldest, int64_t newest)
 {
-	if (t->skew_ns == 0 && time_ns >= t->now_ns && time_ns < t->second_ends) {
-		t->now_ns = time_ns;
-		return LYA_OK;
-	}
-	return flow_clock_move(t, time_ns);
+	if (t->skew_ns != 0 || oldest < t->now_ns || newest >= t->second_ends)
+		return false;
+	t->now_ns = newest;
+	return true;
 }
 
 /*
@@ -225,6 +243,7 @@ enum flow_fit {
 
 enum flow_fit flow_tcp_fit(const struct lya_flow_table *t, uint32_t n, unsigned side,
 			   const struct lya_packet *pkt);
+/* A packet with SYN or RST; what others say is noted with them (table.c). */
 void flow_tcp_note(struct lya_flow_table *t, uint32_t n, unsigned side,
 		   const struct lya_packet *pkt);
 /* True once the other side, or the opener by going on, showed that it was let in. */
@@ -258,6 +277,28 @@ void flow_detail_session(struct lya_flow_table *t, uint32_t n, const struct flow
 			 struct lya_app_result *res);
 
 /* inspect.c --------------------------------------------------------------- */
+
+/*
+ * What a fragment adds to the inspection.  A datagram in fragments is one
+ * message, read when it is whole; only a head that the snap length cut, and
+ * that nothing can make whole, is read as far as it goes.  Of a segment in
+ * fragments the head is read: where the others belong is not known.
+ */
+static inline bool flow_is_fed_fragment(const struct lya_packet *pkt)
+{
+	if (pkt->kind == LYA_PKT_UDP && pkt->reassembled)
+		return true;
+	return pkt->frag_offset == 0 &&
+	       (pkt->kind == LYA_PKT_TCP || lya_cursor_left(&pkt->payload) < pkt->payload_len);
+}
+
+/* True when a packet goes on to the inspection of its payload, if that is still under way. */
+static inline bool flow_is_fed(const struct lya_packet *pkt)
+{
+	if (__builtin_expect(pkt->is_fragment, 0) && !flow_is_fed_fragment(pkt))
+		return false;
+	return pkt->kind == LYA_PKT_UDP || (pkt->kind == LYA_PKT_TCP && pkt->payload_len != 0);
+}
 
 int flow_inspect_init(struct lya_flow_table *t, size_t bytes);
 void flow_inspect_fini(struct lya_flow_table *t);

@@ -177,11 +177,8 @@ void flow_tcp_note(struct lya_flow_table *t, uint32_t n, unsigned side,
 
 	if ((flags & LYA_TCP_RST) != 0)
 		note_rst(h, side);
-	else if ((flags & (LYA_TCP_SYN | LYA_TCP_ACK)) == LYA_TCP_SYN)
-		note_syn(t, n, side, pkt);
-	else if ((flags & LYA_TCP_SYN) != 0)
-		note_synack(t, n, side, pkt);
 	else if ((flags & LYA_TCP_ACK) != 0)
-		flow_set(h, side == 1 ? FLOW_WENT_1 : FLOW_WENT_0);
-	h->tcp_flags[side] = (uint8_t)(h->tcp_flags[side] | flags);
+		note_synack(t, n, side, pkt);
+	else
+		note_syn(t, n, side, pkt);
 }
