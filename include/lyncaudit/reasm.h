@@ -13,6 +13,7 @@
 #ifndef LYNCAUDIT_REASM_H
 #define LYNCAUDIT_REASM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -108,6 +109,8 @@ void lya_reasm_flush(struct lya_reasm *r);
 int lya_reasm_clocks(const struct lya_reasm *r, struct lya_clock_offset **list, size_t *n,
 		     struct lya_error *err);
 
+/* Sticky: memory ran out below the cap, and a message in fragments was not put together. */
+bool lya_reasm_failed(const struct lya_reasm *r);
 void lya_reasm_stats(const struct lya_reasm *r, struct lya_reasm_stats *out);
 
 #endif

@@ -299,6 +299,8 @@ static int follow(struct lya_audit *a, size_t n)
 	if (rc != 0)
 		return rc;
 	n = lya_reasm_take(a->reasm, a->batch, n);
+	if (lya_reasm_failed(a->reasm))
+		return LYA_ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		if (lya_snat_wants(&a->batch[i]))
 			lya_snat_packet(a->snat, &a->batch[i]);

@@ -93,6 +93,7 @@ struct fragments {
 	size_t bytes, bytes_peak, bytes_max;
 	size_t fixed_bytes;
 	int64_t now_ns;
+	bool nomem; /* an allocation failed: what was promised of messages does not hold */
 	struct lya_reasm_stats stats;
 };
 
@@ -423,8 +424,10 @@ static bool reserve(struct fragments *f, struct datagram *d, size_t end)
 		evict_oldest(f);
 	}
 	b = lya_realloc(d->bytes, sizeof(*b) + capacity);
-	if (b == NULL)
+	if (b == NULL) {
+		f->nomem = true;
 		return false;
+	}
 	if (d->bytes == NULL)
 		memset(b->seen, 0, sizeof(b->seen));
 	d->bytes = b;
@@ -433,6 +436,11 @@ static bool reserve(struct fragments *f, struct datagram *d, size_t end)
 	if (f->bytes > f->bytes_peak)
 		f->bytes_peak = f->bytes;
 	return true;
+}
+
+bool fragments_failed(const struct fragments *f)
+{
+	return f->nomem;
 }
 
 /* Put `len` bytes at `at`, where nothing was; false where something else was. */

@@ -124,6 +124,11 @@ void lya_reasm_flush(struct lya_reasm *r)
 	fragments_flush(r->fragments);
 }
 
+bool lya_reasm_failed(const struct lya_reasm *r)
+{
+	return fragments_failed(r->fragments);
+}
+
 void lya_reasm_stats(const struct lya_reasm *r, struct lya_reasm_stats *out)
 {
 	*out = (struct lya_reasm_stats){ 0 };

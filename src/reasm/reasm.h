@@ -51,6 +51,8 @@ void fragments_expire(struct fragments *f, int64_t now_ns);
 void fragments_flush(struct fragments *f);
 const struct lya_packet *fragments_released(const struct fragments *f, size_t *n);
 const uint32_t *fragments_released_at(const struct fragments *f);
+/* An allocation failed since the beginning. */
+bool fragments_failed(const struct fragments *f);
 void fragments_stats(const struct fragments *f, struct lya_reasm_stats *out);
 
 #endif
