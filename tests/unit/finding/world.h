@@ -41,7 +41,7 @@ static inline void world_open(struct world *w, const char *site_text)
 
 	if (rc == LYA_OK && site_text == NULL)
 		rc = lya_site_load(&w->site, world_path("docs/examples/site.json"), &diags, &err);
-	else if (rc == LYA_OK)
+	else if (rc == LYA_OK && site_text != NULL)
 		rc = lya_site_load_text(&w->site, "site.json", site_text, strlen(site_text), &diags,
 					&err);
 	if (rc == LYA_OK)
