@@ -606,7 +606,7 @@ static inline void look_at_state(struct lya_flow_table *t, const struct flow_ahe
 static bool is_one_second(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n)
 {
 	int64_t oldest = pkts[0].time_ns;
-	int64_t newest = pkts[0].time_ns;
+	int64_t newest = oldest;
 
 	for (size_t i = 1; i < n; i++) {
 		oldest = pkts[i].time_ns < oldest ? pkts[i].time_ns : oldest;
