@@ -55,9 +55,10 @@ static inline bool snat_serves(const struct snat_place *vip, const struct snat_p
 /* table.c: a bounded table, the oldest of which make room -------------------------- */
 
 struct snat_item {
-	uint32_t chain; /* next with the same bucket; 0: none */
+	uint32_t chain, back; /* next and previous with the same bucket; 0: none */
 	uint32_t hash;
 	bool used;
+	bool cut; /* out of its bucket, which was too full */
 };
 
 struct snat_table {

@@ -1,7 +1,7 @@
 /*
  * table.c - a table of fixed size: what comes new overwrites the oldest.
  *
- *	buckets[hash] ---> newest item ---> older one with the same bucket ---> ...
+ *	buckets[hash] ---> newest item <--> older one with the same bucket <--> ...
  *	items: a ring, written in order
  */
 #include "snat/snat.h"
@@ -10,7 +10,7 @@
 
 #include "lyncaudit/alloc.h"
 
-enum { CAP_MIN = 64, CAP_MAX = 1 << 20 };
+enum { CAP_MIN = 64, CAP_MAX = 1 << 20, CHAIN_MAX = 16 };
 
 int snat_table_init(struct snat_table *t, size_t size, size_t key_at, size_t key_len,
 		    size_t bytes)
@@ -90,11 +90,43 @@ void *snat_table_oldest(const struct snat_table *t)
 
 static void unlink_item(struct snat_table *t, uint32_t n)
 {
-	uint32_t *at = &t->buckets[item_at(t, n)->hash & t->mask];
+	struct snat_item *item = item_at(t, n);
 
-	while (*at != n)
-		at = &item_at(t, *at)->chain;
-	*at = item_at(t, n)->chain;
+	if (item->cut)
+		return;
+	if (item->back != 0)
+		item_at(t, item->back)->chain = item->chain;
+	else
+		t->buckets[item->hash & t->mask] = item->chain;
+	if (item->chain != 0)
+		item_at(t, item->chain)->back = item->back;
+}
+
+static void link_item(struct snat_table *t, uint32_t n)
+{
+	struct snat_item *item = item_at(t, n);
+	uint32_t *first = &t->buckets[item->hash & t->mask];
+
+	item->chain = *first;
+	if (*first != 0)
+		item_at(t, *first)->back = n;
+	*first = n;
+}
+
+/*
+ * Keys that somebody chose to be alike (sequence numbers are the sender's to
+ * choose) must not build a chain that every packet walks: its oldest goes.
+ */
+static void bound_chain(struct snat_table *t, uint32_t n)
+{
+	unsigned length = 1;
+
+	for (; item_at(t, n)->chain != 0; n = item_at(t, n)->chain)
+		length++;
+	if (length <= CHAIN_MAX)
+		return;
+	unlink_item(t, n);
+	item_at(t, n)->cut = true; /* it stays in the ring, and is counted there as unpaired */
 }
 
 void *snat_table_put(struct snat_table *t, const void *key)
@@ -108,8 +140,8 @@ void *snat_table_put(struct snat_table *t, const void *key)
 	memcpy((uint8_t *)item + t->key_at, key, t->key_len);
 	item->used = true;
 	item->hash = hash;
-	item->chain = t->buckets[hash & t->mask];
-	t->buckets[hash & t->mask] = n;
+	link_item(t, n);
+	bound_chain(t, n);
 	t->next = n == t->cap ? 1 : n + 1;
 	return item;
 }

@@ -96,6 +96,24 @@ static void test_syn_again(void **state)
 	wire_close(&w);
 }
 
+/* Sequence numbers are the sender's to choose: equal ones are bounded, and the newest still pair. */
+static void test_same_number(void **state)
+{
+	struct wire w;
+
+	(void)state;
+	wire_open(&w, NULL, 0);
+	for (uint16_t i = 0; i < 1000; i++)
+		syn(&w, 77, 5, HOME, (uint16_t)(4000 + i), VIP, 443);
+	syn(&w, 77, 5, HOME, 4999, NODE1, 443);
+	assert_sums(&w, 0, 0, 1, 0);
+	syn(&w, 78, 5, HOME, 6000, VIP, 443);
+	syn(&w, 78, 5, HOME, 6000, NODE1, 443);
+	assert_sums(&w, 0, 0, 2, 0);
+	assert_int_equal(unpaired(&w), 999);
+	wire_close(&w);
+}
+
 /* Balancers that strip options: what is not there cannot differ. */
 static void test_stripped_options(void **state)
 {
@@ -265,6 +283,7 @@ int main(void)
 		cmocka_unit_test(test_syn_rewritten),
 		cmocka_unit_test(test_no_pair),
 		cmocka_unit_test(test_syn_again),
+		cmocka_unit_test(test_same_number),
 		cmocka_unit_test(test_stripped_options),
 		cmocka_unit_test(test_syn_ack),
 		cmocka_unit_test(test_hello),
