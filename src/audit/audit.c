@@ -17,6 +17,9 @@ enum {
 	ONE_SIDED_PART = 10
 };
 
+/* Legs pair within seconds: what holds more than a few seconds only leaves the caches. */
+enum { SNAT_BYTES_MAX = 16 * 1024 * 1024 };
+
 struct lya_audit {
 	const struct lya_policy *policy;
 	struct lya_policy_memo *memo;
@@ -136,7 +139,7 @@ static int make_parts(struct lya_audit *a, struct lya_error *err)
 		.observer = { .ctx = a, .on_stun = tell_stun, .on_client_hello = tell_hello },
 	};
 	struct lya_snat_options snat_options = {
-		.max_bytes = memory / 64,
+		.max_bytes = memory / 64 < SNAT_BYTES_MAX ? memory / 64 : SNAT_BYTES_MAX,
 		.source_name = a->options.source_name,
 		.ctx = a->options.ctx,
 	};
