@@ -159,8 +159,7 @@ static void shipped_captures_agree(void **state)
 	struct dirent *entry;
 
 	(void)state;
-	if (dir == NULL)
-		skip();
+	assert_non_null(dir); /* the project ships them */
 	while ((entry = readdir(dir)) != NULL) {
 		char path[512];
 
