@@ -17,6 +17,21 @@
 #include "lyncaudit/text.h"
 
 enum lya_lb_pool { LYA_LB_FRONT_END, LYA_LB_DIRECTOR, LYA_LB_MEDIATION, LYA_LB_EDGE, LYA_LB_POOLS };
+
+/* The pool that a VIP role's load balancing mode is set for. */
+static inline enum lya_lb_pool lya_lb_pool_of(enum lya_role vip)
+{
+	switch (vip) {
+	case LYA_ROLE_FRONT_END_VIP:
+		return LYA_LB_FRONT_END;
+	case LYA_ROLE_DIRECTOR_VIP:
+		return LYA_LB_DIRECTOR;
+	case LYA_ROLE_MEDIATION_VIP:
+		return LYA_LB_MEDIATION;
+	default:
+		return LYA_LB_EDGE;
+	}
+}
 enum lya_place { LYA_PLACE_UNKNOWN, LYA_PLACE_OUTSIDE, LYA_PLACE_BETWEEN, LYA_PLACE_BEHIND };
 
 struct lya_site_address {

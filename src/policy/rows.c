@@ -6,21 +6,6 @@
 
 #include <string.h>
 
-/* The pool that a VIP role's load balancing mode is set for. */
-static enum lya_lb_pool pool_of_vip(enum lya_role vip)
-{
-	switch (vip) {
-	case LYA_ROLE_FRONT_END_VIP:
-		return LYA_LB_FRONT_END;
-	case LYA_ROLE_DIRECTOR_VIP:
-		return LYA_LB_DIRECTOR;
-	case LYA_ROLE_MEDIATION_VIP:
-		return LYA_LB_MEDIATION;
-	default:
-		return LYA_LB_EDGE;
-	}
-}
-
 bool policy_row_any_port(const struct policy_row *row)
 {
 	return row->rule->any_port && row->override == NULL;
@@ -59,13 +44,13 @@ static bool is_web_row(const struct lya_policy *p, const struct lya_rule *rule)
 /* True when the site's mode lets this row speak of that VIP role (policy-model: "Load balancing mode matters"). */
 static bool mode_allows(const struct lya_policy *p, const struct lya_rule *rule, enum lya_role vip)
 {
-	enum lya_lb_mode mode = p->site->lb[pool_of_vip(vip)];
+	enum lya_lb_mode mode = p->site->lb[lya_lb_pool_of(vip)];
 
 	if (rule->mode >= 0)
 		return (int)mode == rule->mode;
 	if (mode == LYA_LB_HLB)
 		return true;
-	return mode == LYA_LB_DNS && pool_of_vip(vip) != LYA_LB_EDGE &&
+	return mode == LYA_LB_DNS && lya_lb_pool_of(vip) != LYA_LB_EDGE &&
 	       vip != LYA_ROLE_MEDIATION_VIP && is_web_row(p, rule);
 }
 
@@ -101,7 +86,7 @@ bool policy_vips_balanced_otherwise(const struct lya_policy *p, lya_roles vips)
 {
 	for (unsigned role = 0; role < LYA_ROLES_DECLARED; role++) {
 		if ((vips & LYA_ROLE_BIT(role)) &&
-		    p->site->lb[pool_of_vip((enum lya_role)role)] != LYA_LB_HLB)
+		    p->site->lb[lya_lb_pool_of((enum lya_role)role)] != LYA_LB_HLB)
 			return true;
 	}
 	return false;

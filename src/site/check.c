@@ -364,20 +364,6 @@ static const char *statement_of(enum lya_role vip)
 	return vip == LYA_ROLE_EDGE_INTERNAL_VIP ? "edge.4.1" : "internal.p.hlb-ports";
 }
 
-static enum lya_lb_pool pool_of_vip(enum lya_role vip)
-{
-	switch (vip) {
-	case LYA_ROLE_FRONT_END_VIP:
-		return LYA_LB_FRONT_END;
-	case LYA_ROLE_DIRECTOR_VIP:
-		return LYA_LB_DIRECTOR;
-	case LYA_ROLE_MEDIATION_VIP:
-		return LYA_LB_MEDIATION;
-	default:
-		return LYA_LB_EDGE;
-	}
-}
-
 static const char *pool_word(enum lya_lb_pool pool)
 {
 	static const char *const words[LYA_LB_POOLS] = {
@@ -410,7 +396,7 @@ static void report_missing(struct faults *faults, const struct pool *pool, enum 
 	lya_text_addf(&d.fix,
 		      "Declare the address under the balancer's host as \"%s\", or set "
 		      "load_balancing \"%s\" to what is in use.",
-		      lya_role_name(vip), pool_word(pool_of_vip(vip)));
+		      lya_role_name(vip), pool_word(lya_lb_pool_of(vip)));
 	add_fault(faults, &d);
 }
 
@@ -456,7 +442,7 @@ static void check_internal_pool(struct faults *faults, const struct pool *pool, 
 				lya_roles none_of)
 {
 	size_t members = count_members(pool, LYA_ROLE_BIT(lya_role_behind(vip)), none_of);
-	enum lya_lb_pool lb = pool_of_vip(vip);
+	enum lya_lb_pool lb = lya_lb_pool_of(vip);
 
 	if ((roles_of(pool) & LYA_ROLE_BIT(vip)) ||
 	    !wants_vip(pool, lb, LYA_ROLE_BIT(vip), members))
@@ -525,9 +511,9 @@ static void check_unbalanced(struct faults *faults, const struct lya_site *site,
 {
 	struct draft d = { .type = "site-vip-without-load-balancing", .rule = statement_of(vip) };
 	const struct lya_site_host *host = &site->hosts[i];
-	const char *word = pool_word(pool_of_vip(vip));
+	const char *word = pool_word(lya_lb_pool_of(vip));
 
-	if (!(host->roles & LYA_ROLE_BIT(vip)) || site->lb[pool_of_vip(vip)] != LYA_LB_NONE)
+	if (!(host->roles & LYA_ROLE_BIT(vip)) || site->lb[lya_lb_pool_of(vip)] != LYA_LB_NONE)
 		return;
 	lya_text_addf(&d.place, "hosts[%zu].roles.%s", i, lya_role_name(vip));
 	lya_text_addf(&d.about, "%s/%s", host->name, lya_role_name(vip));
