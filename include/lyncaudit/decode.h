@@ -11,6 +11,7 @@
 #define LYNCAUDIT_DECODE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lyncaudit/addr.h"
@@ -111,10 +112,23 @@ enum {
 };
 
 /*
- * What is always set: where the packet came from, kind, events, the
- * duplicate mark, the path and what the frame says; and, 0 or NULL where there
- * is none, transport, the ports, tcp_flags, ip, ip_bytes, payload, payload_len,
- * options and the fragment fields but ip_id.  Further:
+ * How much of a packet is set.  The frames that nearly all are (Ethernet, one
+ * VLAN tag or none, IP without options, extensions or fragments, TCP or UDP
+ * with all of its header) are "plain": of them only the first part of struct
+ * lya_packet is set, and lya_packet_fill sets the rest when somebody asks.
+ */
+enum lya_form {
+	LYA_FORM_WHOLE, /* all is set */
+	LYA_FORM_IPV4,  /* plain: the transport header is 20 bytes behind `ip`, */
+	LYA_FORM_IPV6   /* 40 bytes behind it */
+};
+
+/*
+ * What is always set: the first part; of it, 0 or NULL where there is none,
+ * transport, tcp_flags, ip, ip_bytes, payload, payload_len and the fragment
+ * fields.  Of a packet that is whole, or filled, also where it came from, what
+ * the frame says, and, 0 or NULL where there is none, the ports and options.
+ * Further:
  *
  *	ip != NULL             src, dst, ttl, ip_id, ip_captured, ip_bytes, l4_at
  *	LYA_PKT_TCP            seq, ack, window (0 where the snap length cut them)
@@ -126,14 +140,20 @@ enum {
  * Of a fragment, payload_len is what this packet carries, not the datagram.
  */
 struct lya_packet {
+	/* The first part ---------------------------------------------------------- */
+	const struct lya_frame *frame; /* borrowed; NULL once the packet outlives its frame */
 	int64_t time_ns;
-	uint64_t number;       /* packet number in its source */
-	uint32_t source;       /* index of the source */
+	const uint8_t *ip;         /* start of the innermost IP header; borrowed; NULL when none */
+	struct lya_cursor payload; /* transport payload that was captured; borrowed from the frame */
+	uint32_t payload_len;  /* transport payload as the headers claim; the capture may hold less */
+	uint32_t ip_bytes;     /* IP header, extensions and payload as the IP header claims;
+	                          never more than the frame had on the wire */
+	uint32_t ip_captured;  /* bytes captured from `ip` on */
+	uint32_t events;       /* bits: 1 << enum lya_event */
+	uint8_t form;          /* enum lya_form */
 	uint8_t kind;          /* enum lya_packet_kind */
 	uint8_t transport;     /* IP protocol number of the last header; 0 when not IP */
 	uint8_t tcp_flags;     /* 0 unless kind is LYA_PKT_TCP */
-	uint8_t digits;        /* decimals of the source's clock */
-	uint32_t events;       /* bits: 1 << enum lya_event */
 	uint16_t l4_at;        /* bytes from `ip` to the transport header */
 	uint8_t ttl;
 	bool frame_broadcast;  /* the frame's destination is a group address */
@@ -152,21 +172,18 @@ struct lya_packet {
 	const uint8_t *tunnel_head;
 	struct lya_path path;
 
+	/* The second part: whole or filled ------------------------------------------ */
+	uint64_t number;       /* packet number in its source */
+	uint32_t source;       /* index of the source */
+	uint8_t digits;        /* decimals of the source's clock */
 	struct lya_addr src, dst;
 	uint16_t window;       /* TCP */
-	uint32_t seq;          /* TCP; the three in the order in which one load brings them */
-	uint16_t dport, sport; /* 0 unless kind is TCP or UDP */
-	uint32_t ack;          /* TCP */
-	uint32_t ip_bytes;     /* IP header, extensions and payload as the IP header claims;
-	                          never more than the frame had on the wire */
-	uint32_t payload_len;  /* transport payload as the headers claim; the capture may hold less */
+	uint16_t sport, dport; /* 0 unless kind is TCP or UDP */
+	uint32_t seq, ack;     /* TCP */
 	uint32_t ip_id;        /* for fragments and duplicates */
-	uint32_t ip_captured;  /* bytes captured from `ip` on */
-	struct lya_cursor payload; /* transport payload that was captured; borrowed from the frame */
 	const uint8_t *options; /* TCP options; borrowed; NULL when none */
 	uint8_t options_len;   /* TCP options captured */
 	uint16_t frag_at;      /* of any fragment: bytes from `ip` to what it carries */
-	const uint8_t *ip;     /* start of the innermost IP header; borrowed; NULL when none */
 	const uint8_t *eth_src, *eth_dst; /* 6 bytes each of the innermost frame; NULL when none
 	                                     (a Linux cooked frame has a source alone) */
 	struct {               /* LYA_PKT_ICMP_ERROR: the quoted packet, as its sender sent it */
@@ -183,13 +200,64 @@ static inline void lya_packet_note(struct lya_packet *pkt, enum lya_event ev)
 	pkt->events |= UINT32_C(1) << ev;
 }
 
+/* What the packets of a batch have in common, worked out once for all who ask. */
+struct lya_batch {
+	uint64_t bytes;               /* of the frames as they were on the wire */
+	int64_t oldest_ns, newest_ns;
+	bool ascending;               /* none is older than the one before it */
+	bool one_source;
+	bool plain;                   /* nothing but TCP and UDP, without an event */
+};
+
 /*
- * Decode one frame.  pkt need not be initialised; it borrows from the frame's
- * bytes.  `quoted` is set for LYA_PKT_ICMP_ERROR alone.
+ * Decode n > 0 frames.  pkts need not be initialised; they borrow from the
+ * frames and their bytes.  `quoted` is set for LYA_PKT_ICMP_ERROR alone.
  */
+void lya_decode_batch(const struct lya_frame *frames, struct lya_packet *pkts, size_t n,
+		      struct lya_batch *batch);
+/* Decode one frame, whole. */
 void lya_decode(const struct lya_frame *frame, struct lya_packet *pkt);
-/* The same for n frames. */
-void lya_decode_batch(const struct lya_frame *frames, struct lya_packet *pkts, size_t n);
+
+/* Set the second part of a plain packet whose frame is there still. */
+void lya_packet_fill_plain(struct lya_packet *pkt);
+/* Have all of a packet. */
+static inline void lya_packet_fill(struct lya_packet *pkt)
+{
+	if (pkt->form != LYA_FORM_WHOLE)
+		lya_packet_fill_plain(pkt);
+}
+
+static inline bool lya_packet_is_plain(const struct lya_packet *pkt)
+{
+	return pkt->form != LYA_FORM_WHOLE;
+}
+
+/* Single fields of the second part, of any packet. */
+static inline uint64_t lya_packet_number(const struct lya_packet *pkt)
+{
+	return lya_packet_is_plain(pkt) ? pkt->frame->number : pkt->number;
+}
+
+static inline uint32_t lya_packet_source(const struct lya_packet *pkt)
+{
+	return lya_packet_is_plain(pkt) ? pkt->frame->source : pkt->source;
+}
+
+static inline uint32_t lya_packet_be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* Of TCP. */
+static inline uint32_t lya_packet_seq(const struct lya_packet *pkt)
+{
+	return lya_packet_is_plain(pkt) ? lya_packet_be32(pkt->ip + pkt->l4_at + 4) : pkt->seq;
+}
+
+static inline uint32_t lya_packet_ack(const struct lya_packet *pkt)
+{
+	return lya_packet_is_plain(pkt) ? lya_packet_be32(pkt->ip + pkt->l4_at + 8) : pkt->ack;
+}
 
 /* True when the decoder knows the link type. */
 bool lya_link_known(uint16_t link);

@@ -145,10 +145,11 @@ void lya_flow_table_free(struct lya_flow_table *t); /* flows still open are drop
 /*
  * Take n packets (kinds TCP, UDP, FRAGMENT, CUT and ICMP_ERROR; others, and
  * those marked as duplicates, are passed over but tell the time), in order of
- * time.  Their bytes are not kept.  Returns 0, or what on_end answered, or
+ * time.  What is known of them together spares work; batch may be NULL.  Their bytes are not kept; some of them are filled.  Returns 0, or what on_end answered, or
  * LYA_ENOMEM.
  */
-int lya_flow_table_take(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n);
+int lya_flow_table_take(struct lya_flow_table *t, struct lya_packet *pkts, size_t n,
+			const struct lya_batch *batch);
 /*
  * Show every flow that is open, as it would end now, in no order of meaning but
  * the same for the same packets; a negative answer of fn stops, and is the

@@ -90,7 +90,7 @@ size_t lya_reasm_take(struct lya_reasm *r, struct lya_packet *pkts, size_t n);
  * of the batch, belong to r and last until the next call for r.  Their `ip`
  * and MAC addresses are copies (ip: at most the header), their payload is empty.
  */
-const struct lya_packet *lya_reasm_released(const struct lya_reasm *r, size_t *n);
+struct lya_packet *lya_reasm_released(const struct lya_reasm *r, size_t *n);
 /*
  * Where they belong: the k-th goes before that packet of what the take left, which
  * is ascending and may be the number of packets (after all of them); 0 after a
@@ -108,6 +108,9 @@ void lya_reasm_flush(struct lya_reasm *r);
  */
 int lya_reasm_clocks(const struct lya_reasm *r, struct lya_clock_offset **list, size_t *n,
 		     struct lya_error *err);
+
+/* How many second sightings there were so far. */
+uint64_t lya_reasm_duplicates(const struct lya_reasm *r);
 
 /* Sticky: memory ran out below the cap, and a message in fragments was not put together. */
 bool lya_reasm_failed(const struct lya_reasm *r);

@@ -133,8 +133,8 @@ static inline bool lya_snat_wants(const struct lya_packet *pkt)
 	       pkt->duplicate == LYA_DUP_NONE;
 }
 
-/* Take a packet that lya_snat_wants; packets come in order of time, as they are. */
-void lya_snat_packet(struct lya_snat *s, const struct lya_packet *pkt);
+/* Take a packet that lya_snat_wants; packets come in order of time, as they are.  It is filled. */
+void lya_snat_packet(struct lya_snat *s, struct lya_packet *pkt);
 /* A STUN message and a ClientHello in a TCP stream; pkt is the segment that completed it. */
 void lya_snat_stun(struct lya_snat *s, const struct lya_packet *pkt, const struct lya_stun *msg);
 void lya_snat_hello(struct lya_snat *s, const struct lya_packet *pkt,

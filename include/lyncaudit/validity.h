@@ -65,10 +65,12 @@ struct lya_validity;
 int lya_validity_new(struct lya_validity **v, struct lya_error *err);
 void lya_validity_free(struct lya_validity *v);
 /*
- * Take packets as they were decoded, in the order in which they came; their
- * bytes are looked at (a sample of checksums) and not kept.  LYA_ENOMEM or 0.
+ * Take packets as they were decoded, in the order in which they came, with what
+ * the decoder says of all of them; their bytes are looked at (a sample of
+ * checksums) and not kept.  LYA_ENOMEM or 0.
  */
-int lya_validity_packets(struct lya_validity *v, const struct lya_packet *pkts, size_t n);
+int lya_validity_packets(struct lya_validity *v, struct lya_packet *pkts, size_t n,
+			 const struct lya_batch *batch);
 /* Count the second sightings among packets that lya_reasm_take marked.  LYA_ENOMEM or 0. */
 int lya_validity_duplicates(struct lya_validity *v, const struct lya_packet *pkts, size_t n);
 /* Take a flow that ended.  LYA_ENOMEM or 0. */

@@ -12,7 +12,7 @@
 #include "lyncaudit/timeutil.h"
 
 enum {
-	BATCH = 32, /* packets decoded at a time: they stay in the first-level cache */
+	BATCH = 64, /* packets taken at a time: they stay in the first caches */
 	/* Where one flow in ten shows one direction only, the mirror is lame. */
 	ONE_SIDED_PART = 10
 };
@@ -216,22 +216,18 @@ static void count_events(struct lya_audit *a, uint32_t events)
 		a->counts.events[__builtin_ctz(events)]++;
 }
 
-/* Sizes and times; sums are kept in registers, for this is done for every packet. */
-static void count_frames(struct lya_audit_counts *c, const struct lya_frame *frames, size_t n)
+static void count_frames(struct lya_audit_counts *c, size_t n, const struct lya_batch *batch)
 {
-	int64_t first = c->packets == 0 ? frames[0].time_ns : c->first_ns;
-	int64_t last = c->packets == 0 ? frames[0].time_ns : c->last_ns;
-	uint64_t bytes = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		bytes += frames[i].wirelen;
-		first = frames[i].time_ns < first ? frames[i].time_ns : first;
-		last = frames[i].time_ns > last ? frames[i].time_ns : last;
+	if (c->packets == 0) {
+		c->first_ns = batch->oldest_ns;
+		c->last_ns = batch->newest_ns;
 	}
+	if (batch->oldest_ns < c->first_ns)
+		c->first_ns = batch->oldest_ns;
+	if (batch->newest_ns > c->last_ns)
+		c->last_ns = batch->newest_ns;
 	c->packets += n;
-	c->bytes += bytes;
-	c->first_ns = first;
-	c->last_ns = last;
+	c->bytes += batch->bytes;
 }
 
 static void count_packet(struct lya_audit *a, const struct lya_packet *pkt)
@@ -243,16 +239,10 @@ static void count_packet(struct lya_audit *a, const struct lya_packet *pkt)
 		a->counts.not_tcp_udp++;
 }
 
-/* Few batches hold a packet with an event, or of another kind than the first two: TCP, UDP. */
-static void count_packets(struct lya_audit *a, size_t n)
+/* Few batches hold anything that counts here. */
+static void count_packets(struct lya_audit *a, size_t n, const struct lya_batch *batch)
 {
-	uint32_t rare = 0;
-
-	for (size_t i = 0; i < n; i++)
-		rare |= a->batch[i].events | (a->batch[i].kind & ~(uint32_t)LYA_PKT_UDP);
-	if (rare == 0)
-		return;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && !batch->plain; i++)
 		count_packet(a, &a->batch[i]);
 }
 
@@ -263,41 +253,39 @@ static int tell_failure(int rc, struct lya_error *err)
 }
 
 /* n packets of the batch, and what reasm released before each of them or after the last. */
-static int follow_in_order(struct lya_audit *a, size_t n)
+static int follow_in_order(struct lya_audit *a, size_t n, const struct lya_batch *batch)
 {
 	size_t n_released;
-	const struct lya_packet *released = lya_reasm_released(a->reasm, &n_released);
+	struct lya_packet *released = lya_reasm_released(a->reasm, &n_released);
 	const uint32_t *at = lya_reasm_released_at(a->reasm);
 	size_t done = 0;
 	int rc = 0;
 
-	if (n_released > 0)
-		rc = lya_validity_duplicates(a->validity, released, n_released);
+	if (n_released == 0)
+		return lya_flow_table_take(a->flows, a->batch, n, batch);
+	rc = lya_validity_duplicates(a->validity, released, n_released);
 	for (size_t k = 0; rc == 0 && k < n_released; k++) {
 		if (at[k] > done)
-			rc = lya_flow_table_take(a->flows, a->batch + done, at[k] - done);
+			rc = lya_flow_table_take(a->flows, a->batch + done, at[k] - done, NULL);
 		if (rc == 0)
-			rc = lya_flow_table_take(a->flows, &released[k], 1);
+			rc = lya_flow_table_take(a->flows, &released[k], 1, NULL);
 		done = at[k];
 	}
-	return rc != 0 ? rc : lya_flow_table_take(a->flows, a->batch + done, n - done);
+	return rc != 0 ? rc : lya_flow_table_take(a->flows, a->batch + done, n - done, NULL);
 }
 
 /* True when reasm has recognised second sightings since it was asked last. */
 static bool has_duplicates(struct lya_audit *a)
 {
 	uint64_t before = a->counts.duplicates;
-	struct lya_reasm_stats stats;
 
-	lya_reasm_stats(a->reasm, &stats);
-	a->counts.duplicates = stats.duplicates[LYA_DUP_EXACT] + stats.duplicates[LYA_DUP_VLAN] +
-			       stats.duplicates[LYA_DUP_ROUTED];
+	a->counts.duplicates = lya_reasm_duplicates(a->reasm);
 	return a->counts.duplicates != before;
 }
 
-static int follow(struct lya_audit *a, size_t n)
+static int follow(struct lya_audit *a, size_t n, const struct lya_batch *batch)
 {
-	int rc = lya_validity_packets(a->validity, a->batch, n);
+	int rc = lya_validity_packets(a->validity, a->batch, n, batch);
 
 	if (rc != 0)
 		return rc;
@@ -309,23 +297,24 @@ static int follow(struct lya_audit *a, size_t n)
 			lya_snat_packet(a->snat, &a->batch[i]);
 	if (has_duplicates(a))
 		rc = lya_validity_duplicates(a->validity, a->batch, n);
-	return rc != 0 ? rc : follow_in_order(a, n);
+	return rc != 0 ? rc : follow_in_order(a, n, batch);
 }
 
 int lya_audit_take(struct lya_audit *a, const struct lya_frame *frames, size_t n,
                    struct lya_error *err)
 {
 	for (size_t done = 0; done < n;) {
-		size_t batch = n - done < BATCH ? n - done : BATCH;
+		size_t some = n - done < BATCH ? n - done : BATCH;
+		struct lya_batch batch;
 		int rc;
 
-		count_frames(&a->counts, &frames[done], batch);
-		lya_decode_batch(&frames[done], a->batch, batch);
-		count_packets(a, batch);
-		rc = follow(a, batch);
+		lya_decode_batch(&frames[done], a->batch, some, &batch);
+		count_frames(&a->counts, some, &batch);
+		count_packets(a, some, &batch);
+		rc = follow(a, some, &batch);
 		if (rc != 0)
 			return tell_failure(rc, err);
-		done += batch;
+		done += some;
 	}
 	return LYA_OK;
 }
@@ -430,7 +419,7 @@ int lya_audit_finish(struct lya_audit *a, const struct lya_source *sources, size
 	int rc;
 
 	lya_reasm_flush(a->reasm);
-	rc = follow_in_order(a, 0);
+	rc = follow_in_order(a, 0, NULL);
 	if (rc == 0)
 		rc = end_flows(a);
 	if (rc != 0)

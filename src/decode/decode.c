@@ -159,6 +159,8 @@ bool lya_link_known(uint16_t link)
 /* Field by field and not by clearing it all: this runs for every packet. */
 static inline void init(struct lya_packet *pkt, const struct lya_frame *frame)
 {
+	pkt->frame = frame;
+	pkt->form = LYA_FORM_WHOLE;
 	pkt->time_ns = frame->time_ns;
 	pkt->number = frame->number;
 	pkt->source = frame->source;

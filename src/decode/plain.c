@@ -1,10 +1,12 @@
 /*
  * plain.c - the frames that nearly all are: Ethernet, one VLAN tag or none,
- * IPv4 without options or fragments, TCP or UDP with all of its header.
+ * IPv4 without options or fragments or IPv6 without extensions, TCP or UDP
+ * with all of its header.
  *
- * They are read in one go.  Whatever is not as expected is left to the layers
- * (decode_general) from the beginning, so there is one meaning of a frame and
- * two ways to it; test_plain.c compares them.
+ * They are read in one go, and only what every packet is asked for is kept.
+ * Whatever is not as expected is left to the layers (decode_general) from the
+ * beginning, so there is one meaning of a frame and two ways to it;
+ * test_plain.c compares them.
  */
 #include "decode/layers.h"
 
@@ -16,6 +18,7 @@ enum {
 	TAG_LEN = 4,
 	ETHERTYPE_VLAN = 0x8100,
 	IPV4_LEN = 20,
+	IPV6_LEN = 40,
 	TCP_LEN = 20,
 	UDP_LEN = 8
 };
@@ -23,7 +26,7 @@ enum {
 /* The fields of a packet that are nothing here: duplicate to path. */
 enum {
 	RARE_FROM = offsetof(struct lya_packet, duplicate),
-	RARE_TO = offsetof(struct lya_packet, src)
+	RARE_TO = offsetof(struct lya_packet, path) + sizeof(struct lya_path)
 };
 
 /* For every UDP port that decode_udp looks behind, one bit by its upper bits. */
@@ -72,86 +75,87 @@ static inline bool checksum_holds(const uint8_t *p)
 	return sum % UINT16_MAX == 0 || is16(p + 10, 0);
 }
 
-static inline void set_end(struct lya_addr *addr, const uint8_t *p)
-{
-	memset(addr->bytes, 0, sizeof(addr->bytes));
-	memcpy(addr->bytes, p, 4);
-	addr->family = 4;
-}
-
 static inline uint32_t least(uint32_t a, uint32_t b)
 {
 	return a < b ? a : b;
 }
 
-/* The transport header at p, of `wire` bytes with what it carries, of which `left` are captured. */
-static inline bool plain_tcp(struct lya_packet *pkt, const uint8_t *p, uint32_t wire, uint32_t left)
+/*
+ * The transport header at p, of `wire` bytes with what it carries, of which
+ * `left` are captured.  Selections and no branches: TCP and UDP come mixed.
+ */
+static inline bool set_transport(struct lya_packet *pkt, uint8_t proto, const uint8_t *p,
+				 uint32_t wire, uint32_t left)
 {
-	uint32_t header = p[12] >> 2 & 0x3cU;
+	bool tcp = proto == PROTO_TCP;
+	uint32_t least_header = tcp ? TCP_LEN : UDP_LEN;
+	uint32_t header = tcp ? p[12] >> 2 & 0x3cU : UDP_LEN;
+	uint32_t len = tcp ? wire : be16(p + 4);
+	bool sound = (header >= least_header) & (header <= left) & (len >= header) & (len <= wire);
 
-	if (left < TCP_LEN || header < TCP_LEN || header > left)
+	if (!sound || (!tcp && may_be_tunnel(be16(p), be16(p + 2))))
 		return false;
-	pkt->kind = LYA_PKT_TCP;
-	pkt->transport = PROTO_TCP;
-	pkt->tcp_flags = p[13];
-	pkt->window = be16(p + 14);
-	pkt->seq = be32(p + 4);
-	pkt->dport = be16(p + 2);
-	pkt->sport = be16(p);
-	pkt->ack = be32(p + 8);
-	pkt->payload_len = wire - header;
+	pkt->kind = tcp ? LYA_PKT_TCP : LYA_PKT_UDP;
+	pkt->transport = proto;
+	pkt->tcp_flags = tcp ? p[13] : 0;
+	pkt->payload_len = len - header;
 	pkt->payload.pos = p + header;
-	pkt->payload.end = p + left;
-	pkt->options_len = (uint8_t)(header - TCP_LEN);
-	pkt->options = header > TCP_LEN ? p + TCP_LEN : NULL;
-	return true;
-}
-
-static inline bool plain_udp(struct lya_packet *pkt, const uint8_t *p, uint32_t wire, uint32_t left)
-{
-	uint32_t len = be16(p + 4);
-	uint16_t sport = be16(p);
-	uint16_t dport = be16(p + 2);
-
-	if (left < UDP_LEN || len < UDP_LEN || len > wire || may_be_tunnel(sport, dport))
-		return false;
-	pkt->kind = LYA_PKT_UDP;
-	pkt->transport = PROTO_UDP;
-	pkt->tcp_flags = 0;
-	pkt->dport = dport;
-	pkt->sport = sport;
-	pkt->payload_len = len - UDP_LEN;
-	pkt->payload.pos = p + UDP_LEN;
 	pkt->payload.end = p + least(len, left);
-	pkt->options_len = 0;
-	pkt->options = NULL;
+	pkt->payload.failed = false;
 	return true;
 }
 
-/* What the frame and its IPv4 header say. */
+/* `total` bytes of IP at ip, of which `left` are captured. */
 static inline void set_common(struct lya_packet *pkt, const struct lya_frame *frame,
-			      const uint8_t *ip)
+			      const uint8_t *ip, uint32_t total, uint32_t left, uint16_t vlan)
 {
-	const uint8_t *p = frame->data;
-
+	pkt->frame = frame;
 	pkt->time_ns = frame->time_ns;
-	pkt->number = frame->number;
-	pkt->source = frame->source;
-	pkt->digits = frame->digits;
+	pkt->ip = ip;
+	pkt->ip_bytes = total;
+	pkt->ip_captured = left;
 	pkt->events = 0;
+	pkt->frame_broadcast = frame->data[0] & 1;
+	memset((uint8_t *)pkt + RARE_FROM, 0, RARE_TO - RARE_FROM);
+	pkt->path.vlan[0] = vlan;
+	pkt->path.n_vlan = vlan != 0;
+}
+
+/* IPv4 at ip, with `left` captured bytes of `wire`: at least the shortest headers. */
+static inline bool plain_ipv4(struct lya_packet *pkt, const struct lya_frame *frame,
+			      const uint8_t *ip, uint32_t wire, uint32_t left, uint16_t vlan)
+{
+	uint32_t total = be16(ip + 2);
+	uint8_t proto = ip[9];
+
+	if (ip[0] != 0x45 || has16(ip + 6, 0x3fff) || (proto != PROTO_TCP && proto != PROTO_UDP) ||
+	    total > wire || total < IPV4_LEN)
+		return false;
+	left = least(total, left);
+	set_common(pkt, frame, ip, total, left, vlan);
 	if (__builtin_expect(!checksum_holds(ip), 0))
 		lya_packet_note(pkt, LYA_EV_CHECKSUM_IP);
+	pkt->form = LYA_FORM_IPV4;
 	pkt->l4_at = IPV4_LEN;
 	pkt->ttl = ip[8];
-	pkt->frame_broadcast = p[0] & 1;
-	memset((uint8_t *)pkt + RARE_FROM, 0, RARE_TO - RARE_FROM);
-	set_end(&pkt->src, ip + 12);
-	set_end(&pkt->dst, ip + 16);
-	pkt->ip_id = be16(ip + 4);
-	pkt->payload.failed = false;
-	pkt->ip = ip;
-	pkt->eth_src = p + 6;
-	pkt->eth_dst = p;
+	return set_transport(pkt, proto, ip + IPV4_LEN, total - IPV4_LEN, left - IPV4_LEN);
+}
+
+static inline bool plain_ipv6(struct lya_packet *pkt, const struct lya_frame *frame,
+			      const uint8_t *ip, uint32_t wire, uint32_t left, uint16_t vlan)
+{
+	uint32_t total = IPV6_LEN + be16(ip + 4);
+	uint8_t proto = ip[6];
+
+	if (ip[0] >> 4 != 6 || (proto != PROTO_TCP && proto != PROTO_UDP) || total > wire ||
+	    total == IPV6_LEN || left < IPV6_LEN + TCP_LEN)
+		return false;
+	left = least(total, left);
+	set_common(pkt, frame, ip, total, left, vlan);
+	pkt->form = LYA_FORM_IPV6;
+	pkt->l4_at = IPV6_LEN;
+	pkt->ttl = ip[7];
+	return set_transport(pkt, proto, ip + IPV6_LEN, total - IPV6_LEN, left - IPV6_LEN);
 }
 
 /* False when the frame is not one of these; pkt is not to be used then. */
@@ -162,7 +166,7 @@ static inline __attribute__((always_inline)) bool decode_plain(const struct lya_
 	const uint8_t *ip;
 	uint32_t left = frame->caplen;
 	uint32_t wire = frame->wirelen > left ? frame->wirelen : left;
-	uint32_t tagged, total;
+	uint32_t tagged;
 	uint16_t vlan;
 
 	if (frame->link != LYA_LINK_ETHERNET || left < ETHERNET_LEN + IPV4_LEN + TCP_LEN)
@@ -171,34 +175,99 @@ static inline __attribute__((always_inline)) bool decode_plain(const struct lya_
 	tagged = is16(p + 12, ETHERTYPE_VLAN);
 	vlan = (uint16_t)(be16(p + 14) & 0x0fff & -tagged);
 	ip = p + ETHERNET_LEN + tagged * TAG_LEN;
-	if (!is16(ip - 2, ETHERTYPE_IPV4) || ip[0] != 0x45 || has16(ip + 6, 0x3fff))
-		return false;
 	wire -= ETHERNET_LEN + tagged * TAG_LEN;
 	left -= ETHERNET_LEN + tagged * TAG_LEN;
-	total = be16(ip + 2);
-	if (total > wire || total < IPV4_LEN)
+	if (left < IPV4_LEN + TCP_LEN)
 		return false;
-	left = least(total, left);
-	set_common(pkt, frame, ip);
-	pkt->ip_bytes = total;
-	pkt->ip_captured = left;
-	pkt->path.vlan[0] = vlan;
-	pkt->path.n_vlan = vlan != 0;
-	if (ip[9] == PROTO_TCP)
-		return plain_tcp(pkt, ip + IPV4_LEN, total - IPV4_LEN, left - IPV4_LEN);
-	return ip[9] == PROTO_UDP &&
-	       plain_udp(pkt, ip + IPV4_LEN, total - IPV4_LEN, left - IPV4_LEN);
+	if (is16(ip - 2, ETHERTYPE_IPV4))
+		return plain_ipv4(pkt, frame, ip, wire, left, vlan);
+	return is16(ip - 2, ETHERTYPE_IPV6) && plain_ipv6(pkt, frame, ip, wire, left, vlan);
 }
 
-void lya_decode_batch(const struct lya_frame *frames, struct lya_packet *pkts, size_t n)
+/* Clocks step back now and then, and mirrors are merged out of order. */
+static void find_bounds(const struct lya_frame *frames, size_t n, struct lya_batch *batch)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (!decode_plain(&frames[i], &pkts[i]))
-			decode_general(&frames[i], &pkts[i]);
+		if (frames[i].time_ns < batch->oldest_ns)
+			batch->oldest_ns = frames[i].time_ns;
+		if (frames[i].time_ns > batch->newest_ns)
+			batch->newest_ns = frames[i].time_ns;
 	}
+}
+
+void lya_decode_batch(const struct lya_frame *frames, struct lya_packet *pkts, size_t n,
+		      struct lya_batch *batch)
+{
+	int64_t before_ns = frames[0].time_ns;
+	uint64_t bytes = 0;
+	uint32_t other = 0;
+	uint32_t odd = 0;
+	bool back = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (__builtin_expect(!decode_plain(&frames[i], &pkts[i]), 0))
+			decode_general(&frames[i], &pkts[i]);
+		odd |= pkts[i].events | (pkts[i].kind & ~(uint32_t)LYA_PKT_UDP);
+		other |= frames[i].source ^ frames[0].source;
+		bytes += frames[i].wirelen;
+		back |= frames[i].time_ns < before_ns;
+		before_ns = frames[i].time_ns;
+	}
+	*batch = (struct lya_batch){
+		.bytes = bytes,
+		.oldest_ns = frames[0].time_ns,
+		.newest_ns = before_ns,
+		.ascending = !back,
+		.one_source = other == 0,
+		.plain = odd == 0,
+	};
+	if (back)
+		find_bounds(frames, n, batch);
+}
+
+static void fill_ends(struct lya_packet *pkt, const uint8_t *src, size_t len, uint8_t family)
+{
+	memset(&pkt->src, 0, sizeof(pkt->src));
+	memset(&pkt->dst, 0, sizeof(pkt->dst));
+	memcpy(pkt->src.bytes, src, len);
+	memcpy(pkt->dst.bytes, src + len, len);
+	pkt->src.family = pkt->dst.family = family;
+}
+
+void lya_packet_fill_plain(struct lya_packet *pkt)
+{
+	const uint8_t *l4 = pkt->ip + pkt->l4_at;
+
+	pkt->number = pkt->frame->number;
+	pkt->source = pkt->frame->source;
+	pkt->digits = pkt->frame->digits;
+	pkt->eth_dst = pkt->frame->data;
+	pkt->eth_src = pkt->frame->data + 6;
+	if (pkt->form == LYA_FORM_IPV4)
+		fill_ends(pkt, pkt->ip + 12, 4, 4);
+	else
+		fill_ends(pkt, pkt->ip + 8, 16, 6);
+	pkt->ip_id = pkt->form == LYA_FORM_IPV4 ? be16(pkt->ip + 4) : 0;
+	pkt->sport = be16(l4);
+	pkt->dport = be16(l4 + 2);
+	pkt->options = NULL;
+	pkt->options_len = 0;
+	if (pkt->kind == LYA_PKT_TCP) {
+		pkt->seq = be32(l4 + 4);
+		pkt->ack = be32(l4 + 8);
+		pkt->window = be16(l4 + 14);
+		if (pkt->payload.pos > l4 + TCP_LEN) {
+			pkt->options = l4 + TCP_LEN;
+			pkt->options_len = (uint8_t)(pkt->payload.pos - pkt->options);
+		}
+	}
+	pkt->form = LYA_FORM_WHOLE;
 }
 
 void lya_decode(const struct lya_frame *frame, struct lya_packet *pkt)
 {
-	lya_decode_batch(frame, pkt, 1);
+	struct lya_batch batch;
+
+	lya_decode_batch(frame, pkt, 1, &batch);
+	lya_packet_fill(pkt);
 }

@@ -106,11 +106,13 @@ static void tell_cert_name(void *ctx, unsigned side, const char *name, bool comm
 static void tell_stun(void *ctx, unsigned side, const struct lya_stun *msg)
 {
 	const struct lya_flow_table *t = ctx;
-	const struct lya_packet *pkt = t->inspect.fed;
+	struct lya_packet *pkt = t->inspect.fed;
 
 	(void)side;
-	if (pkt != NULL && pkt->kind == LYA_PKT_TCP)
-		t->options.observer.on_stun(t->options.observer.ctx, pkt, msg);
+	if (pkt == NULL || pkt->kind != LYA_PKT_TCP)
+		return;
+	lya_packet_fill(pkt);
+	t->options.observer.on_stun(t->options.observer.ctx, pkt, msg);
 }
 
 static void tell_client_hello(void *ctx, unsigned side, const struct lya_tls_hello *hello)
@@ -118,8 +120,10 @@ static void tell_client_hello(void *ctx, unsigned side, const struct lya_tls_hel
 	const struct lya_flow_table *t = ctx;
 
 	(void)side;
-	if (t->inspect.fed != NULL)
-		t->options.observer.on_client_hello(t->options.observer.ctx, t->inspect.fed, hello);
+	if (t->inspect.fed == NULL)
+		return;
+	lya_packet_fill(t->inspect.fed);
+	t->options.observer.on_client_hello(t->options.observer.ctx, t->inspect.fed, hello);
 }
 
 void flow_detail_init(struct lya_flow_table *t)

@@ -295,11 +295,11 @@ static void begin(const struct lya_flow_table *t, uint32_t n, struct lya_app_sta
 	lya_app_start(st, (unsigned)opener, flow_cold_at(t, n)->isn + 1);
 	if (side == (unsigned)opener &&
 	    (pkt->tcp_flags & (LYA_TCP_ACK | LYA_TCP_SYN)) == LYA_TCP_ACK)
-		lya_app_start(st, !side, pkt->ack);
+		lya_app_start(st, !side, lya_packet_ack(pkt));
 }
 
 void flow_inspect_packet(struct lya_flow_table *t, uint32_t n, unsigned side,
-			 const struct lya_packet *pkt)
+			 struct lya_packet *pkt)
 {
 	struct flow_hot *h = flow_hot_at(t, n);
 	struct flow_extra *x = flow_extra_need(t, n);
@@ -319,7 +319,7 @@ void flow_inspect_packet(struct lya_flow_table *t, uint32_t n, unsigned side,
 	t->inspect.current = n;
 	t->inspect.packet_ns = pkt->time_ns;
 	t->inspect.fed = pkt;
-	lya_app_feed(st, side, pkt->seq, pkt->payload.pos, captured,
+	lya_app_feed(st, side, pkt->kind == LYA_PKT_TCP ? lya_packet_seq(pkt) : 0, pkt->payload.pos, captured,
 		     pkt->reassembled ? captured : pkt->payload_len);
 	t->inspect.fed = NULL;
 	if (lya_app_done(st))

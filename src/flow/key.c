@@ -113,21 +113,22 @@ static inline uint64_t narrow_end(const struct lya_addr *addr, uint16_t port)
 	return (uint64_t)load32(addr->bytes) << 16 | port;
 }
 
-static void set_wide(struct flow_key *key, const struct lya_addr *src, uint16_t sport,
-		     const struct lya_addr *dst, uint16_t dport)
+/* src and dst are 16 bytes each, borrowed by the key. */
+static inline void set_wide(struct flow_key *key, const uint8_t *src, uint16_t sport,
+			    const uint8_t *dst, uint16_t dport)
 {
-	uint64_t from = load64(src->bytes);
-	uint64_t to = load64(dst->bytes);
+	uint64_t from = load64(src);
+	uint64_t to = load64(dst);
 	bool swap;
 
 	if (from == to) {
-		from = load64(src->bytes + 8);
-		to = load64(dst->bytes + 8);
+		from = load64(src + 8);
+		to = load64(dst + 8);
 	}
 	swap = from != to ? from > to : sport > dport;
 	key->side = swap;
-	key->wide[0] = swap ? dst->bytes : src->bytes;
-	key->wide[1] = swap ? src->bytes : dst->bytes;
+	key->wide[0] = swap ? dst : src;
+	key->wide[1] = swap ? src : dst;
 	key->port[0] = swap ? dport : sport;
 	key->port[1] = swap ? sport : dport;
 	key->addr[0] = key->addr[1] = 0;
@@ -142,7 +143,7 @@ static void set_ends(struct flow_key *key, const struct lya_addr *src, uint16_t 
 	if (src->family == 4)
 		set_narrow(key, narrow_end(src, sport), narrow_end(dst, dport), &lower, &upper);
 	else
-		set_wide(key, src, sport, dst, dport);
+		set_wide(key, src->bytes, sport, dst->bytes, dport);
 }
 
 static inline uint8_t kind_of(uint8_t transport, enum lya_flow_unknown unknown)
@@ -186,40 +187,54 @@ static void key_of(struct lya_flow_table *t, const struct lya_packet *pkt, struc
 	flow_key_tag(t, key);
 }
 
-/* True for the packets that make up most traffic: whole, IPv4, nothing in the key but the ends. */
-static inline bool is_plain(const struct lya_flow_table *t, const struct lya_packet *pkt)
+/* Of a packet that is plain: as key_of and flow_is_fed say, straight from the headers. */
+static inline void narrow_ahead(const struct lya_flow_table *t, const struct lya_packet *pkt,
+				struct flow_ahead *a)
 {
-	unsigned odd = pkt->duplicate | pkt->is_fragment | pkt->path.n_tunnels |
-		       (t->options.vlan_in_key ? pkt->path.n_vlan : 0u) |
-		       (unsigned)(pkt->kind > LYA_PKT_UDP) | (unsigned)(pkt->src.family ^ 4);
-
-	return odd == 0;
-}
-
-/* The same as key_of and flow_is_fed say, in fewer steps. */
-static inline void plain_ahead(const struct lya_flow_table *t, const struct lya_packet *pkt,
-			       struct flow_ahead *a)
-{
-	uint64_t from = narrow_end(&pkt->src, pkt->sport);
-	uint64_t to = narrow_end(&pkt->dst, pkt->dport);
+	uint64_t addrs = load64(pkt->ip + 12);
+	uint32_t ports = load32(pkt->ip + pkt->l4_at);
+	uint64_t from = addrs >> 32 << 16 | ports >> 16;
+	uint64_t to = (addrs & UINT32_MAX) << 16 | (ports & UINT16_MAX);
 	uint8_t kind = kind_of(pkt->transport, LYA_UNKNOWN_NOT);
 	uint64_t lower, upper;
 
-	a->fed = (pkt->kind == LYA_PKT_UDP) | (pkt->payload_len != 0);
 	set_narrow(&a->key, from, to, &lower, &upper);
 	a->key.ctx = 0;
 	a->key.kind = kind;
 	a->key.tag = tag_from(t, mix_ends(t, lower << 16, upper << 16 | kind));
 }
 
-void flow_keys_of(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n)
+static inline void wide_ahead(const struct lya_flow_table *t, const struct lya_packet *pkt,
+			      struct flow_ahead *a)
+{
+	uint32_t ports = load32(pkt->ip + pkt->l4_at);
+
+	a->key.kind = kind_of(pkt->transport, LYA_UNKNOWN_NOT);
+	set_wide(&a->key, pkt->ip + 8, (uint16_t)(ports >> 16), pkt->ip + 24, (uint16_t)ports);
+	a->key.ctx = 0;
+	flow_key_tag(t, &a->key);
+}
+
+/* Nothing in the key but the ends: nearly always. */
+static inline bool is_simple(const struct lya_flow_table *t, const struct lya_packet *pkt)
+{
+	return lya_packet_is_plain(pkt) && pkt->duplicate == LYA_DUP_NONE &&
+	       !(t->options.vlan_in_key && pkt->path.n_vlan != 0);
+}
+
+void flow_keys_of(struct lya_flow_table *t, struct lya_packet *pkts, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct flow_ahead *a = &t->ahead[i];
 
-		if (__builtin_expect(is_plain(t, &pkts[i]), 1)) {
-			plain_ahead(t, &pkts[i], a);
+		if (__builtin_expect(is_simple(t, &pkts[i]), 1)) {
+			a->fed = (pkts[i].kind == LYA_PKT_UDP) | (pkts[i].payload_len != 0);
+			if (pkts[i].form == LYA_FORM_IPV4)
+				narrow_ahead(t, &pkts[i], a);
+			else
+				wide_ahead(t, &pkts[i], a);
 		} else {
+			lya_packet_fill(&pkts[i]);
 			a->fed = flow_is_fed(&pkts[i]);
 			key_of(t, &pkts[i], &a->key);
 			if (a->key.kind == 0)

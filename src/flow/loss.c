@@ -73,8 +73,8 @@ static void note_bytes(struct flow_loss *l, unsigned side, const struct lya_pack
 {
 	uint32_t len = pkt->payload_len + ((pkt->tcp_flags & LYA_TCP_SYN) != 0) +
 		       ((pkt->tcp_flags & LYA_TCP_FIN) != 0);
-	uint32_t end = pkt->seq + len;
-	int32_t ahead = (int32_t)(pkt->seq - l->side[side].next);
+	uint32_t end = lya_packet_seq(pkt) + len;
+	int32_t ahead = (int32_t)(lya_packet_seq(pkt) - l->side[side].next);
 	int32_t grows = (int32_t)(end - l->side[side].next);
 
 	if (!l->known[side] || ahead > STEP_MAX || ahead < -STEP_MAX ||
@@ -111,8 +111,8 @@ static inline bool is_plain(const struct flow_loss *l, unsigned side, const stru
 	const unsigned special = LYA_TCP_SYN | LYA_TCP_FIN | LYA_TCP_RST;
 
 	return (pkt->tcp_flags & special) == 0 && (pkt->tcp_flags & LYA_TCP_ACK) != 0 &&
-	       l->known[side] && pkt->seq == l->side[side].next && !pkt->is_fragment &&
-	       (int32_t)(pkt->ack - l->side[!side].next) <= 0 && l->side[!side].missing == 0;
+	       l->known[side] && lya_packet_seq(pkt) == l->side[side].next && !pkt->is_fragment &&
+	       (int32_t)(lya_packet_ack(pkt) - l->side[!side].next) <= 0 && l->side[!side].missing == 0;
 }
 
 void flow_loss_note(struct lya_flow_table *t, uint32_t n, unsigned side,
@@ -132,7 +132,7 @@ void flow_loss_note(struct lya_flow_table *t, uint32_t n, unsigned side,
 		return; /* cut before the flags, or numbered by someone who was not listening */
 	note_bytes(l, side, pkt);
 	if ((pkt->tcp_flags & LYA_TCP_ACK) != 0)
-		note_ack(l, !side, pkt->ack);
+		note_ack(l, !side, lya_packet_ack(pkt));
 }
 
 void flow_loss_tell(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)

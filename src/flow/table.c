@@ -306,11 +306,11 @@ static inline void count(struct lya_flow_table *t, uint32_t n, struct flow_hot *
 		flow_extra_carry(t, n, what, side);
 }
 
-static void note_mac(struct lya_flow_table *t, uint32_t n, unsigned side,
-		     const struct lya_packet *pkt)
+static void note_mac(struct lya_flow_table *t, uint32_t n, unsigned side, struct lya_packet *pkt)
 {
 	uint32_t mac;
 
+	lya_packet_fill(pkt);
 	if (pkt->eth_src == NULL)
 		return;
 	mac = flow_intern_put(&t->macs, pkt->eth_src);
@@ -342,7 +342,7 @@ static inline void note_flags(struct lya_flow_table *t, uint32_t n, struct flow_
 /* Add a packet to its flow; fed: it goes to the inspection too. */
 __attribute__((always_inline)) static inline void
 update(struct lya_flow_table *t, uint32_t n, struct flow_hot *h, unsigned side, bool fed,
-       const struct lya_packet *pkt)
+       struct lya_packet *pkt)
 {
 	if (__builtin_expect(h->count[FLOW_PACKETS][side] == 0, 0))
 		note_mac(t, n, side, pkt);
@@ -428,13 +428,13 @@ static void fill_record(struct lya_flow_table *t, uint32_t n, const struct flow_
 }
 
 /* Make the flow that a packet begins. */
-static int create(struct lya_flow_table *t, const struct flow_key *key,
-		  const struct lya_packet *pkt)
+static int create(struct lya_flow_table *t, const struct flow_key *key, struct lya_packet *pkt)
 {
 	unsigned family = (key->kind & FLOW_KIND_WIDE) != 0;
 	int rc = make_room(t, family);
 	uint32_t n;
 
+	lya_packet_fill(pkt);
 	if (rc != LYA_OK)
 		return rc;
 	n = take_number(t, family);
@@ -491,7 +491,7 @@ static bool can_split(struct lya_flow_table *t, uint32_t n, const struct lya_pac
 
 /* A conversation in other VLANs than flow n, with the same ends at the same time. */
 static int create_beside(struct lya_flow_table *t, uint32_t n, struct flow_key *key,
-			 const struct lya_packet *pkt)
+			 struct lya_packet *pkt)
 {
 	flow_set(flow_hot_at(t, n), FLOW_SPLIT);
 	key->ctx = flow_ctx_split(t, &pkt->path);
@@ -501,7 +501,7 @@ static int create_beside(struct lya_flow_table *t, uint32_t n, struct flow_key *
 
 /* Flow n is over, and another one takes its ports. */
 static int succeed(struct lya_flow_table *t, uint32_t n, const struct flow_key *key,
-		   const struct lya_packet *pkt)
+		   struct lya_packet *pkt)
 {
 	int rc;
 
@@ -511,7 +511,7 @@ static int succeed(struct lya_flow_table *t, uint32_t n, const struct flow_key *
 }
 
 static inline int take_flow_packet(struct lya_flow_table *t, struct flow_ahead *a,
-				   const struct lya_packet *pkt)
+				   struct lya_packet *pkt)
 {
 	const unsigned turns = LYA_TCP_SYN | LYA_TCP_FIN | LYA_TCP_RST;
 	struct flow_key *key = &a->key;
@@ -572,7 +572,7 @@ static inline uint32_t guess(const struct lya_flow_table *t, uint32_t tag)
 	return match != 0 ? n : 0;
 }
 
-static void look_ahead(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n)
+static void look_ahead(struct lya_flow_table *t, struct lya_packet *pkts, size_t n)
 {
 	flow_keys_of(t, pkts, n);
 	for (size_t i = 0; i < n; i++) {
@@ -602,20 +602,7 @@ static inline void look_at_state(struct lya_flow_table *t, const struct flow_ahe
 		flow_inspect_prefetch(t, t->extras.list[a->extra].slot);
 }
 
-/* True when the packets' times move the clock within the second at most; it is moved. */
-static bool is_one_second(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n)
-{
-	int64_t oldest = pkts[0].time_ns;
-	int64_t newest = oldest;
-
-	for (size_t i = 1; i < n; i++) {
-		oldest = pkts[i].time_ns < oldest ? pkts[i].time_ns : oldest;
-		newest = pkts[i].time_ns > newest ? pkts[i].time_ns : newest;
-	}
-	return flow_clock_stays(t, oldest, newest);
-}
-
-static int take_packet(struct lya_flow_table *t, struct flow_ahead *a, const struct lya_packet *pkt)
+static int take_packet(struct lya_flow_table *t, struct flow_ahead *a, struct lya_packet *pkt)
 {
 	if (__builtin_expect(a->key.kind != 0, 1))
 		return take_flow_packet(t, a, pkt);
@@ -624,10 +611,9 @@ static int take_packet(struct lya_flow_table *t, struct flow_ahead *a, const str
 	return LYA_OK;
 }
 
-static int take_handful(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n)
+static int take_handful(struct lya_flow_table *t, struct lya_packet *pkts, size_t n,
+			bool one_second)
 {
-	bool one_second = is_one_second(t, pkts, n);
-
 	look_ahead(t, pkts, n);
 	for (size_t i = 0; i < n && i < EXTRA_AHEAD; i++)
 		look_at_extra(t, &t->ahead[i]);
@@ -650,11 +636,16 @@ static int take_handful(struct lya_flow_table *t, const struct lya_packet *pkts,
 	return flow_lacks_memory(t) ? LYA_ENOMEM : LYA_OK;
 }
 
-int lya_flow_table_take(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n)
+int lya_flow_table_take(struct lya_flow_table *t, struct lya_packet *pkts, size_t n,
+			const struct lya_batch *batch)
 {
+	/* The packets' times move the clock within the second at most; it is moved. */
+	bool one_second = batch != NULL && n != 0 &&
+			  flow_clock_stays(t, batch->oldest_ns, batch->newest_ns);
+
 	while (n != 0 && t->status == LYA_OK) {
 		size_t some = n < FLOW_BATCH ? n : FLOW_BATCH;
-		int rc = take_handful(t, pkts, some);
+		int rc = take_handful(t, pkts, some, one_second);
 
 		if (t->status == LYA_OK) /* else who was told a detail has failed */
 			t->status = rc;

@@ -47,7 +47,7 @@ enum {
 	FLOW_ONE_SIDED_MAX = 8,   /* packets after which a flow is no longer taken for a knock */
 	FLOW_HALF_OPEN_SHARE = 8, /* an eighth of a full table is left to flows that open */
 	FLOW_LOSSES = 4096,       /* TCP flows followed for what the mirror lost; a power of 2 */
-	FLOW_BATCH = 32           /* packets on their way through the caches at once */
+	FLOW_BATCH = 64           /* packets on their way through the caches at once */
 };
 
 struct flow_bucket {
@@ -85,7 +85,7 @@ struct flow_inspect {
 	uint32_t current;  /* the flow that is being fed: what its observer hears is about it */
 	int64_t packet_ns; /* time of that packet */
 	struct flow_sessions sessions;
-	const struct lya_packet *fed; /* that packet, while it is read; NULL: none */
+	struct lya_packet *fed; /* that packet, while it is read; NULL: none */
 	uint8_t *scratch; /* n_scratch pieces; a free one begins with the next free one's number */
 	uint32_t n_scratch, scratch_high, scratch_free;
 	uint8_t *states; /* n_slots of stride bytes; slot 1 first */
@@ -168,7 +168,7 @@ static inline struct flow_extra *flow_extra_of(const struct lya_flow_table *t,
 /* key.c ------------------------------------------------------------------- */
 
 /* The keys of the packets in hand, and whether they are fed; asks the caches for their lines. */
-void flow_keys_of(struct lya_flow_table *t, const struct lya_packet *pkts, size_t n);
+void flow_keys_of(struct lya_flow_table *t, struct lya_packet *pkts, size_t n);
 /* The key of the flow that an ICMP error quotes, as its sender sent it. */
 bool flow_key_quoted(struct lya_flow_table *t, const struct lya_packet *pkt, struct flow_key *key);
 /* The key of a record: for its place in the index. */
@@ -303,7 +303,7 @@ static inline bool flow_is_fed(const struct lya_packet *pkt)
 int flow_inspect_init(struct lya_flow_table *t, size_t bytes);
 void flow_inspect_fini(struct lya_flow_table *t);
 void flow_inspect_packet(struct lya_flow_table *t, uint32_t n, unsigned side,
-			 const struct lya_packet *pkt);
+			 struct lya_packet *pkt);
 /* Ask the caches for the state in that slot (0: none). */
 void flow_inspect_prefetch(const struct lya_flow_table *t, uint32_t slot);
 /* End an inspection that is under way and keep its small result. */

@@ -96,7 +96,7 @@ static enum flow_fit fit_syn(const struct lya_flow_table *t, uint32_t n, unsigne
 	int syn = flow_syn_side(h);
 	int opener = syn >= 0 ? syn : flow_is(h, FLOW_SYNACK) ? !flow_synack_side(h) : -1;
 
-	if (opener == (int)side && pkt->seq == c->isn)
+	if (opener == (int)side && lya_packet_seq(pkt) == c->isn)
 		return FLOW_FIT_SAME; /* sent again, or behind its own SYN-ACK */
 	if (is_over(h))
 		return FLOW_FIT_FRESH;
@@ -116,7 +116,7 @@ static enum flow_fit fit_synack(const struct lya_flow_table *t, uint32_t n,
 {
 	const struct flow_hot *h = flow_hot_at(t, n);
 
-	if (!is_over(h) || (!is_midstream(h) && pkt->ack - 1 == flow_cold_at(t, n)->isn))
+	if (!is_over(h) || (!is_midstream(h) && lya_packet_ack(pkt) - 1 == flow_cold_at(t, n)->isn))
 		return FLOW_FIT_SAME;
 	return FLOW_FIT_FRESH;
 }
@@ -139,11 +139,11 @@ static void note_syn(struct lya_flow_table *t, uint32_t n, unsigned side,
 	if (flow_is(h, FLOW_SYN)) {
 		if (flow_syn_side(h) == (int)side && !flow_is(h, FLOW_SYNACK))
 			flow_cold_at(t, n)->isn =
-			    pkt->seq; /* the next try's answer must be known */
+			    lya_packet_seq(pkt); /* the next try's answer must be known */
 		return;
 	}
 	flow_set(h, side == 1 ? FLOW_SYN | FLOW_SYN_1 : FLOW_SYN);
-	flow_cold_at(t, n)->isn = pkt->seq;
+	flow_cold_at(t, n)->isn = lya_packet_seq(pkt);
 }
 
 static void note_synack(struct lya_flow_table *t, uint32_t n, unsigned side,
@@ -155,7 +155,7 @@ static void note_synack(struct lya_flow_table *t, uint32_t n, unsigned side,
 		return;
 	flow_set(h, side == 1 ? FLOW_SYNACK | FLOW_SYNACK_1 : FLOW_SYNACK);
 	if (!flow_is(h, FLOW_SYN))
-		flow_cold_at(t, n)->isn = pkt->ack - 1;
+		flow_cold_at(t, n)->isn = lya_packet_ack(pkt) - 1;
 }
 
 static void note_rst(struct flow_hot *h, unsigned side)

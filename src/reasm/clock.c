@@ -125,7 +125,7 @@ static void see_again(struct shared *s, int32_t source, int64_t time_ns)
 
 void clocks_see(struct clocks *c, uint64_t hash, const struct lya_packet *pkt)
 {
-	int32_t source = (int32_t)pkt->source;
+	int32_t source = (int32_t)lya_packet_source(pkt);
 	struct shared *s;
 
 	if (pkt->kind != LYA_PKT_TCP && pkt->kind != LYA_PKT_UDP)

@@ -175,7 +175,8 @@ static inline const uint8_t *key_bytes(const struct lya_packet *pkt, size_t *lef
 	return pkt->ip + pkt->ip_captured - *left;
 }
 
-static inline uint64_t hash_packet(const struct lya_packet *pkt)
+/* The key of any packet that is whole. */
+static uint64_t hash_packet(const struct lya_packet *pkt)
 {
 	size_t left;
 	const uint8_t *p = key_bytes(pkt, &left);
@@ -199,42 +200,84 @@ static inline uint64_t hash_packet(const struct lya_packet *pkt)
 	return h | 1; /* 0 is a free entry */
 }
 
-/* True when hash_plain can read what it needs: nearly always. */
-static inline bool is_plain(const struct lya_packet *pkt)
+/*
+ * What can be read straight from the headers: the bytes of a packet that stand
+ * as they were sent say the same as its fields.  It must not matter how much
+ * of the packet the decoder has set, for the copy may have come another way.
+ */
+enum layout { LAYOUT_ANY, LAYOUT_IPV4, LAYOUT_IPV6 };
+
+static inline enum layout layout_of(const struct lya_packet *pkt)
 {
-	return pkt->kind <= LYA_PKT_UDP && pkt->src.family == 4 && pkt->ip_id != 0 &&
-	       pkt->ip_captured >= pkt->l4_at + 16U;
+	unsigned version;
+
+	if (pkt->kind > LYA_PKT_UDP || pkt->ip_captured < pkt->l4_at + 16U)
+		return LAYOUT_ANY;
+	version = pkt->ip[0] >> 4;
+	if (version == 4 && (pkt->ip[4] | pkt->ip[5]) != 0)
+		return LAYOUT_IPV4;
+	return version == 6 && !pkt->is_fragment ? LAYOUT_IPV6 : LAYOUT_ANY;
 }
 
-/*
- * The key of TCP or UDP over IPv4 with an IP id, straight from the headers:
- * the bytes of a packet that stand as they were sent say the same as its
- * fields.  No branch depends on the protocol or on the length of the payload.
- */
-static inline uint64_t hash_plain(const struct lya_packet *pkt)
+/* All of one bit, for selections without a branch. */
+static inline uint64_t mask_of(bool set)
+{
+	return -(uint64_t)set;
+}
+
+/* The transport header but for its checksum: ports alone of UDP. */
+static inline uint64_t hash_l4(const struct lya_packet *pkt, uint64_t a, uint64_t b)
+{
+	static const uint8_t port_mask[8] = { 0xff, 0xff, 0xff, 0xff };
+	const uint8_t *l4 = pkt->ip + pkt->l4_at;
+	uint64_t tcp = mask_of(pkt->kind == LYA_PKT_TCP);
+
+	return lya_hash_mix((load64(l4) & (tcp | load64(port_mask))) ^ a,
+			    (load64(l4 + 8) & tcp) ^ b);
+}
+
+/* The captured options of TCP add to h. */
+static inline uint64_t hash_options(const struct lya_packet *pkt, uint64_t h)
+{
+	const uint8_t *options = pkt->ip + pkt->l4_at + 20;
+
+	if (pkt->kind != LYA_PKT_TCP || pkt->payload.pos <= options)
+		return h;
+	return hash_bytes(h, options, (size_t)(pkt->payload.pos - options));
+}
+
+/* TCP or UDP over IPv4 with an IP id; no branch depends on the length of the payload. */
+static inline uint64_t hash_ipv4(const struct lya_packet *pkt)
 {
 	/* Of eight bytes from the total length on: IP id, fragment offset, protocol. */
 	static const uint8_t ip_mask[8] = { 0, 0, 0xff, 0xff, 0x1f, 0xff, 0, 0xff };
-	static const uint8_t port_mask[8] = { 0xff, 0xff, 0xff, 0xff };
 	const uint8_t *ip = pkt->ip;
-	const uint8_t *l4 = ip + pkt->l4_at;
 	const uint8_t *p = pkt->payload.pos;
 	size_t left = lya_cursor_left(&pkt->payload);
 	size_t lack = 8 - (left < 8 ? left : 8); /* that many bytes before it are shifted out */
 	size_t key = left < PAYLOAD_KEY ? left : PAYLOAD_KEY;
 	uint64_t first = le64toh(load64(p - lack)) >> 4 * lack >> 4 * lack;
 	uint64_t second = le64toh(load64(p + key - 8)) >> 4 * lack >> 4 * lack;
-	uint64_t tcp = -(uint64_t)(pkt->kind == LYA_PKT_TCP);
 	uint64_t h;
 
 	h = lya_hash_mix(load64(ip + 12) ^ salt[0],
-			 (load64(l4) & (tcp | load64(port_mask))) ^ salt[1]);
-	h += lya_hash_mix((load64(ip + 2) & load64(ip_mask)) ^ pkt->ip_bytes ^ salt[2],
-			  (load64(l4 + 8) & tcp) ^ salt[3]);
+			 (load64(ip + 2) & load64(ip_mask)) ^ pkt->ip_bytes ^ salt[2]);
+	h += hash_l4(pkt, salt[1], salt[3]);
 	h ^= lya_hash_mix(first ^ salt[4], second ^ h);
-	if (pkt->options_len > 0)
-		h = hash_bytes(h, pkt->options, pkt->options_len);
-	return h | 1;
+	return hash_options(pkt, h) | 1;
+}
+
+/* TCP or UDP over IPv6, whatever extensions stand between. */
+static inline uint64_t hash_ipv6(const struct lya_packet *pkt)
+{
+	const uint8_t *ip = pkt->ip;
+	uint64_t h;
+
+	h = lya_hash_mix(load64(ip + 8) ^ salt[0], load64(ip + 24) ^ salt[1]) +
+	    lya_hash_mix(load64(ip + 16) ^ salt[2], load64(ip + 32) ^ salt[3]);
+	h ^= hash_l4(pkt, salt[4] ^ pkt->ip_bytes, h);
+	h = hash_options(pkt, h);
+	return hash_without_id(pkt, h, pkt->payload.pos, lya_cursor_left(&pkt->payload)) | 1;
 }
 
 static uint32_t hash_link(const struct lya_packet *pkt)
@@ -252,14 +295,14 @@ static uint32_t hash_link(const struct lya_packet *pkt)
 
 static inline uint32_t link_of(const struct lya_packet *pkt)
 {
+	const uint8_t *macs = lya_packet_is_plain(pkt) ? pkt->frame->data : pkt->eth_dst;
 	uint64_t vlans = load64((const uint8_t *)pkt->path.vlan) * salt[0];
 	uint32_t h;
 
-	if (pkt->eth_dst == NULL || pkt->path.n_tunnels > 0)
+	if (macs == NULL || pkt->path.n_tunnels > 0)
 		h = hash_link(pkt);
 	else /* both MAC addresses, which follow each other */
-		h = (uint32_t)(lya_hash_mix(load64(pkt->eth_dst) ^ vlans,
-					    load64(pkt->eth_dst + 4) ^ salt[2]) >>
+		h = (uint32_t)(lya_hash_mix(load64(macs) ^ vlans, load64(macs + 4) ^ salt[2]) >>
 			       32);
 	return (h & 0xffffff00U) | pkt->ttl;
 }
@@ -271,14 +314,21 @@ static enum lya_duplicate kind_of(uint32_t first, uint32_t second)
 	return first == second ? LYA_DUP_EXACT : LYA_DUP_VLAN;
 }
 
+static bool has_id(const struct lya_packet *pkt)
+{
+	if (!lya_packet_is_plain(pkt))
+		return pkt->ip_id != 0;
+	return layout_of(pkt) == LAYOUT_IPV4;
+}
+
 /*
  * A packet that may be in its set: what it is a copy of, or LYA_DUP_NONE.  The
  * same too late is a packet of its own: it is forgotten, for the new one comes.
  */
 static enum lya_duplicate find(struct sightings *set, uint32_t tag, uint32_t ticks, uint32_t link,
-			       const struct lya_packet *pkt)
+			       bool has_id)
 {
-	uint32_t window = pkt->ip_id == 0 ? TICKS_NO_ID : TICKS_WINDOW;
+	uint32_t window = has_id ? TICKS_WINDOW : TICKS_NO_ID;
 
 	for (unsigned i = 0; i < WAYS; i++) {
 		if (set->tag[i] != tag)
@@ -303,7 +353,7 @@ static inline enum lya_duplicate sight(struct sightings *set, uint64_t hash,
 
 	memcpy(same, &equal, sizeof(same));
 	if (__builtin_expect((same[0] | same[1]) != 0, 0)) {
-		enum lya_duplicate kind = find(set, tag, ticks, link, pkt);
+		enum lya_duplicate kind = find(set, tag, ticks, link, has_id(pkt));
 
 		if (kind != LYA_DUP_NONE)
 			return kind;
@@ -321,9 +371,21 @@ static bool is_comparable(const struct lya_packet *pkt)
 }
 
 /* 0 for a packet that is not compared. */
-static uint64_t hash_any(const struct lya_packet *pkt)
+static uint64_t hash_any(struct lya_packet *pkt)
 {
-	return is_comparable(pkt) ? hash_packet(pkt) : 0;
+	if (!is_comparable(pkt))
+		return 0;
+	lya_packet_fill(pkt);
+	return hash_packet(pkt);
+}
+
+static inline uint64_t hash_of(struct lya_packet *pkt)
+{
+	enum layout layout = layout_of(pkt);
+
+	if (__builtin_expect(layout == LAYOUT_IPV4, 1))
+		return hash_ipv4(pkt);
+	return layout == LAYOUT_IPV6 ? hash_ipv6(pkt) : hash_any(pkt);
 }
 
 static inline struct sightings *set_of(struct duplicates *d, uint64_t hash)
@@ -338,7 +400,7 @@ static void mark_batch(struct duplicates *d, struct clocks *c, struct lya_packet
 	uint64_t hashes[BATCH];
 
 	for (size_t i = 0; i < n; i++) {
-		hashes[i] = is_plain(&pkts[i]) ? hash_plain(&pkts[i]) : hash_any(&pkts[i]);
+		hashes[i] = hash_of(&pkts[i]);
 		__builtin_prefetch(set_of(d, hashes[i]), 1);
 	}
 	for (size_t i = 0; i < n; i++) {

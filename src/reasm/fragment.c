@@ -385,6 +385,7 @@ static bool hold(struct fragments *f, struct datagram *d, const struct lya_packe
 	h = &f->held[i];
 	h->next = NONE;
 	h->pkt = *pkt;
+	h->pkt.frame = NULL;
 	h->pkt.payload = (struct lya_cursor){ 0 };
 	h->pkt.options = NULL;
 	h->pkt.options_len = 0;
@@ -635,7 +636,7 @@ void fragments_flush(struct fragments *f)
 		forget(f, &f->datagrams[f->oldest]);
 }
 
-const struct lya_packet *fragments_released(const struct fragments *f, size_t *n)
+struct lya_packet *fragments_released(const struct fragments *f, size_t *n)
 {
 	*n = f->n_released;
 	return f->released;

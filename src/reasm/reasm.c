@@ -108,7 +108,7 @@ size_t lya_reasm_take(struct lya_reasm *r, struct lya_packet *pkts, size_t n)
 	return take_fragments(r, pkts, n);
 }
 
-const struct lya_packet *lya_reasm_released(const struct lya_reasm *r, size_t *n)
+struct lya_packet *lya_reasm_released(const struct lya_reasm *r, size_t *n)
 {
 	return fragments_released(r->fragments, n);
 }
@@ -122,6 +122,12 @@ void lya_reasm_flush(struct lya_reasm *r)
 {
 	fragments_begin(r->fragments);
 	fragments_flush(r->fragments);
+}
+
+uint64_t lya_reasm_duplicates(const struct lya_reasm *r)
+{
+	return r->duplicate_counts[LYA_DUP_EXACT] + r->duplicate_counts[LYA_DUP_VLAN] +
+	       r->duplicate_counts[LYA_DUP_ROUTED];
 }
 
 bool lya_reasm_failed(const struct lya_reasm *r)

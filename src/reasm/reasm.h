@@ -49,7 +49,7 @@ void fragments_take_tunnel(struct fragments *f, const struct lya_packet *pkt);
 /* It is `now`: give up what waited too long. */
 void fragments_expire(struct fragments *f, int64_t now_ns);
 void fragments_flush(struct fragments *f);
-const struct lya_packet *fragments_released(const struct fragments *f, size_t *n);
+struct lya_packet *fragments_released(const struct fragments *f, size_t *n);
 const uint32_t *fragments_released_at(const struct fragments *f);
 /* An allocation failed since the beginning. */
 bool fragments_failed(const struct fragments *f);

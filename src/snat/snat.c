@@ -137,11 +137,12 @@ static void move_clock(struct lya_snat *s, const struct lya_packet *pkt)
 		s->now_ns = pkt->time_ns;
 }
 
-void lya_snat_packet(struct lya_snat *s, const struct lya_packet *pkt)
+void lya_snat_packet(struct lya_snat *s, struct lya_packet *pkt)
 {
 	size_t len = lya_cursor_left(&pkt->payload);
 	struct lya_stun msg;
 
+	lya_packet_fill(pkt);
 	if (snat_place_at(&s->places, &pkt->src) == NULL &&
 	    snat_place_at(&s->places, &pkt->dst) == NULL)
 		return;

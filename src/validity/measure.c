@@ -1,9 +1,9 @@
 /*
  * measure.c - what the packets themselves tell of the capture.
  *
- * Most packets cost two comparisons here: same second, not before the last
- * one.  What happens once a second, and what is wrong with a packet, may cost
- * more.
+ * Most batches of packets cost a few comparisons here: same second, not before
+ * the last one, nothing wrong.  What happens once a second, and what is wrong
+ * with a packet, may cost more.
  */
 #include "validity/validity.h"
 
@@ -129,9 +129,12 @@ static void note_events(struct source_state *s, const struct lya_packet *pkt)
 	}
 }
 
-static void check(struct source_state *s, const struct lya_packet *pkt)
+static void check(struct source_state *s, struct lya_packet *pkt)
 {
-	s->next_check = pkt->number + (pkt->number < CHECK_ALL ? 1 : CHECK_EVERY);
+	uint64_t number = lya_packet_number(pkt);
+
+	lya_packet_fill(pkt);
+	s->next_check = number + (number < CHECK_ALL ? 1 : CHECK_EVERY);
 	switch (validity_checksum(pkt)) {
 	case CHECKSUM_NONE:
 		return;
@@ -148,7 +151,7 @@ static void check(struct source_state *s, const struct lya_packet *pkt)
 }
 
 /* n packets of one source.  What most packets ask for is kept in registers. */
-static void take_run(struct lya_validity *v, struct source_state *s, const struct lya_packet *pkts,
+static void take_run(struct lya_validity *v, struct source_state *s, struct lya_packet *pkts,
 		     size_t n)
 {
 	int64_t last_ns = s->last_ns;
@@ -158,7 +161,7 @@ static void take_run(struct lya_validity *v, struct source_state *s, const struc
 	uint64_t within_ns = s->steady.started ? (uint64_t)LYA_SECOND_NS : 0;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct lya_packet *pkt = &pkts[i];
+		struct lya_packet *pkt = &pkts[i];
 
 		if (apart(second_ns, pkt->time_ns) >= within_ns || pkt->time_ns < last_ns) {
 			if (i > 0)
@@ -170,7 +173,7 @@ static void take_run(struct lya_validity *v, struct source_state *s, const struc
 		last_ns = pkt->time_ns;
 		if (pkt->events != 0)
 			note_events(s, pkt);
-		if (pkt->number >= next_check) {
+		if (lya_packet_number(pkt) >= next_check) {
 			check(s, pkt);
 			next_check = s->next_check;
 		}
@@ -178,15 +181,52 @@ static void take_run(struct lya_validity *v, struct source_state *s, const struc
 	s->last_ns = v->all_last_ns = last_ns;
 }
 
-int lya_validity_packets(struct lya_validity *v, const struct lya_packet *pkts, size_t n)
+/* The packets whose turn it is to be checked, among n of ascending numbers. */
+static void check_due(struct source_state *s, struct lya_packet *pkts, size_t n)
 {
+	while (lya_packet_number(&pkts[n - 1]) >= s->next_check) {
+		uint64_t first = lya_packet_number(&pkts[0]);
+		size_t i = s->next_check > first ? (size_t)(s->next_check - first) : 0;
+
+		if (i >= n) /* a filter left some out between them */
+			i = n - 1;
+		while (i > 0 && lya_packet_number(&pkts[i - 1]) >= s->next_check)
+			i--;
+		check(s, &pkts[i]);
+	}
+}
+
+/* The same as take_run for a batch in which nothing happens; false: something does. */
+static bool take_uneventful(struct lya_validity *v, struct lya_packet *pkts, size_t n,
+			    const struct lya_batch *batch)
+{
+	uint32_t source = lya_packet_source(&pkts[0]);
+	struct source_state *s;
+
+	if (!batch->ascending || !batch->one_source || !batch->plain || source >= v->n)
+		return false;
+	s = &v->sources[source];
+	if (!s->steady.started || batch->oldest_ns < s->last_ns ||
+	    batch->oldest_ns < s->steady.second_ns ||
+	    apart(s->steady.second_ns, batch->newest_ns) >= (uint64_t)LYA_SECOND_NS)
+		return false;
+	check_due(s, pkts, n);
+	s->last_ns = v->all_last_ns = batch->newest_ns;
+	return true;
+}
+
+int lya_validity_packets(struct lya_validity *v, struct lya_packet *pkts, size_t n,
+			 const struct lya_batch *batch)
+{
+	if (take_uneventful(v, pkts, n, batch))
+		return LYA_OK;
 	for (size_t from = 0, to; from < n; from = to) {
-		uint32_t source = pkts[from].source;
+		uint32_t source = lya_packet_source(&pkts[from]);
 		int rc = validity_reach(v, (size_t)source + 1);
 
 		if (rc != LYA_OK)
 			return rc;
-		for (to = from + 1; to < n && pkts[to].source == source;)
+		for (to = from + 1; to < n && lya_packet_source(&pkts[to]) == source;)
 			to++;
 		take_run(v, &v->sources[source], &pkts[from], to - from);
 	}
@@ -196,14 +236,16 @@ int lya_validity_packets(struct lya_validity *v, const struct lya_packet *pkts, 
 int lya_validity_duplicates(struct lya_validity *v, const struct lya_packet *pkts, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
+		uint32_t source;
 		int rc;
 
 		if (pkts[i].duplicate == LYA_DUP_NONE)
 			continue;
-		rc = validity_reach(v, (size_t)pkts[i].source + 1);
+		source = lya_packet_source(&pkts[i]);
+		rc = validity_reach(v, (size_t)source + 1);
 		if (rc != LYA_OK)
 			return rc;
-		v->sources[pkts[i].source].measures.duplicates[pkts[i].duplicate]++;
+		v->sources[source].measures.duplicates[pkts[i].duplicate]++;
 	}
 	return LYA_OK;
 }

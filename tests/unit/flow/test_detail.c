@@ -22,11 +22,11 @@ static void connect_as(struct lya_flow_table *t, int64_t at_s, uint32_t client, 
 	struct lya_packet p = test_tcp(at_s * LYA_SECOND_NS, client, sport, SERVER, port, T_SYN);
 
 	p.seq = 100;
-	assert_int_equal(lya_flow_table_take(t, &p, 1), LYA_OK);
+	assert_int_equal(lya_flow_table_take(t, &p, 1, NULL), LYA_OK);
 	p = test_tcp(at_s * LYA_SECOND_NS + 1, SERVER, port, client, sport, T_SYNACK);
 	p.seq = 500;
 	p.ack = 101;
-	assert_int_equal(lya_flow_table_take(t, &p, 1), LYA_OK);
+	assert_int_equal(lya_flow_table_take(t, &p, 1, NULL), LYA_OK);
 	for (size_t i = 0; i < talk.parts; i++) {
 		unsigned side = talk.part[i].side;
 
@@ -39,7 +39,7 @@ static void connect_as(struct lya_flow_table *t, int64_t at_s, uint32_t client, 
 		p.payload = lya_cursor_of(talk.bytes + talk.part[i].at, talk.part[i].len);
 		p.payload_len = (uint32_t)talk.part[i].len;
 		seq[side] += p.payload_len;
-		assert_true(lya_flow_table_take(t, &p, 1) == LYA_OK || failing);
+		assert_true(lya_flow_table_take(t, &p, 1, NULL) == LYA_OK || failing);
 	}
 }
 
@@ -220,7 +220,7 @@ static void test_failure(void **state)
 	failing = true;
 	connect_as(t, 1, 2, 50000, PORT);
 	failing = false;
-	assert_int_equal(lya_flow_table_take(t, &p, 1), LYA_ENOMEM);
+	assert_int_equal(lya_flow_table_take(t, &p, 1, NULL), LYA_ENOMEM);
 	test_done(t, &e);
 }
 

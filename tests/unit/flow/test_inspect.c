@@ -108,7 +108,7 @@ static void send_udp(struct lya_flow_table *t, int64_t at, uint32_t from, uint32
 
 	p.payload = lya_cursor_of((const uint8_t *)text, strlen(text));
 	p.payload_len = (uint32_t)strlen(text);
-	assert_int_equal(lya_flow_table_take(t, &p, 1), LYA_OK);
+	assert_int_equal(lya_flow_table_take(t, &p, 1, NULL), LYA_OK);
 }
 
 static void test_result(void **state)
@@ -123,7 +123,7 @@ static void test_result(void **state)
 	send_udp(t, 2, 1, 2, "xD");
 	send_udp(t, 3, 1, 2, "T not looked at any more");
 	send_udp(t, 4, 3, 4, "hello");
-	assert_int_equal(lya_flow_table_take(t, &syn, 1), LYA_OK); /* no payload: nothing to feed */
+	assert_int_equal(lya_flow_table_take(t, &syn, 1, NULL), LYA_OK); /* no payload: nothing to feed */
 	send_udp(t, 6, 5, 6, ""); /* an empty datagram says something */
 	assert_int_equal(fed, 4);
 	assert_int_equal(begun, 3);
@@ -227,11 +227,11 @@ static void test_start(void **state)
 		p[i].payload = lya_cursor_of((const uint8_t *)"x", 1);
 		p[i].payload_len = 1;
 	}
-	assert_int_equal(lya_flow_table_take(t, p, 4), LYA_OK);
+	assert_int_equal(lya_flow_table_take(t, p, 4, NULL), LYA_OK);
 	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
 	assert_int_equal(e.list[0].app.tls_version, 6);
 	p[3] = p[4];
-	assert_int_equal(lya_flow_table_take(t, p, 4), LYA_OK);
+	assert_int_equal(lya_flow_table_take(t, p, 4, NULL), LYA_OK);
 	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
 	assert_int_equal(e.list[1].app.tls_version, 0xbad);
 	test_done(t, &e);
@@ -258,7 +258,7 @@ static void test_bounds(void **state)
 			p = test_udp(i, i, 9, 200000, 443);
 		if (i >= 70000 && i < 139999)
 			p.payload = lya_cursor_of((const uint8_t *)"??D", 3);
-		assert_int_equal(lya_flow_table_take(t, &p, 1), LYA_OK);
+		assert_int_equal(lya_flow_table_take(t, &p, 1, NULL), LYA_OK);
 	}
 	lya_flow_table_stats(t, &s);
 	assert_true(s.details_lost > 0);
@@ -297,10 +297,10 @@ static void test_fragments(void **state)
 	(void)state;
 	fed = begun = 0;
 	last.reassembled = true;
-	assert_int_equal(lya_flow_table_take(t, &head, 1), LYA_OK);
-	assert_int_equal(lya_flow_table_take(t, &middle, 1), LYA_OK);
+	assert_int_equal(lya_flow_table_take(t, &head, 1, NULL), LYA_OK);
+	assert_int_equal(lya_flow_table_take(t, &middle, 1, NULL), LYA_OK);
 	assert_int_equal(fed, 0);
-	assert_int_equal(lya_flow_table_take(t, &last, 1), LYA_OK);
+	assert_int_equal(lya_flow_table_take(t, &last, 1, NULL), LYA_OK);
 	assert_int_equal(fed, 1);
 
 	tcp_head.is_fragment = true;
@@ -309,8 +309,8 @@ static void test_fragments(void **state)
 	tcp_rest = tcp_head;
 	tcp_rest.payload = lya_cursor_of((const uint8_t *)"", 0);
 	tcp_rest.frag_offset = 24;
-	assert_int_equal(lya_flow_table_take(t, &tcp_head, 1), LYA_OK);
-	assert_int_equal(lya_flow_table_take(t, &tcp_rest, 1), LYA_OK);
+	assert_int_equal(lya_flow_table_take(t, &tcp_head, 1, NULL), LYA_OK);
+	assert_int_equal(lya_flow_table_take(t, &tcp_rest, 1, NULL), LYA_OK);
 	assert_int_equal(fed, 2);
 
 	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
@@ -330,7 +330,7 @@ static void test_cut_head(void **state)
 
 	(void)state;
 	fed = 0;
-	assert_int_equal(lya_flow_table_take(t, &head, 1), LYA_OK);
+	assert_int_equal(lya_flow_table_take(t, &head, 1, NULL), LYA_OK);
 	assert_int_equal(fed, 1);
 	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
 	assert_int_equal(e.list[0].app.app, LYA_APP_TLS);

@@ -174,7 +174,7 @@ static void check_story(const struct story *story)
 	     s++) {
 		struct lya_packet p = packet_of(s);
 
-		assert_int_equal(lya_flow_table_take(t, &p, 1), LYA_OK);
+		assert_int_equal(lya_flow_table_take(t, &p, 1, NULL), LYA_OK);
 	}
 	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
 	assert_int_equal(e.n, story->flows);
@@ -209,7 +209,7 @@ static void test_reuse_keeps_the_first(void **state)
 
 	(void)state;
 	p[2].seq = 9;
-	assert_int_equal(lya_flow_table_take(t, p, 3), LYA_OK);
+	assert_int_equal(lya_flow_table_take(t, p, 3, NULL), LYA_OK);
 	assert_int_equal(e.n, 1);
 	assert_int_equal(e.list[0].state, LYA_STATE_REFUSED);
 	assert_int_equal(e.list[0].packets[0], 1);
@@ -229,7 +229,7 @@ static void test_datagrams(void **state)
 	};
 
 	(void)state;
-	assert_int_equal(lya_flow_table_take(t, p, 3), LYA_OK);
+	assert_int_equal(lya_flow_table_take(t, p, 3, NULL), LYA_OK);
 	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
 	assert_int_equal(e.n, 2);
 	assert_false(e.list[0].answered);

@@ -9,7 +9,7 @@
 
 static void take(struct lya_flow_table *t, struct lya_packet p)
 {
-	assert_int_equal(lya_flow_table_take(t, &p, 1), LYA_OK);
+	assert_int_equal(lya_flow_table_take(t, &p, 1, NULL), LYA_OK);
 }
 
 static uint64_t open_now(const struct lya_flow_table *t)
@@ -346,13 +346,13 @@ static void test_counters_carry(void **state)
 /* Time --------------------------------------------------------------------- */
 
 /* A flow that is quiet for longer than its timeout is over: when exactly, by whom. */
-static void check_timeout(const struct lya_packet *pkts, size_t n, int timeout_s)
+static void check_timeout(struct lya_packet *pkts, size_t n, int timeout_s)
 {
 	int64_t last = pkts[n - 1].time_ns;
 	struct test_ended e;
 	struct lya_flow_table *t = test_table(&e, (struct lya_flow_options){ 0 });
 
-	assert_int_equal(lya_flow_table_take(t, pkts, n), LYA_OK);
+	assert_int_equal(lya_flow_table_take(t, pkts, n, NULL), LYA_OK);
 	assert_int_equal(open_now(t), 1);
 	take(t, test_udp(last + timeout_s * SECOND, 50, 1, 51, 1));
 	assert_int_equal(e.n, 0);
@@ -364,16 +364,16 @@ static void check_timeout(const struct lya_packet *pkts, size_t n, int timeout_s
 
 static void test_timeouts(void **state)
 {
-	const struct lya_packet udp[] = { test_udp(5, 1, 1, 2, 2), test_udp(6, 2, 2, 1, 1) };
-	const struct lya_packet syn[] = { test_tcp(5, 1, 1, 2, 2, T_SYN) };
-	const struct lya_packet refused[] = { syn[0], test_tcp(6, 2, 2, 1, 1, T_RSTACK) };
-	const struct lya_packet open[] = { syn[0],
+	struct lya_packet udp[] = { test_udp(5, 1, 1, 2, 2), test_udp(6, 2, 2, 1, 1) };
+	struct lya_packet syn[] = { test_tcp(5, 1, 1, 2, 2, T_SYN) };
+	struct lya_packet refused[] = { syn[0], test_tcp(6, 2, 2, 1, 1, T_RSTACK) };
+	struct lya_packet open[] = { syn[0],
 					   with_seq(test_tcp(6, 2, 2, 1, 1, T_SYNACK), 0, 1),
 					   test_tcp(7, 1, 1, 2, 2, T_ACK) };
-	const struct lya_packet closed[] = { open[0], open[1],
+	struct lya_packet closed[] = { open[0], open[1],
 					     test_tcp(90 * SECOND, 1, 1, 2, 2, T_FINACK),
 					     test_tcp(91 * SECOND, 2, 2, 1, 1, T_FINACK) };
-	const struct lya_packet reset[] = { open[0], open[1], open[2],
+	struct lya_packet reset[] = { open[0], open[1], open[2],
 					    test_tcp(40 * SECOND, 1, 1, 2, 2, T_RST) };
 
 	(void)state;
@@ -697,13 +697,13 @@ static struct lya_packet *make_mess(void)
 	return p;
 }
 
-static void run_mess(const struct lya_packet *p, size_t batch, struct test_ended *e)
+static void run_mess(struct lya_packet *p, size_t batch, struct test_ended *e)
 {
 	struct lya_flow_table *t = test_table(e, (struct lya_flow_options){ .max_flows = 150 });
 	uint64_t packets = 0;
 
 	for (size_t i = 0; i < MANY; i += batch)
-		assert_int_equal(lya_flow_table_take(t, p + i, i + batch < MANY ? batch : MANY - i),
+		assert_int_equal(lya_flow_table_take(t, p + i, i + batch < MANY ? batch : MANY - i, NULL),
 				 0);
 	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
 	for (size_t i = 0; i < e->n; i++)
@@ -753,9 +753,9 @@ static void test_on_end_stops(void **state)
 	e.stop_at = 2;
 	for (uint32_t i = 1; i <= 5; i++)
 		take(t, test_udp(i, i, 1, 70, 1));
-	assert_int_equal(lya_flow_table_take(t, &late, 1), LYA_ESTOP);
+	assert_int_equal(lya_flow_table_take(t, &late, 1, NULL), LYA_ESTOP);
 	assert_int_equal(e.n, 2);
-	assert_int_equal(lya_flow_table_take(t, &late, 1), LYA_ESTOP);
+	assert_int_equal(lya_flow_table_take(t, &late, 1, NULL), LYA_ESTOP);
 	assert_int_equal(lya_flow_table_flush(t), LYA_ESTOP);
 	assert_int_equal(e.n, 2);
 	test_done(t, &e);
@@ -780,7 +780,7 @@ static void test_allocation_failure(void **state)
 			    tagged(test_udp(i, i, 1, 90000, 1), (uint16_t)(i % 50));
 
 			p.eth_src = p.src.bytes;
-			rc = lya_flow_table_take(t, &p, 1);
+			rc = lya_flow_table_take(t, &p, 1, NULL);
 		}
 		lya_alloc_fail_at(0);
 		assert_true(rc == LYA_OK || rc == LYA_ENOMEM);
