@@ -118,23 +118,14 @@ int lya_snat_new(struct lya_snat **s, const struct lya_policy *policy,
 		 const struct lya_snat_options *options, struct lya_error *err);
 void lya_snat_free(struct lya_snat *s);
 
+enum { LYA_SNAT_BATCH = 64 };
+
 /*
- * Cheap to ask of every packet: could lya_snat_packet learn from it?  A whole
- * UDP datagram with the shape of a STUN message, or a SYN; no duplicates.
+ * Take up to LYA_SNAT_BATCH packets in order of time.  Whole datagrams with the
+ * shape of a STUN message and SYNs, to or from an A/V Edge node or VIP, are
+ * looked at, and filled; all others, and duplicates, are passed over.
  */
-static inline bool lya_snat_wants(const struct lya_packet *pkt)
-{
-	const uint8_t *p = pkt->payload.pos;
-
-	if (pkt->kind == LYA_PKT_TCP)
-		return (pkt->tcp_flags & (LYA_TCP_SYN | LYA_TCP_ACK)) == LYA_TCP_SYN &&
-		       pkt->duplicate == LYA_DUP_NONE;
-	return pkt->kind == LYA_PKT_UDP && lya_cursor_left(&pkt->payload) >= 20 && p[0] < 2 &&
-	       pkt->duplicate == LYA_DUP_NONE;
-}
-
-/* Take a packet that lya_snat_wants; packets come in order of time, as they are.  It is filled. */
-void lya_snat_packet(struct lya_snat *s, struct lya_packet *pkt);
+void lya_snat_packets(struct lya_snat *s, struct lya_packet *pkts, size_t n);
 /* A STUN message and a ClientHello in a TCP stream; pkt is the segment that completed it. */
 void lya_snat_stun(struct lya_snat *s, const struct lya_packet *pkt, const struct lya_stun *msg);
 void lya_snat_hello(struct lya_snat *s, const struct lya_packet *pkt,

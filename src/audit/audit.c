@@ -12,7 +12,7 @@
 #include "lyncaudit/timeutil.h"
 
 enum {
-	BATCH = 64, /* packets taken at a time: they stay in the first caches */
+	BATCH = LYA_SNAT_BATCH, /* packets taken at a time: they stay in the first caches */
 	/* Where one flow in ten shows one direction only, the mirror is lame. */
 	ONE_SIDED_PART = 10
 };
@@ -292,9 +292,7 @@ static int follow(struct lya_audit *a, size_t n, const struct lya_batch *batch)
 	n = lya_reasm_take(a->reasm, a->batch, n);
 	if (lya_reasm_failed(a->reasm))
 		return LYA_ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		if (lya_snat_wants(&a->batch[i]))
-			lya_snat_packet(a->snat, &a->batch[i]);
+	lya_snat_packets(a->snat, a->batch, n);
 	if (has_duplicates(a))
 		rc = lya_validity_duplicates(a->validity, a->batch, n);
 	return rc != 0 ? rc : follow_in_order(a, n, batch);

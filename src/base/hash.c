@@ -23,26 +23,51 @@ struct lya_hash_key lya_hash_key_random(void)
 	return key;
 }
 
+static inline uint64_t word_at(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* The last bytes, fewer than eight. */
+static inline uint64_t tail_at(const uint8_t *p, size_t n)
+{
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < n; i++)
+		v |= (uint64_t)p[i] << 8 * i;
+	return v;
+}
+
 uint64_t lya_hash(const struct lya_hash_key *key, const void *data, size_t len)
 {
 	const uint8_t *p = data;
 	uint64_t h = key->k0 ^ len;
+	size_t left = len;
 
-	for (size_t left = len; left > 0;) {
-		uint64_t word = 0;
-		size_t n = left < sizeof(word) ? left : sizeof(word);
-
-		memcpy(&word, p, n);
-		h = lya_hash_mix(h ^ word, key->k1 ^ UINT64_C(0x9e3779b97f4a7c15));
-		p += n;
-		left -= n;
+	for (; left >= 16; p += 16, left -= 16)
+		h = lya_hash_mix(h ^ word_at(p), key->k1 ^ word_at(p + 8));
+	if (left >= 8) {
+		h = lya_hash_mix(h ^ word_at(p), key->k1);
+		p += 8;
+		left -= 8;
 	}
+	if (left > 0)
+		h = lya_hash_mix(h ^ tail_at(p, left), key->k1 ^ UINT64_C(0x9e3779b97f4a7c15));
 	return lya_hash_mix(h ^ key->k1, UINT64_C(0xe7037ed1a0b428db));
 }
 
+/* What a slot holds of its entry: enough to pass by nearly every other key's. */
+struct slot {
+	uint32_t hash; /* low half */
+	uint32_t entry; /* number from 1; 0: free */
+};
+
 /*
- * Entries lie in order of insertion, key and value side by side; slots hold
- * entry numbers from 1.  Values move when the map grows.
+ * Entries lie in order of insertion, key and value side by side; slots find
+ * them.  Values move when the map grows.
  */
 struct lya_map {
 	struct lya_hash_key key;
@@ -50,7 +75,7 @@ struct lya_map {
 	size_t max_items;
 	size_t n, cap;
 	uint8_t *entries;
-	uint32_t *slots;
+	struct slot *slots;
 	size_t n_slots; /* a power of two */
 };
 
@@ -101,63 +126,84 @@ static uint8_t *entry_at(const struct lya_map *m, size_t i)
 	return m->entries + i * m->entry_size;
 }
 
-/* The slot that holds key, or the free one where it belongs. */
-static size_t find_slot(const struct lya_map *m, const void *key)
+static inline uint32_t hash_of(const struct lya_map *m, const void *key)
 {
-	size_t i = (size_t)lya_hash(&m->key, key, m->key_size) & (m->n_slots - 1);
+	return (uint32_t)lya_hash(&m->key, key, m->key_size);
+}
 
-	while (m->slots[i] != 0) {
-		if (memcmp(entry_at(m, m->slots[i] - 1), key, m->key_size) == 0)
+/* The slot that holds key, or the free one where it belongs. */
+static size_t find_slot(const struct lya_map *m, const void *key, uint32_t hash)
+{
+	size_t i = hash & (m->n_slots - 1);
+
+	for (; m->slots[i].entry != 0; i = (i + 1) & (m->n_slots - 1))
+		if (m->slots[i].hash == hash &&
+		    memcmp(entry_at(m, m->slots[i].entry - 1), key, m->key_size) == 0)
 			return i;
-		i = (i + 1) & (m->n_slots - 1);
-	}
 	return i;
 }
 
 void *lya_map_find(const struct lya_map *m, const void *key)
 {
-	size_t i = find_slot(m, key);
+	size_t i = find_slot(m, key, hash_of(m, key));
 
-	return m->slots[i] != 0 ? entry_at(m, m->slots[i] - 1) + m->value_at : NULL;
+	return m->slots[i].entry != 0 ? entry_at(m, m->slots[i].entry - 1) + m->value_at : NULL;
 }
 
-/* Double the slots and enter every key again. */
+/* Double the slots and enter all of them again. */
 static bool grow_slots(struct lya_map *m)
 {
-	uint32_t *old = m->slots;
-	uint32_t *slots = lya_calloc(m->n_slots * 2, sizeof(*slots));
+	size_t mask = m->n_slots * 2 - 1;
+	struct slot *slots = lya_calloc(m->n_slots * 2, sizeof(*slots));
 
 	if (slots == NULL)
 		return false;
+	for (size_t k = 0; k < m->n_slots; k++) {
+		size_t i = m->slots[k].hash & mask;
+
+		if (m->slots[k].entry == 0)
+			continue;
+		while (slots[i].entry != 0)
+			i = (i + 1) & mask;
+		slots[i] = m->slots[k];
+	}
+	lya_free(m->slots);
 	m->slots = slots;
 	m->n_slots *= 2;
-	for (size_t i = 0; i < m->n; i++)
-		slots[find_slot(m, entry_at(m, i))] = (uint32_t)(i + 1);
-	lya_free(old);
 	return true;
 }
 
-void *lya_map_put(struct lya_map *m, const void *key, bool *made)
+/* A new entry for a key that is not there. */
+static void *add_entry(struct lya_map *m, const void *key, uint32_t hash)
 {
-	void *value = lya_map_find(m, key);
+	uint8_t *entry;
 
-	if (made != NULL)
-		*made = false;
-	if (value != NULL)
-		return value;
 	if (m->n >= m->max_items)
 		return NULL;
 	if ((m->n + 1) * 8 > m->n_slots * 5 && !grow_slots(m))
 		return NULL;
 	if (lya_grow((void **)&m->entries, &m->cap, m->n + 1, m->entry_size) < 0)
 		return NULL;
-	m->slots[find_slot(m, key)] = (uint32_t)(m->n + 1);
-	memset(entry_at(m, m->n), 0, m->entry_size);
-	memcpy(entry_at(m, m->n), key, m->key_size);
-	value = entry_at(m, m->n) + m->value_at;
-	m->n++;
+	m->slots[find_slot(m, key, hash)] = (struct slot){ hash, (uint32_t)m->n + 1 };
+	entry = entry_at(m, m->n++);
+	memset(entry, 0, m->entry_size);
+	memcpy(entry, key, m->key_size);
+	return entry + m->value_at;
+}
+
+void *lya_map_put(struct lya_map *m, const void *key, bool *made)
+{
+	uint32_t hash = hash_of(m, key);
+	size_t i = find_slot(m, key, hash);
+	void *value;
+
 	if (made != NULL)
-		*made = true;
+		*made = false;
+	if (m->slots[i].entry != 0)
+		return entry_at(m, m->slots[i].entry - 1) + m->value_at;
+	value = add_entry(m, key, hash);
+	if (made != NULL)
+		*made = value != NULL;
 	return value;
 }
 

@@ -23,6 +23,10 @@
 #include <endian.h>
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/hash.h"
 
@@ -201,83 +205,177 @@ static uint64_t hash_packet(const struct lya_packet *pkt)
 }
 
 /*
- * What can be read straight from the headers: the bytes of a packet that stand
- * as they were sent say the same as its fields.  It must not matter how much
+ * What can be read straight from the headers, which nearly all packets allow:
+ * TCP or UDP behind a plain IPv4 or IPv6 header.  It must not matter how much
  * of the packet the decoder has set, for the copy may have come another way.
  */
 enum layout { LAYOUT_ANY, LAYOUT_IPV4, LAYOUT_IPV6 };
 
+enum { IPV4_LEN = 20, IPV6_LEN = 40, TCP_LEN = 20, UDP_LEN = 8 };
+
 static inline enum layout layout_of(const struct lya_packet *pkt)
 {
-	unsigned version;
-
 	if (pkt->kind > LYA_PKT_UDP || pkt->ip_captured < pkt->l4_at + 16U)
 		return LAYOUT_ANY;
-	version = pkt->ip[0] >> 4;
-	if (version == 4 && (pkt->ip[4] | pkt->ip[5]) != 0)
+	if (pkt->l4_at == IPV4_LEN && pkt->ip[0] == 0x45)
 		return LAYOUT_IPV4;
-	return version == 6 && !pkt->is_fragment ? LAYOUT_IPV6 : LAYOUT_ANY;
+	return pkt->l4_at == IPV6_LEN && pkt->ip[0] >> 4 == 6 && !pkt->is_fragment ? LAYOUT_IPV6
+										   : LAYOUT_ANY;
 }
 
-/* All of one bit, for selections without a branch. */
-static inline uint64_t mask_of(bool set)
+/*
+ * Such a packet is hashed in blocks of 16 bytes, from its IP header on: four
+ * words, each with a number of its place added, multiplied in pairs ("NH" of
+ * UMAC, RFC 4418).  What routers change is masked out.
+ */
+enum { BLOCK = 16, PLACES = 16 };
+
+static const uint32_t places[PLACES][4] = {
+	{ 0xf9a6edd5, 0x41e9f265, 0xad4e5508, 0x679a6728 },
+	{ 0xde95dfac, 0x527cc0ce, 0x8399bd43, 0x2345f063 },
+	{ 0xf2d69e2e, 0x93be6abb, 0x16647e66, 0x470c9d74 },
+	{ 0x15a36327, 0x83277846, 0x0b5207cf, 0xbc14f7ae },
+	{ 0x1daf0942, 0xb340b690, 0xf3307c7b, 0x69efc344 },
+	{ 0x19b50185, 0x839fe4c8, 0xf5ea17d6, 0xedd1797e },
+	{ 0x4414e695, 0x5bf89a37, 0xc18dedaa, 0x7831548d },
+	{ 0xfdcefd30, 0x662a86d3, 0x6179d52c, 0xc6f8c0f2 },
+	{ 0x6cfe0dba, 0xf8acd827, 0x5105d9db, 0x636f743b },
+	{ 0x16a64512, 0x8252be9f, 0x7db492ff, 0xfe0b27c6 },
+	{ 0x57a2727a, 0xbd42a395, 0x4c48b854, 0xaf4abcdd },
+	{ 0x47335376, 0x8cfc5608, 0x27db8261, 0xc3735bac },
+	{ 0x12c5fc48, 0xca269ce2, 0x31c816b5, 0x8cb3464c },
+	{ 0x2b576170, 0x66b214ad, 0xc29a110a, 0xe281248c },
+	{ 0x97787fc5, 0x6ba84774, 0x0b2e98c5, 0x17b48e5b },
+	{ 0xbe90875c, 0x81bf7ccd, 0x99ce4e46, 0x874b7af5 },
+};
+
+/* Of the first block: no type of service, TTL, header checksum, flags of fragmentation. */
+static const uint8_t ipv4_mask[BLOCK] = { 0xff, 0, 0xff, 0xff, 0xff, 0xff, 0x1f, 0xff,
+					  0,    0xff, 0, 0,    0xff, 0xff, 0xff, 0xff };
+/* No traffic class, no hop limit. */
+static const uint8_t ipv6_mask[BLOCK] = { 0,    0,    0xff, 0xff, 0xff, 0xff, 0xff, 0,
+					  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+/* A window of 16 bytes onto it, that slides over the two bytes of a checksum. */
+enum { WINDOW_BEFORE = 32, WINDOW_LAST = WINDOW_BEFORE + 2 + 16 };
+
+#define ONES_16 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, \
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff
+static const uint8_t window[WINDOW_LAST + BLOCK] = { ONES_16, ONES_16, 0, 0, ONES_16, ONES_16 };
+
+#ifdef __SSE2__
+typedef __m128i sums;
+
+static inline sums no_sums(void)
 {
-	return -(uint64_t)set;
+	return _mm_setzero_si128();
 }
 
-/* The transport header but for its checksum: ports alone of UDP. */
-static inline uint64_t hash_l4(const struct lya_packet *pkt, uint64_t a, uint64_t b)
+static inline sums add_block(sums h, const uint8_t *p, const uint8_t *mask, unsigned place)
 {
-	static const uint8_t port_mask[8] = { 0xff, 0xff, 0xff, 0xff };
-	const uint8_t *l4 = pkt->ip + pkt->l4_at;
-	uint64_t tcp = mask_of(pkt->kind == LYA_PKT_TCP);
+	__m128i v = _mm_and_si128(_mm_loadu_si128((const void *)p),
+				  _mm_loadu_si128((const void *)mask));
 
-	return lya_hash_mix((load64(l4) & (tcp | load64(port_mask))) ^ a,
-			    (load64(l4 + 8) & tcp) ^ b);
+	v = _mm_add_epi32(v, _mm_loadu_si128((const void *)places[place]));
+	return _mm_add_epi64(h, _mm_mul_epu32(v, _mm_shuffle_epi32(v, _MM_SHUFFLE(3, 3, 1, 1))));
 }
 
-/* The captured options of TCP add to h. */
-static inline uint64_t hash_options(const struct lya_packet *pkt, uint64_t h)
+static inline uint64_t sum_at(sums h, unsigned i)
 {
-	const uint8_t *options = pkt->ip + pkt->l4_at + 20;
+	uint64_t v[2];
 
-	if (pkt->kind != LYA_PKT_TCP || pkt->payload.pos <= options)
-		return h;
-	return hash_bytes(h, options, (size_t)(pkt->payload.pos - options));
+	memcpy(v, &h, sizeof(v));
+	return v[i];
+}
+#else
+typedef struct {
+	uint64_t v[2];
+} sums;
+
+static inline sums no_sums(void)
+{
+	return (sums){ { 0, 0 } };
 }
 
-/* TCP or UDP over IPv4 with an IP id; no branch depends on the length of the payload. */
-static inline uint64_t hash_ipv4(const struct lya_packet *pkt)
+static inline sums add_block(sums h, const uint8_t *p, const uint8_t *mask, unsigned place)
 {
-	/* Of eight bytes from the total length on: IP id, fragment offset, protocol. */
-	static const uint8_t ip_mask[8] = { 0, 0, 0xff, 0xff, 0x1f, 0xff, 0, 0xff };
-	const uint8_t *ip = pkt->ip;
-	const uint8_t *p = pkt->payload.pos;
-	size_t left = lya_cursor_left(&pkt->payload);
-	size_t lack = 8 - (left < 8 ? left : 8); /* that many bytes before it are shifted out */
-	size_t key = left < PAYLOAD_KEY ? left : PAYLOAD_KEY;
-	uint64_t first = le64toh(load64(p - lack)) >> 4 * lack >> 4 * lack;
-	uint64_t second = le64toh(load64(p + key - 8)) >> 4 * lack >> 4 * lack;
-	uint64_t h;
+	uint32_t w[4], m[4];
 
-	h = lya_hash_mix(load64(ip + 12) ^ salt[0],
-			 (load64(ip + 2) & load64(ip_mask)) ^ pkt->ip_bytes ^ salt[2]);
-	h += hash_l4(pkt, salt[1], salt[3]);
-	h ^= lya_hash_mix(first ^ salt[4], second ^ h);
-	return hash_options(pkt, h) | 1;
+	memcpy(w, p, sizeof(w));
+	memcpy(m, mask, sizeof(m));
+	for (unsigned i = 0; i < 4; i++)
+		w[i] = le32toh(w[i] & m[i]) + places[place][i];
+	h.v[0] += (uint64_t)w[0] * w[1];
+	h.v[1] += (uint64_t)w[2] * w[3];
+	return h;
 }
 
-/* TCP or UDP over IPv6, whatever extensions stand between. */
-static inline uint64_t hash_ipv6(const struct lya_packet *pkt)
+static inline uint64_t sum_at(sums h, unsigned i)
 {
-	const uint8_t *ip = pkt->ip;
-	uint64_t h;
+	return h.v[i];
+}
+#endif
 
-	h = lya_hash_mix(load64(ip + 8) ^ salt[0], load64(ip + 24) ^ salt[1]) +
-	    lya_hash_mix(load64(ip + 16) ^ salt[2], load64(ip + 32) ^ salt[3]);
-	h ^= hash_l4(pkt, salt[4] ^ pkt->ip_bytes, h);
-	h = hash_options(pkt, h);
-	return hash_without_id(pkt, h, pkt->payload.pos, lya_cursor_left(&pkt->payload)) | 1;
+/*
+ * The blocks behind the first, up to `end` (at least 32); the last of them may
+ * overlap the one before.  The two bytes at `checksum` are left out.
+ */
+static inline sums add_blocks(sums h, const uint8_t *ip, size_t end, size_t checksum)
+{
+	size_t at = BLOCK;
+	unsigned place = 1;
+
+	for (;; place = (place + 1) % PLACES) {
+		size_t slide = WINDOW_BEFORE + at - checksum;
+
+		if (slide > WINDOW_LAST)
+			slide = WINDOW_LAST;
+		h = add_block(h, ip + at, window + slide, place);
+		if (at + BLOCK >= end)
+			return h;
+		at = at + 2 * BLOCK <= end ? at + BLOCK : end - BLOCK;
+	}
+}
+
+static inline uint64_t finish(sums h, uint64_t more)
+{
+	return lya_hash_mix(sum_at(h, 0) ^ more, sum_at(h, 1) ^ salt[0]) | 1;
+}
+
+static inline size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Where the payload begins; behind the captured bytes when there is none. */
+static inline size_t payload_at(const struct lya_packet *pkt)
+{
+	return (size_t)(pkt->payload.pos - pkt->ip);
+}
+
+/* With an IP id: up to the first bytes of the payload. */
+static inline uint64_t hash_with_id(const struct lya_packet *pkt)
+{
+	size_t end = least(pkt->ip_captured, payload_at(pkt) + PAYLOAD_KEY);
+	size_t checksum = IPV4_LEN + (pkt->kind == LYA_PKT_TCP ? 16U : 6U);
+	sums h = add_block(no_sums(), pkt->ip, ipv4_mask, 0);
+
+	return finish(add_blocks(h, pkt->ip, end, checksum), pkt->ip_bytes);
+}
+
+/* Without one: the checksum, more of the payload, and its end. */
+static uint64_t hash_bytes_too(const struct lya_packet *pkt, const uint8_t *first_mask)
+{
+	size_t behind = payload_at(pkt) + EDGE;
+	bool all = pkt->ip_captured <= behind + EDGE;
+	size_t end = all ? pkt->ip_captured : behind;
+	sums h = add_block(no_sums(), pkt->ip, first_mask, 0);
+
+	h = add_blocks(h, pkt->ip, end, 0);
+	for (unsigned i = 0; i < EDGE / BLOCK && !all; i++)
+		h = add_block(h, pkt->ip + pkt->ip_captured - EDGE + (size_t)i * BLOCK,
+			      window + WINDOW_LAST, PLACES - 1 - i);
+	return finish(h, pkt->ip_bytes);
 }
 
 static uint32_t hash_link(const struct lya_packet *pkt)
@@ -296,13 +394,14 @@ static uint32_t hash_link(const struct lya_packet *pkt)
 static inline uint32_t link_of(const struct lya_packet *pkt)
 {
 	const uint8_t *macs = lya_packet_is_plain(pkt) ? pkt->frame->data : pkt->eth_dst;
-	uint64_t vlans = load64((const uint8_t *)pkt->path.vlan) * salt[0];
+	uint64_t vlans = load64((const uint8_t *)pkt->path.vlan);
 	uint32_t h;
 
-	if (macs == NULL || pkt->path.n_tunnels > 0)
+	if (__builtin_expect(macs == NULL || pkt->path.n_tunnels > 0, 0))
 		h = hash_link(pkt);
 	else /* both MAC addresses, which follow each other */
-		h = (uint32_t)(lya_hash_mix(load64(macs) ^ vlans, load64(macs + 4) ^ salt[2]) >>
+		h = (uint32_t)((load64(macs) * salt[1] + load32(macs + 8) * salt[2] +
+				vlans * salt[3]) >>
 			       32);
 	return (h & 0xffffff00U) | pkt->ttl;
 }
@@ -318,7 +417,7 @@ static bool has_id(const struct lya_packet *pkt)
 {
 	if (!lya_packet_is_plain(pkt))
 		return pkt->ip_id != 0;
-	return layout_of(pkt) == LAYOUT_IPV4;
+	return pkt->form == LYA_FORM_IPV4 && (pkt->ip[4] | pkt->ip[5]) != 0;
 }
 
 /*
@@ -328,12 +427,12 @@ static bool has_id(const struct lya_packet *pkt)
 static enum lya_duplicate find(struct sightings *set, uint32_t tag, uint32_t ticks, uint32_t link,
 			       bool has_id)
 {
-	uint32_t window = has_id ? TICKS_WINDOW : TICKS_NO_ID;
+	uint32_t most = has_id ? TICKS_WINDOW : TICKS_NO_ID;
 
 	for (unsigned i = 0; i < WAYS; i++) {
 		if (set->tag[i] != tag)
 			continue;
-		if (ticks - set->ticks[i] <= window)
+		if (ticks - set->ticks[i] <= most)
 			return kind_of(set->link[i], link);
 		set->tag[i] = 0;
 	}
@@ -383,9 +482,11 @@ static inline uint64_t hash_of(struct lya_packet *pkt)
 {
 	enum layout layout = layout_of(pkt);
 
-	if (__builtin_expect(layout == LAYOUT_IPV4, 1))
-		return hash_ipv4(pkt);
-	return layout == LAYOUT_IPV6 ? hash_ipv6(pkt) : hash_any(pkt);
+	if (__builtin_expect(layout == LAYOUT_ANY, 0))
+		return hash_any(pkt);
+	if (layout == LAYOUT_IPV6)
+		return hash_bytes_too(pkt, ipv6_mask);
+	return (pkt->ip[4] | pkt->ip[5]) != 0 ? hash_with_id(pkt) : hash_bytes_too(pkt, ipv4_mask);
 }
 
 static inline struct sightings *set_of(struct duplicates *d, uint64_t hash)

@@ -149,10 +149,11 @@ static struct snat_connection *find_first(const struct lya_snat *s,
 					  const struct snat_connection *seen,
 					  const struct snat_place *node)
 {
+	uint32_t hash = snat_table_hash(&s->connections, seen->value);
 	struct snat_connection *c, *only = NULL;
 	size_t n = 0;
 
-	for (c = snat_table_find(&s->connections, seen->value); c != NULL;
+	for (c = snat_table_find(&s->connections, hash, seen->value); c != NULL;
 	     c = snat_table_again(&s->connections, c)) {
 		if (c->state != SNAT_OPEN && snat_same_leg(&c->node, &seen->client))
 			return NULL;
@@ -178,11 +179,12 @@ static void enter_node(struct lya_snat *s, const struct snat_connection *seen,
 /* A client's connection to a VIP; a SYN sent again takes the place of the first. */
 static void enter_vip(struct lya_snat *s, const struct snat_connection *seen)
 {
+	uint32_t hash = snat_table_hash(&s->connections, seen->value);
 	struct snat_connection *c, *old;
 	struct snat_item item;
 	bool repeated = false;
 
-	for (c = snat_table_find(&s->connections, seen->value); c != NULL;
+	for (c = snat_table_find(&s->connections, hash, seen->value); c != NULL;
 	     c = snat_table_again(&s->connections, c)) {
 		if (c->key != seen->key)
 			continue;
@@ -198,7 +200,7 @@ static void enter_vip(struct lya_snat *s, const struct snat_connection *seen)
 	if (old != NULL)
 		snat_connection_close(s, old,
 				      snat_between(old->client.time_ns, s->now_ns) <= WINDOW_NS);
-	c = snat_table_put(&s->connections, seen->value);
+	c = snat_table_put(&s->connections, hash, seen->value);
 	item = c->item;
 	*c = *seen;
 	c->item = item;

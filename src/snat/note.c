@@ -32,7 +32,8 @@ struct snat_note *snat_note_find(const struct lya_snat *s, const struct lya_snat
 				 uint8_t transport)
 {
 	struct snat_note_key key = key_of(leg, transport);
-	struct snat_note *note = snat_table_find(&s->notes, &key);
+	struct snat_note *note =
+	    snat_table_find(&s->notes, snat_table_hash(&s->notes, &key), &key);
 
 	return note != NULL && snat_between(note->last_ns, leg->time_ns) <= FRESH_NS ? note : NULL;
 }
@@ -46,7 +47,7 @@ struct snat_note *snat_note(struct lya_snat *s, const struct lya_snat_leg *leg, 
 		old = snat_table_oldest(&s->notes);
 		if (old != NULL && snat_between(old->last_ns, s->now_ns) <= FRESH_NS)
 			s->stats.dropped++;
-		note = snat_table_put(&s->notes, &key);
+		note = snat_table_put(&s->notes, snat_table_hash(&s->notes, &key), &key);
 		note->first_ns = note->last_ns = leg->time_ns;
 		note->found.client_side = -1;
 	}
@@ -66,7 +67,7 @@ struct snat_note *snat_note_of(const struct lya_snat *s, const struct lya_flow *
 	memcpy(key.addr, flow->addr, sizeof(key.addr));
 	memcpy(key.port, flow->port, sizeof(key.port));
 	key.transport = flow->transport;
-	for (note = snat_table_find(&s->notes, &key); note != NULL;
+	for (note = snat_table_find(&s->notes, snat_table_hash(&s->notes, &key), &key); note != NULL;
 	     note = snat_table_again(&s->notes, note))
 		if (note->first_ns <= flow->last_ns && note->last_ns >= flow->first_ns)
 			return note;

@@ -7,6 +7,7 @@
  */
 #include "snat/snat.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lyncaudit/alloc.h"
@@ -15,10 +16,14 @@ static const lya_roles PLACE_ROLES =
     LYA_ROLE_BIT(LYA_ROLE_EDGE_AV) | LYA_ROLE_BIT(LYA_ROLE_EDGE_AV_VIP) |
     LYA_ROLE_BIT(LYA_ROLE_EDGE_INTERNAL) | LYA_ROLE_BIT(LYA_ROLE_EDGE_INTERNAL_VIP);
 
+static bool is_single(const struct lya_site_address *a)
+{
+	return a->net.bits == (a->net.addr.family == 4 ? 32 : 128);
+}
+
 static bool is_place(const struct lya_site_address *a)
 {
-	return (LYA_ROLE_BIT(a->role) & PLACE_ROLES) != 0 &&
-	       a->net.bits == (a->net.addr.family == 4 ? 32 : 128);
+	return (LYA_ROLE_BIT(a->role) & PLACE_ROLES) != 0 && is_single(a);
 }
 
 static size_t slot_of(const struct snat_places *p, const struct lya_addr *addr)
@@ -35,6 +40,41 @@ const struct snat_place *snat_place_at(const struct snat_places *p, const struct
 	uint32_t number = p->slots[slot_of(p, addr)];
 
 	return number == 0 ? NULL : &p->list[number - 1];
+}
+
+static size_t sieve_bit(const uint8_t *bytes, size_t n)
+{
+	uint32_t word; /* of the address's end: networks have their beginnings in common */
+
+	memcpy(&word, bytes + n - sizeof(word), sizeof(word));
+	return word * UINT32_C(0x9e3779b1) >> 20;
+}
+
+_Static_assert(SNAT_SIEVE == 1 << (32 - 20), "sieve_bit names a bit of the sieve");
+
+static bool may_be_place(const struct snat_places *p, const uint8_t *bytes, size_t n)
+{
+	size_t bit = sieve_bit(bytes, n);
+
+	return (p->sieve[bit / 64] >> bit % 64 & 1) != 0;
+}
+
+bool snat_is_elsewhere(const struct snat_places *p, const struct lya_packet *pkt)
+{
+	const uint8_t *src = pkt->src.bytes, *dst = pkt->dst.bytes;
+	size_t n = pkt->src.family == 4 ? 4 : 16;
+
+	if (lya_packet_is_plain(pkt)) { /* both stand in the header, one behind the other */
+		n = pkt->form == LYA_FORM_IPV4 ? 4 : 16;
+		src = pkt->ip + (pkt->form == LYA_FORM_IPV4 ? 12 : 8);
+		dst = src + n;
+	}
+	return !may_be_place(p, src, n) && !may_be_place(p, dst, n);
+}
+
+int snat_by_addr(const void *a, const void *b)
+{
+	return lya_addr_cmp(a, b);
 }
 
 /* An address with two of the roles is what its first one says. */
@@ -58,15 +98,30 @@ static void add_place(struct snat_places *p, const struct lya_policy *policy,
 	if (!place->internal)
 		place->number = place->vip ? p->n_vips++ : p->n_nodes++;
 	p->slots[slot] = (uint32_t)++p->n;
+	slot = sieve_bit(place->addr.bytes, place->addr.family == 4 ? 4 : 16);
+	p->sieve[slot / 64] |= UINT64_C(1) << slot % 64;
 }
 
-static size_t count_places(const struct lya_site *site)
+static bool is_balancer(const struct lya_site_address *a)
+{
+	return (LYA_ROLE_BIT(a->role) & (LYA_ROLES_VIPS | LYA_ROLE_BIT(LYA_ROLE_HLB))) != 0;
+}
+
+static void add_balancer(struct snat_places *p, const struct lya_site_address *a)
+{
+	if (is_single(a))
+		p->balancers[p->n_balancers++] = a->net.addr;
+	else
+		p->balancer_networks = true;
+}
+
+static size_t count(const struct lya_site *site, bool (*is)(const struct lya_site_address *))
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < site->n_hosts; i++)
 		for (size_t k = 0; k < site->hosts[i].n_addresses; k++)
-			n += is_place(&site->hosts[i].addresses[k]);
+			n += is(&site->hosts[i].addresses[k]);
 	return n;
 }
 
@@ -104,7 +159,7 @@ static void read_ports(struct snat_places *p, const struct lya_policy *policy)
 int snat_places_init(struct snat_places *p, const struct lya_policy *policy)
 {
 	const struct lya_site *site = lya_policy_site(policy);
-	size_t n = count_places(site), slots = 16;
+	size_t n = count(site, is_place), slots = 16;
 
 	while (slots < 4 * n)
 		slots *= 2;
@@ -112,12 +167,19 @@ int snat_places_init(struct snat_places *p, const struct lya_policy *policy)
 	p->mask = slots - 1;
 	p->list = lya_calloc(n + 1, sizeof(*p->list));
 	p->slots = lya_calloc(slots, sizeof(*p->slots));
-	if (p->list == NULL || p->slots == NULL)
+	p->balancers = lya_calloc(count(site, is_balancer) + 1, sizeof(*p->balancers));
+	if (p->list == NULL || p->slots == NULL || p->balancers == NULL)
 		return LYA_ENOMEM;
-	for (size_t i = 0; i < site->n_hosts; i++)
-		for (size_t k = 0; k < site->hosts[i].n_addresses; k++)
+	for (size_t i = 0; i < site->n_hosts; i++) {
+		for (size_t k = 0; k < site->hosts[i].n_addresses; k++) {
 			if (is_place(&site->hosts[i].addresses[k]))
 				add_place(p, policy, &site->hosts[i].addresses[k]);
+			if (is_balancer(&site->hosts[i].addresses[k]))
+				add_balancer(p, &site->hosts[i].addresses[k]);
+		}
+	}
+	if (p->n_balancers > 0)
+		qsort(p->balancers, p->n_balancers, sizeof(*p->balancers), snat_by_addr);
 	read_ports(p, policy);
 	return LYA_OK;
 }
@@ -126,6 +188,7 @@ void snat_places_fini(struct snat_places *p)
 {
 	lya_free(p->list);
 	lya_free(p->slots);
+	lya_free(p->balancers);
 }
 
 bool snat_has_port(const struct snat_ports *ports, uint16_t port)

@@ -3,6 +3,8 @@
  */
 #include "snat/snat.h"
 
+#include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lyncaudit/alloc.h"
@@ -16,16 +18,17 @@ static int make_tables(struct lya_snat *s, size_t bytes)
 {
 	int rc = snat_table_init(&s->transactions, sizeof(struct snat_transaction),
 				 offsetof(struct snat_transaction, key),
-				 sizeof(struct snat_transaction_key), bytes / 4);
+				 sizeof(struct snat_transaction_key),
+				 offsetof(struct snat_transaction, legs), bytes / 4);
 
 	if (rc == LYA_OK)
 		rc = snat_table_init(&s->connections, sizeof(struct snat_connection),
 				     offsetof(struct snat_connection, value), LYA_SNAT_VALUE,
-				     bytes / 4);
+				     sizeof(struct snat_connection), bytes / 4);
 	if (rc == LYA_OK)
 		rc = snat_table_init(&s->notes, sizeof(struct snat_note),
 				     offsetof(struct snat_note, key), sizeof(struct snat_note_key),
-				     bytes / 2);
+				     sizeof(struct snat_note), bytes / 2);
 	return rc;
 }
 
@@ -97,6 +100,10 @@ bool snat_is_balancer(const struct lya_snat *s, const struct lya_addr *addr)
 {
 	struct lya_policy_end end;
 
+	if (bsearch(addr, s->places.balancers, s->places.n_balancers, sizeof(*addr), snat_by_addr))
+		return true;
+	if (!s->places.balancer_networks)
+		return false;
 	lya_policy_end_of(s->policy, addr, &end);
 	return (end.roles & (LYA_ROLES_VIPS | LYA_ROLE_BIT(LYA_ROLE_HLB))) != 0;
 }
@@ -137,21 +144,50 @@ static void move_clock(struct lya_snat *s, const struct lya_packet *pkt)
 		s->now_ns = pkt->time_ns;
 }
 
-void lya_snat_packet(struct lya_snat *s, struct lya_packet *pkt)
+static void take(struct lya_snat *s, struct lya_packet *pkt)
 {
 	size_t len = lya_cursor_left(&pkt->payload);
 	struct lya_stun msg;
 
 	lya_packet_fill(pkt);
-	if (snat_place_at(&s->places, &pkt->src) == NULL &&
-	    snat_place_at(&s->places, &pkt->dst) == NULL)
-		return;
 	move_clock(s, pkt);
 	if (pkt->transport != UDP)
 		snat_connection_syn(s, pkt);
 	else if (lya_stun_read(pkt->payload.pos, len, pkt->reassembled ? len : pkt->payload_len,
 			       &msg))
 		snat_transaction_take(s, pkt, &msg);
+}
+
+/*
+ * A whole UDP datagram with the shape of a STUN message, or a SYN; no
+ * duplicates.  Bytes are looked at as they lie, before anything else is.
+ */
+static inline bool is_wanted(const struct lya_packet *pkt)
+{
+	const uint8_t *p = pkt->payload.pos;
+
+	if (pkt->kind == LYA_PKT_TCP)
+		return (pkt->tcp_flags & (LYA_TCP_SYN | LYA_TCP_ACK)) == LYA_TCP_SYN &&
+		       pkt->duplicate == LYA_DUP_NONE;
+	return pkt->kind == LYA_PKT_UDP && lya_cursor_left(&pkt->payload) >= 20 && p[0] < 2 &&
+	       pkt->duplicate == LYA_DUP_NONE;
+}
+
+void lya_snat_packets(struct lya_snat *s, struct lya_packet *pkts, size_t n)
+{
+	struct lya_packet *wanted[SNAT_BATCH];
+	size_t n_wanted = 0;
+
+	assert(n <= SNAT_BATCH);
+	for (size_t i = 0; i < n; i++) {
+		if (!is_wanted(&pkts[i]) || snat_is_elsewhere(&s->places, &pkts[i]))
+			continue;
+		if (pkts[i].kind == LYA_PKT_UDP)
+			snat_transaction_prefetch(s, pkts[i].payload.pos + 4);
+		wanted[n_wanted++] = &pkts[i];
+	}
+	for (size_t i = 0; i < n_wanted; i++)
+		take(s, wanted[i]);
 }
 
 void lya_snat_stun(struct lya_snat *s, const struct lya_packet *pkt, const struct lya_stun *msg)

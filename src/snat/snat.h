@@ -31,11 +31,18 @@ struct snat_ports {
 	size_t n;
 };
 
+enum { SNAT_SIEVE = 4096 };
+
 struct snat_places {
 	struct snat_place *list;
 	size_t n;
 	uint32_t *slots; /* number in list plus one; 0: free */
 	size_t mask;
+	struct lya_addr *balancers; /* VIPs and single addresses of balancers, sorted */
+	size_t n_balancers;
+	bool balancer_networks;     /* there are more, as networks */
+	/* A bit for each place, by its address: most others are told by it. */
+	uint64_t sieve[SNAT_SIEVE / 64];
 	uint32_t n_vips, n_nodes;   /* external */
 	struct snat_ports relay;    /* ports of the A/V Edge's relay */
 	struct snat_ports tcp[2];   /* A/V ports of the VIPs, outside and inside */
@@ -45,6 +52,8 @@ struct snat_places {
 int snat_places_init(struct snat_places *p, const struct lya_policy *policy);
 void snat_places_fini(struct snat_places *p);
 const struct snat_place *snat_place_at(const struct snat_places *p, const struct lya_addr *addr);
+/* False: one end at least may be a place. */
+bool snat_is_elsewhere(const struct snat_places *p, const struct lya_packet *pkt);
 bool snat_has_port(const struct snat_ports *ports, uint16_t port);
 /* The node is one of those behind the VIP. */
 static inline bool snat_serves(const struct snat_place *vip, const struct snat_place *node)
@@ -55,31 +64,39 @@ static inline bool snat_serves(const struct snat_place *vip, const struct snat_p
 /* table.c: a bounded table, the oldest of which make room -------------------------- */
 
 struct snat_item {
-	uint32_t chain, back; /* next and previous with the same bucket; 0: none */
 	uint32_t hash;
 	bool used;
-	bool cut; /* out of its bucket, which was too full */
+	bool cut; /* not to be found any more: too many had its key */
+};
+
+struct snat_slot {
+	uint32_t hash;
+	uint32_t item; /* 0: free */
 };
 
 struct snat_table {
 	uint8_t *items; /* of cap items; number 1 is the first */
-	uint32_t *buckets;
+	struct snat_slot *slots;
 	size_t size, key_at, key_len;
+	size_t clear; /* bytes of a new item that are made zero */
 	uint32_t cap, mask, next;
 	struct lya_hash_key key;
 };
 
-/* Items are structs of `size` bytes that begin with a snat_item. */
+/* Items are structs of `size` bytes that begin with a snat_item; key_at + key_len <= clear. */
 int snat_table_init(struct snat_table *t, size_t size, size_t key_at, size_t key_len,
-		    size_t bytes);
+		    size_t clear, size_t bytes);
 void snat_table_fini(struct snat_table *t);
+uint32_t snat_table_hash(const struct snat_table *t, const void *key);
+/* What is known of that hash is wanted soon. */
+void snat_table_prefetch(const struct snat_table *t, uint32_t hash);
 /* The newest item with that key, NULL: none; and the next older one. */
-void *snat_table_find(const struct snat_table *t, const void *key);
+void *snat_table_find(const struct snat_table *t, uint32_t hash, const void *key);
 void *snat_table_again(const struct snat_table *t, const void *item);
 /* The item that the next snat_table_put overwrites; NULL: none. */
 void *snat_table_oldest(const struct snat_table *t);
-/* A new item with that key, zero but for it; never fails. */
-void *snat_table_put(struct snat_table *t, const void *key);
+/* A new item with that key, its first `clear` bytes zero but for it; never fails. */
+void *snat_table_put(struct snat_table *t, uint32_t hash, const void *key);
 /* Item number n (from 1); NULL when there is none: items are used in order. */
 void *snat_table_at(const struct snat_table *t, uint32_t n);
 
@@ -113,9 +130,10 @@ void snat_note_proof(struct snat_note *note, const struct lya_snat_proof *proof,
 
 enum snat_state { SNAT_OPEN, SNAT_PRESERVED, SNAT_REWRITTEN };
 
+/* Padding is zero: it is compared and hashed as bytes. */
 struct snat_transaction_key {
 	uint8_t id[16];
-	uint8_t transport;
+	uint64_t transport;
 };
 
 struct snat_transaction {
@@ -128,7 +146,7 @@ struct snat_transaction {
 	uint32_t sums;     /* where it was counted, plus one; 0: nowhere */
 	bool external;     /* it went to an external VIP */
 	int64_t last_ns;
-	struct lya_snat_leg legs[2];
+	struct lya_snat_leg legs[2]; /* undefined until seen */
 };
 
 struct snat_connection {
@@ -144,6 +162,10 @@ struct snat_connection {
 	struct lya_snat_leg node;      /* the other one, once paired */
 };
 
+enum { SNAT_BATCH = LYA_SNAT_BATCH };
+
+/* A message with that id (16 bytes), in a datagram, is taken soon. */
+void snat_transaction_prefetch(const struct lya_snat *s, const uint8_t *id);
 void snat_transaction_take(struct lya_snat *s, const struct lya_packet *pkt,
 			   const struct lya_stun *msg);
 void snat_connection_syn(struct lya_snat *s, const struct lya_packet *pkt);
@@ -185,6 +207,8 @@ static inline int64_t snat_between(int64_t earlier_ns, int64_t later_ns)
 void snat_leg_of(const struct lya_packet *pkt, bool answer, struct lya_snat_leg *leg);
 bool snat_same_client(const struct lya_snat_leg *a, const struct lya_snat_leg *b);
 bool snat_same_leg(const struct lya_snat_leg *a, const struct lya_snat_leg *b);
+/* For bsearch and qsort over addresses. */
+int snat_by_addr(const void *a, const void *b);
 /* A VIP or an address of a load balancer. */
 bool snat_is_balancer(const struct lya_snat *s, const struct lya_addr *addr);
 enum lya_place snat_place_of_source(const struct lya_snat *s, uint32_t source);

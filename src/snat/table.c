@@ -1,8 +1,11 @@
 /*
  * table.c - a table of fixed size: what comes new overwrites the oldest.
  *
- *	buckets[hash] ---> newest item <--> older one with the same bucket <--> ...
  *	items: a ring, written in order
+ *	slots: open addressing, hash and number of an item; at most half are used
+ *
+ * A slot tells by its hash that an item is another one, so a look-up touches
+ * the items that it is for and no others.
  */
 #include "snat/snat.h"
 
@@ -10,31 +13,32 @@
 
 #include "lyncaudit/alloc.h"
 
-enum { CAP_MIN = 64, CAP_MAX = 1 << 20, CHAIN_MAX = 16 };
+enum { CAP_MIN = 64, CAP_MAX = 1 << 20, SAME_MAX = 16 };
 
 int snat_table_init(struct snat_table *t, size_t size, size_t key_at, size_t key_len,
-		    size_t bytes)
+		    size_t clear, size_t bytes)
 {
-	size_t cap = bytes / (size + 2 * sizeof(uint32_t)), buckets = CAP_MIN;
+	size_t cap = bytes / (size + 2 * sizeof(struct snat_slot)), slots = 2 * CAP_MIN;
 
 	if (cap < CAP_MIN)
 		cap = CAP_MIN;
 	if (cap > CAP_MAX)
 		cap = CAP_MAX;
-	while (buckets < cap)
-		buckets *= 2;
+	while (slots < 2 * cap)
+		slots *= 2;
 	*t = (struct snat_table){ .size = size, .key_at = key_at, .key_len = key_len,
-		                  .cap = (uint32_t)cap, .mask = (uint32_t)buckets - 1,
-		                  .next = 1, .key = lya_hash_key_random() };
+				  .clear = clear, .cap = (uint32_t)cap,
+				  .mask = (uint32_t)slots - 1, .next = 1,
+				  .key = lya_hash_key_random() };
 	t->items = lya_map_pages((cap + 1) * size);
-	t->buckets = lya_map_pages(buckets * sizeof(*t->buckets));
-	return t->items == NULL || t->buckets == NULL ? LYA_ENOMEM : LYA_OK;
+	t->slots = lya_map_pages(slots * sizeof(*t->slots));
+	return t->items == NULL || t->slots == NULL ? LYA_ENOMEM : LYA_OK;
 }
 
 void snat_table_fini(struct snat_table *t)
 {
 	lya_unmap_pages(t->items, ((size_t)t->cap + 1) * t->size);
-	lya_unmap_pages(t->buckets, ((size_t)t->mask + 1) * sizeof(*t->buckets));
+	lya_unmap_pages(t->slots, ((size_t)t->mask + 1) * sizeof(*t->slots));
 }
 
 /* Items lie one behind another and have a size that keeps each of them aligned. */
@@ -43,39 +47,59 @@ static struct snat_item *item_at(const struct snat_table *t, uint32_t n)
 	return (void *)(t->items + n * t->size);
 }
 
+static uint32_t number_of(const struct snat_table *t, const void *item)
+{
+	return (uint32_t)((size_t)((const uint8_t *)item - t->items) / t->size);
+}
+
 static const uint8_t *key_of(const struct snat_table *t, const struct snat_item *item)
 {
 	return (const uint8_t *)item + t->key_at;
 }
 
-static uint32_t hash_of(const struct snat_table *t, const void *key)
+uint32_t snat_table_hash(const struct snat_table *t, const void *key)
 {
 	return (uint32_t)lya_hash(&t->key, key, t->key_len);
 }
 
-static void *find_from(const struct snat_table *t, uint32_t n, uint32_t hash, const void *key)
+static uint32_t slot_after(const struct snat_table *t, uint32_t i)
 {
-	for (; n != 0; n = item_at(t, n)->chain) {
-		struct snat_item *item = item_at(t, n);
-
-		if (item->hash == hash && memcmp(key_of(t, item), key, t->key_len) == 0)
-			return item;
-	}
-	return NULL;
+	return (i + 1) & t->mask;
 }
 
-void *snat_table_find(const struct snat_table *t, const void *key)
+/* How long ago an item was written: 1 is the newest. */
+static uint32_t age_of(const struct snat_table *t, uint32_t n)
 {
-	uint32_t hash = hash_of(t, key);
+	return n < t->next ? t->next - n : t->next + t->cap - n;
+}
 
-	return find_from(t, t->buckets[hash & t->mask], hash, key);
+/* The newest item with that key among those of at least that age. */
+static void *find_aged(const struct snat_table *t, uint32_t hash, const void *key, uint32_t least)
+{
+	uint32_t best = 0;
+
+	for (uint32_t i = hash & t->mask; t->slots[i].item != 0; i = slot_after(t, i)) {
+		uint32_t n = t->slots[i].item;
+
+		if (t->slots[i].hash != hash || age_of(t, n) < least ||
+		    (best != 0 && age_of(t, best) < age_of(t, n)) ||
+		    memcmp(key_of(t, item_at(t, n)), key, t->key_len) != 0)
+			continue;
+		best = n;
+	}
+	return best != 0 ? item_at(t, best) : NULL;
+}
+
+void *snat_table_find(const struct snat_table *t, uint32_t hash, const void *key)
+{
+	return find_aged(t, hash, key, 1);
 }
 
 void *snat_table_again(const struct snat_table *t, const void *item)
 {
 	const struct snat_item *i = item;
 
-	return find_from(t, i->chain, i->hash, key_of(t, i));
+	return find_aged(t, i->hash, key_of(t, i), age_of(t, number_of(t, item)) + 1);
 }
 
 void *snat_table_at(const struct snat_table *t, uint32_t n)
@@ -88,60 +112,85 @@ void *snat_table_oldest(const struct snat_table *t)
 	return snat_table_at(t, t->next);
 }
 
-static void unlink_item(struct snat_table *t, uint32_t n)
+/* Entries behind a hole move up, so that no look-up stops short of them. */
+static void fill_hole(struct snat_table *t, uint32_t hole)
 {
-	struct snat_item *item = item_at(t, n);
+	for (uint32_t i = slot_after(t, hole); t->slots[i].item != 0; i = slot_after(t, i)) {
+		uint32_t home = t->slots[i].hash & t->mask;
 
-	if (item->cut)
-		return;
-	if (item->back != 0)
-		item_at(t, item->back)->chain = item->chain;
-	else
-		t->buckets[item->hash & t->mask] = item->chain;
-	if (item->chain != 0)
-		item_at(t, item->chain)->back = item->back;
+		if (((i - home) & t->mask) < ((i - hole) & t->mask))
+			continue;
+		t->slots[hole] = t->slots[i];
+		hole = i;
+	}
+	t->slots[hole] = (struct snat_slot){ 0, 0 };
 }
 
-static void link_item(struct snat_table *t, uint32_t n)
+static void unlink_item(struct snat_table *t, uint32_t n)
 {
-	struct snat_item *item = item_at(t, n);
-	uint32_t *first = &t->buckets[item->hash & t->mask];
+	uint32_t i = item_at(t, n)->hash & t->mask;
 
-	item->chain = *first;
-	if (*first != 0)
-		item_at(t, *first)->back = n;
-	*first = n;
+	if (item_at(t, n)->cut)
+		return;
+	while (t->slots[i].item != n)
+		i = slot_after(t, i);
+	fill_hole(t, i);
 }
 
 /*
  * Keys that somebody chose to be alike (sequence numbers are the sender's to
- * choose) must not build a chain that every packet walks: its oldest goes.
+ * choose) must not build a run that every packet walks: its oldest goes.
  */
-static void bound_chain(struct snat_table *t, uint32_t n)
+static void bound_same(struct snat_table *t, uint32_t hash)
 {
-	unsigned length = 1;
+	uint32_t oldest = 0;
+	unsigned same = 0;
 
-	for (; item_at(t, n)->chain != 0; n = item_at(t, n)->chain)
-		length++;
-	if (length <= CHAIN_MAX)
+	for (uint32_t i = hash & t->mask; t->slots[i].item != 0; i = slot_after(t, i)) {
+		uint32_t n = t->slots[i].item;
+
+		if (t->slots[i].hash != hash)
+			continue;
+		same++;
+		if (oldest == 0 || age_of(t, n) > age_of(t, oldest))
+			oldest = n;
+	}
+	if (same <= SAME_MAX)
 		return;
-	unlink_item(t, n);
-	item_at(t, n)->cut = true; /* it stays in the ring, and is counted there as unpaired */
+	unlink_item(t, oldest);
+	item_at(t, oldest)->cut = true; /* it stays in the ring, and is counted there as unpaired */
 }
 
-void *snat_table_put(struct snat_table *t, const void *key)
+/* The place of the item that comes next, and of the slot that it gives up, are wanted soon. */
+static void prefetch_next(const struct snat_table *t)
 {
-	uint32_t n = t->next, hash = hash_of(t, key);
+	const struct snat_item *next = item_at(t, t->next);
+
+	__builtin_prefetch(&t->slots[next->hash & t->mask], 1);
+	__builtin_prefetch(item_at(t, t->next == t->cap ? 1 : t->next + 1), 1);
+}
+
+void *snat_table_put(struct snat_table *t, uint32_t hash, const void *key)
+{
+	uint32_t n = t->next, i = hash & t->mask;
 	struct snat_item *item = item_at(t, n);
 
 	if (item->used)
 		unlink_item(t, n);
-	memset(item, 0, t->size);
+	memset(item, 0, t->clear);
 	memcpy((uint8_t *)item + t->key_at, key, t->key_len);
 	item->used = true;
 	item->hash = hash;
-	link_item(t, n);
-	bound_chain(t, n);
 	t->next = n == t->cap ? 1 : n + 1;
+	while (t->slots[i].item != 0)
+		i = slot_after(t, i);
+	t->slots[i] = (struct snat_slot){ hash, n };
+	bound_same(t, hash);
+	prefetch_next(t);
 	return item;
+}
+
+void snat_table_prefetch(const struct snat_table *t, uint32_t hash)
+{
+	__builtin_prefetch(&t->slots[hash & t->mask], 1);
 }

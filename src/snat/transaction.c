@@ -17,6 +17,8 @@
 
 #include "lyncaudit/timeutil.h"
 
+enum { UDP = 17 };
+
 static const int64_t WINDOW_NS = SNAT_TRANSACTION_MS * (LYA_SECOND_NS / 1000);
 
 /* One message as a sighting of its transaction. */
@@ -134,19 +136,34 @@ static void pair(struct lya_snat *s, struct snat_transaction *t, const struct si
 	}
 }
 
+static struct snat_transaction_key key_of(const uint8_t *id, uint8_t transport)
+{
+	struct snat_transaction_key key = { .transport = transport };
+
+	memcpy(key.id, id, sizeof(key.id));
+	return key;
+}
+
+void snat_transaction_prefetch(const struct lya_snat *s, const uint8_t *id)
+{
+	struct snat_transaction_key key = key_of(id, UDP);
+
+	snat_table_prefetch(&s->transactions, snat_table_hash(&s->transactions, &key));
+}
+
 static struct snat_transaction *transaction_of(struct lya_snat *s, const struct sighting *m)
 {
-	struct snat_transaction_key key = { .transport = m->transport };
+	struct snat_transaction_key key = key_of(m->msg->id, m->transport);
+	uint32_t hash = snat_table_hash(&s->transactions, &key);
 	struct snat_transaction *t, *old;
 
-	memcpy(key.id, m->msg->id, sizeof(key.id));
-	t = snat_table_find(&s->transactions, &key);
+	t = snat_table_find(&s->transactions, hash, &key);
 	if (t == NULL) {
 		old = snat_table_oldest(&s->transactions);
 		if (old != NULL)
 			snat_transaction_close(s, old,
 					       snat_between(old->last_ns, s->now_ns) <= WINDOW_NS);
-		t = snat_table_put(&s->transactions, &key);
+		t = snat_table_put(&s->transactions, hash, &key);
 	} else if (snat_between(t->last_ns, m->leg.time_ns) > WINDOW_NS) {
 		memset(t->seen, 0, sizeof(t->seen)); /* sightings too old to pair; it stays counted */
 		memset(t->asked, 0, sizeof(t->asked));
@@ -197,10 +214,9 @@ static bool same_stun_addr(const struct lya_stun_addr *a, const struct lya_addr 
 
 static const struct snat_transaction *known(const struct lya_snat *s, const struct sighting *m)
 {
-	struct snat_transaction_key key = { .transport = m->transport };
+	struct snat_transaction_key key = key_of(m->msg->id, m->transport);
 
-	memcpy(key.id, m->msg->id, sizeof(key.id));
-	return snat_table_find(&s->transactions, &key);
+	return snat_table_find(&s->transactions, snat_table_hash(&s->transactions, &key), &key);
 }
 
 /*

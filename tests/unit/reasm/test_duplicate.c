@@ -306,7 +306,7 @@ static bool in_key(unsigned proto, size_t options, size_t len, size_t at)
 		return ip[at];
 	at -= 20;
 	if (at < header)
-		return proto == 17 ? at < 4 : at < 16 || at >= 20;
+		return proto == 17 ? at < 4 : at < 16 || at >= 18;
 	return at - header < key;
 }
 

@@ -195,8 +195,7 @@ static inline void give(struct wire *w, struct lya_packet *p, const struct messa
 {
 	p->payload = lya_cursor_of(m->bytes, m->len);
 	p->payload_len = (uint32_t)m->len;
-	if (lya_snat_wants(p))
-		lya_snat_packet(w->snat, p);
+	lya_snat_packets(w->snat, p, 1);
 }
 
 static inline void send_message(struct wire *w, const struct message *m, const char *src,
@@ -240,8 +239,7 @@ static inline void syn(struct wire *w, uint32_t isn, uint32_t ts, const char *sr
 	p.seq = isn;
 	p.options = options;
 	p.options_len = sizeof(options);
-	if (lya_snat_wants(&p))
-		lya_snat_packet(w->snat, &p);
+	lya_snat_packets(w->snat, &p, 1);
 }
 
 static inline void hello(struct wire *w, uint8_t random, bool pseudo, const char *src,
