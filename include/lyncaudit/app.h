@@ -130,9 +130,9 @@ enum lya_tls_client lya_app_tls_client(const struct lya_app_result *res);
 struct lya_app_state;    /* working state of one flow: plain bytes, may be moved */
 struct lya_app_observer; /* who wants details; below */
 
-/* Bytes that one state takes: the flow table keeps pools of them. */
-size_t lya_app_state_size(void);
-/* Begin a flow of the given IP protocol (6 or 17) in storage of lya_app_state_size() bytes. */
+/* Bytes that a state of that IP protocol (6 or 17) takes: the flow table keeps pools of them. */
+size_t lya_app_state_size(uint8_t transport);
+/* Begin a flow of that protocol in storage of so many bytes. */
 void lya_app_init(struct lya_app_state *st, uint8_t transport);
 /* Tell details to obs (NULL: to nobody) from now on.  obs must outlive the state. */
 void lya_app_observe(struct lya_app_state *st, const struct lya_app_observer *obs);
@@ -162,6 +162,35 @@ void lya_app_result(const struct lya_app_state *st, struct lya_app_result *out);
  * and must not be fed any more.
  */
 void *lya_app_scratch_take(struct lya_app_state *st);
+
+/*
+ * A stream whose beginning dribbles in.  Until a side has sent enough for any
+ * recogniser to say a word (a TLS record begins with a header, a message's
+ * header and 35 fixed bytes; of all others the first 16 bytes decide), its
+ * bytes are only kept, which takes a fraction of a state.  Whoever is slow on
+ * purpose, with a hundred thousand connections, holds no more than that.
+ */
+enum { LYA_APP_DRIP = 40 };
+
+struct lya_app_drip {
+	uint32_t next_seq[2]; /* of the next byte in order, once known */
+	uint8_t len[2];
+	bool known[2];
+	int8_t first; /* the side that spoke first; -1: none yet */
+	uint8_t bytes[2][LYA_APP_DRIP];
+};
+
+void lya_app_drip_init(struct lya_app_drip *d);
+/* As lya_app_start. */
+void lya_app_drip_start(struct lya_app_drip *d, unsigned side, uint32_t seq);
+/*
+ * As lya_app_feed, of TCP; false when it is time for a state: pour into one,
+ * and feed the segment to that.
+ */
+bool lya_app_drip_feed(struct lya_app_drip *d, unsigned side, uint32_t seq, const uint8_t *data,
+		       size_t len, size_t full_len);
+/* What was kept goes to a state that has been begun. */
+void lya_app_drip_pour(const struct lya_app_drip *d, struct lya_app_state *st);
 
 enum {
 	LYA_APP_SCRATCH = 20480, /* bytes of one piece of scratch memory */

@@ -4,12 +4,11 @@
 #include "app/machine.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "app/scratch.h"
 #include "app/stream.h"
-
-enum { PROTO_TCP = 6, PROTO_UDP = 17 };
 
 /*
  * An HTTP exchange is a probe's as long as it is no larger than a request with
@@ -43,15 +42,16 @@ const char *lya_app_name(enum lya_app app)
 	return (unsigned)app < LYA_APP_COUNT ? names[app] : "unknown";
 }
 
-size_t lya_app_state_size(void)
+size_t lya_app_state_size(uint8_t transport)
 {
-	return sizeof(struct lya_app_state);
+	return transport == PROTO_UDP ? offsetof(struct lya_app_state, scratch)
+				      : sizeof(struct lya_app_state);
 }
 
 void lya_app_init(struct lya_app_state *st, uint8_t transport)
 {
 	assert(transport == PROTO_TCP || transport == PROTO_UDP);
-	memset(st, 0, sizeof(*st));
+	memset(st, 0, lya_app_state_size(transport));
 	st->transport = transport;
 	st->client = -1;
 }
@@ -63,11 +63,14 @@ void lya_app_observe(struct lya_app_state *st, const struct lya_app_observer *ob
 
 void *lya_app_scratch_take(struct lya_app_state *st)
 {
-	void *scratch = st->scratch;
+	void *scratch;
 
+	if (st->transport != PROTO_TCP)
+		return NULL;
+	scratch = st->scratch;
 	st->scratch = NULL;
-	st->side[0].held = st->side[1].held = 0;
-	st->side[0].big_have = st->side[1].big_have = 0;
+	st->stream[0].held = st->stream[1].held = 0;
+	st->stream[0].big_have = st->stream[1].big_have = 0;
 	return scratch;
 }
 
@@ -108,13 +111,13 @@ void app_client_is(struct lya_app_state *st, unsigned side)
 
 void app_side_done(struct lya_app_state *st, unsigned side)
 {
-	st->side[side].machine = APP_DEAD;
-	st->side[side].skip = 0;
+	st->stream[side].machine = APP_DEAD;
+	st->stream[side].skip = 0;
 }
 
 void app_become(struct lya_app_state *st, unsigned side, enum app_machine machine)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 
 	memset(&s->u, 0, sizeof(s->u));
 	s->machine = (uint8_t)machine;
@@ -140,7 +143,7 @@ void app_is_single(struct lya_app_state *st, enum lya_app app, int client)
 
 /* Pieces ---------------------------------------------------------------------- */
 
-const uint8_t *app_piece(struct app_side *s, struct lya_cursor *in, size_t want)
+const uint8_t *app_piece(struct app_stream *s, struct lya_cursor *in, size_t want)
 {
 	assert(want <= sizeof(s->piece));
 	if (s->have == 0 && lya_cursor_left(in) >= want)
@@ -153,7 +156,7 @@ const uint8_t *app_piece(struct app_side *s, struct lya_cursor *in, size_t want)
 	return s->piece;
 }
 
-bool app_skip(struct app_side *s, struct lya_cursor *in)
+bool app_skip(struct app_stream *s, struct lya_cursor *in)
 {
 	size_t n = lya_cursor_left(in);
 
@@ -167,7 +170,7 @@ bool app_skip(struct app_side *s, struct lya_cursor *in)
 enum app_big app_big_piece(struct lya_app_state *st, unsigned side, struct lya_cursor *in,
 			   size_t want, const uint8_t **out)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 	size_t n = lya_cursor_left(in);
 	uint8_t *room;
 
@@ -212,7 +215,7 @@ static const struct {
 };
 
 /* Lost bytes do no harm where the machine would have passed over them. */
-static bool lost_in_skip(struct app_side *s, size_t n)
+static bool lost_in_skip(struct app_stream *s, size_t n)
 {
 	if (s->have > 0 || s->big_have > 0 || n > s->skip)
 		return false;
@@ -223,7 +226,7 @@ static bool lost_in_skip(struct app_side *s, size_t n)
 static void run(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len)
 {
 	struct lya_cursor in = lya_cursor_of(data, len);
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 
 	while (lya_cursor_left(&in) > 0 && s->machine != APP_DEAD)
 		machines[s->machine].feed(st, side, &in);
@@ -245,13 +248,14 @@ static void count_bytes(struct app_side *s, size_t n)
 void app_deliver(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len)
 {
 	struct app_side *s = &st->side[side];
+	struct app_stream *stream = &st->stream[side];
 	uint8_t before = s->head_len;
 
 	count_bytes(s, len);
 	keep_head(s, data, len);
-	if (s->machine == APP_SNIFF) {
-		s->machine = (uint8_t)app_choose(s->head, s->head_len);
-		if (s->machine == APP_SNIFF)
+	if (stream->machine == APP_SNIFF) {
+		stream->machine = (uint8_t)app_choose(s->head, s->head_len);
+		if (stream->machine == APP_SNIFF)
 			return;
 		run(st, side, s->head, before);
 	}
@@ -260,13 +264,13 @@ void app_deliver(struct lya_app_state *st, unsigned side, const uint8_t *data, s
 
 void app_lost(struct lya_app_state *st, unsigned side, size_t n)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 	bool goes_on;
 
-	count_bytes(s, n);
+	count_bytes(&st->side[side], n);
 	if (s->machine == APP_DEAD)
 		return;
-	if (s->machine == APP_SNIFF && s->head_len == 0) { /* the stream begins after the loss */
+	if (s->machine == APP_SNIFF && st->side[side].head_len == 0) { /* the stream begins after the loss */
 		st->headless = true;
 		return;
 	}
@@ -324,8 +328,8 @@ static bool is_tcp_settled(const struct lya_app_state *st)
 	for (unsigned i = 0; i < 2; i++) {
 		if (!has_prefix(st, i))
 			return false;
-		if (st->side[i].machine != APP_DEAD &&
-		    (st->side[!i].machine != APP_DEAD || st->side[!i].bytes < SILENT_ENOUGH))
+		if (st->stream[i].machine != APP_DEAD &&
+		    (st->stream[!i].machine != APP_DEAD || st->side[!i].bytes < SILENT_ENOUGH))
 			over = false;
 	}
 	return (over && st->app != LYA_APP_HTTP) || is_enough(st);

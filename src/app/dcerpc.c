@@ -74,7 +74,7 @@ static void note_sender(struct lya_app_state *st, unsigned side, uint8_t type)
 
 static bool read_header(struct lya_app_state *st, unsigned side, const uint8_t *p)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 	struct app_rpc *r = &s->u.rpc;
 	uint8_t type = p[2];
 
@@ -97,7 +97,7 @@ static bool read_header(struct lya_app_state *st, unsigned side, const uint8_t *
 
 static void read_bind(struct lya_app_state *st, unsigned side, const uint8_t *p)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 
 	st->rpc_bind = true;
 	st->rpc_epm = memcmp(p + BIND_UUID, epm_uuid[0], 16) == 0 ||
@@ -116,7 +116,7 @@ static bool is_tower(const uint8_t w[12])
 
 static void tell_port(struct lya_app_state *st, unsigned side, uint16_t port)
 {
-	struct app_rpc *r = &st->side[side].u.rpc;
+	struct app_rpc *r = &st->stream[side].u.rpc;
 
 	if (port == 0 || port == r->port)
 		return;
@@ -128,7 +128,7 @@ static void tell_port(struct lya_app_state *st, unsigned side, uint16_t port)
 /* Look for towers in what is left of the fragment; bytes are few, so one by one. */
 static void search(struct lya_app_state *st, unsigned side, struct lya_cursor *in)
 {
-	struct app_rpc *r = &st->side[side].u.rpc;
+	struct app_rpc *r = &st->stream[side].u.rpc;
 
 	while (r->frag_left > 0 && lya_cursor_left(in) > 0) {
 		memmove(r->window, r->window + 1, sizeof(r->window) - 1);
@@ -145,7 +145,7 @@ static void search(struct lya_app_state *st, unsigned side, struct lya_cursor *i
 
 void app_rpc_feed(struct lya_app_state *st, unsigned side, struct lya_cursor *in)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 	struct app_rpc *r = &s->u.rpc;
 
 	while (lya_cursor_left(in) > 0) {
@@ -167,6 +167,6 @@ void app_rpc_feed(struct lya_app_state *st, unsigned side, struct lya_cursor *in
 			return;
 		}
 	}
-	if (s->bytes > SEARCH_MAX || (st->rpc_bind && !st->rpc_epm))
+	if (st->side[side].bytes > SEARCH_MAX || (st->rpc_bind && !st->rpc_epm))
 		app_side_done(st, side);
 }

@@ -112,7 +112,7 @@ enum { STEP_HEADER, STEP_LABEL, STEP_TYPE };
 /* The piece at p; false when the stream is no DNS. */
 static bool take_step(struct lya_app_state *st, unsigned side, const uint8_t *p)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 	struct app_dns *d = &s->u.dns;
 	struct lya_cursor c;
 	struct dns_header h;
@@ -143,7 +143,7 @@ void app_dns_feed(struct lya_app_state *st, unsigned side, struct lya_cursor *in
 	static const uint8_t sizes[] = {
 		[STEP_HEADER] = TCP_HDR, [STEP_LABEL] = 1, [STEP_TYPE] = 4
 	};
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 
 	while (lya_cursor_left(in) > 0) {
 		const uint8_t *p;

@@ -117,7 +117,7 @@ static void recognised(struct lya_app_state *st, unsigned side, const struct app
 
 void app_line_feed(struct lya_app_state *st, unsigned side, struct lya_cursor *in)
 {
-	struct app_line *l = &st->side[side].u.line;
+	struct app_line *l = &st->stream[side].u.line;
 
 	while (lya_cursor_left(in) > 0) {
 		enum line line = step_line(l, (char)lya_cursor_u8(in));

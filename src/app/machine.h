@@ -19,6 +19,8 @@
 #include "lyncaudit/app.h"
 #include "lyncaudit/cursor.h"
 
+enum { PROTO_TCP = 6, PROTO_UDP = 17 };
+
 enum app_machine {
 	APP_SNIFF, /* not chosen yet: fewer bytes than app_choose needs */
 	APP_DEAD,  /* nothing more to learn from this side */
@@ -112,24 +114,28 @@ struct app_rtp {
 
 enum { APP_RTP_SLOTS = 2 }; /* a side may send two sources in turn, audio and its repair, say */
 
+/* What is kept of a side, whatever the transport. */
 struct app_side {
-	uint32_t next_seq; /* TCP: of the next byte in order */
-	uint32_t skip;     /* bytes to pass over before the machine's next piece */
 	uint32_t bytes;    /* payload, lost bytes included; stops at its maximum */
-	uint32_t held_seq; /* of the first byte that waits in scratch memory */
 	uint32_t rtcp_ssrc;
+	uint8_t rtcp_count;
+	uint8_t packets;   /* with payload; stops at its maximum */
+	uint8_t head_len;
+	uint8_t head[LYA_APP_PREFIX];
+	struct app_rtp rtp[APP_RTP_SLOTS];
+};
+
+/* And of a side of a TCP connection. */
+struct app_stream {
+	uint32_t next_seq; /* of the next byte in order */
+	uint32_t skip;     /* bytes to pass over before the machine's next piece */
+	uint32_t held_seq; /* of the first byte that waits in scratch memory */
 	uint16_t held;     /* bytes that wait; 0: none */
 	uint16_t big_have; /* bytes of a big piece in scratch memory */
 	uint8_t held_wait; /* segments since it waits */
-	uint8_t packets;   /* with payload; stops at its maximum */
-	uint8_t rtcp_count;
-	uint8_t machine; /* enum app_machine */
-	uint8_t head_len;
-	uint8_t have; /* bytes in piece */
+	uint8_t machine;   /* enum app_machine */
+	uint8_t have;      /* bytes in piece */
 	bool seq_known;
-	uint8_t head[LYA_APP_PREFIX];
-	uint8_t piece[36];
-	struct app_rtp rtp[APP_RTP_SLOTS];
 	union {
 		struct app_tls tls;
 		struct app_line line;
@@ -138,11 +144,16 @@ struct app_side {
 		struct app_rpc rpc;
 		struct app_frames frames;
 	} u;
+	uint8_t piece[36];
 };
 
+/*
+ * Datagrams need the first part alone, two cache lines: whoever keeps states by
+ * the hundred thousand gives them no more.  What is asked of every packet of a
+ * stream comes first in the second part, too.
+ */
 struct lya_app_state {
 	const struct lya_app_observer *obs; /* borrowed; may be NULL */
-	uint8_t *scratch;                   /* lent, LYA_APP_SCRATCH bytes; or NULL */
 	struct app_side side[2];
 	uint8_t transport;
 	uint8_t app;
@@ -163,6 +174,10 @@ struct lya_app_state {
 	bool headless; /* the first bytes of a side were lost */
 	bool rpc_bind; /* DCE/RPC: a bind was seen */
 	bool rpc_epm;  /* and it was to the endpoint mapper */
+
+	/* TCP alone */
+	uint8_t *scratch; /* lent, LYA_APP_SCRATCH bytes; or NULL */
+	struct app_stream stream[2];
 };
 
 /* Pieces: a machine asks for n bytes, whatever the segments. */
@@ -171,9 +186,9 @@ struct lya_app_state {
  * Gather want (<= sizeof side->piece) bytes; NULL until they are there.  The
  * bytes returned are valid until the next piece is asked for.
  */
-const uint8_t *app_piece(struct app_side *s, struct lya_cursor *in, size_t want);
+const uint8_t *app_piece(struct app_stream *s, struct lya_cursor *in, size_t want);
 /* Pass over s->skip bytes; true when none is left. */
-bool app_skip(struct app_side *s, struct lya_cursor *in);
+bool app_skip(struct app_stream *s, struct lya_cursor *in);
 
 enum app_big { APP_BIG_MORE, APP_BIG_READY, APP_BIG_NO };
 
@@ -235,7 +250,7 @@ void app_rfc4571_feed(struct lya_app_state *st, unsigned side, struct lya_cursor
 void app_tls_client_hello(struct lya_app_state *st, unsigned side,
 			  const struct lya_tls_hello *hello);
 /* A TLS machine whose hello came in another frame; tls.c. */
-void app_tls_hello_seen(struct app_side *s);
+void app_tls_hello_seen(struct app_stream *s);
 
 /*
  * Tell the names in the X.509 certificate at der; certname.c.  A certificate

@@ -27,7 +27,7 @@ static void note_negotiation(struct lya_app_state *st, unsigned side, const uint
 
 void app_smb_feed(struct lya_app_state *st, unsigned side, struct lya_cursor *in)
 {
-	const uint8_t *p = app_piece(&st->side[side], in, SMB_PART);
+	const uint8_t *p = app_piece(&st->stream[side], in, SMB_PART);
 
 	if (p == NULL)
 		return;

@@ -14,7 +14,7 @@ enum { STEP_HEADER, STEP_CHALLENGE };
 enum { HEADER = 11, CHALLENGE_MIN = 16, CHALLENGE_MAX = 32 };
 
 /* Header bytes and the three lengths; false when they do not add up. */
-static bool read_header(struct app_side *s, const uint8_t *p)
+static bool read_header(struct app_stream *s, const uint8_t *p)
 {
 	struct app_tls *t = &s->u.tls;
 	size_t len = app_be16(p) & 0x7FFF;
@@ -34,7 +34,7 @@ static bool read_header(struct app_side *s, const uint8_t *p)
 
 void app_ssl2_feed(struct lya_app_state *st, unsigned side, struct lya_cursor *in)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 	struct app_tls *t = &s->u.tls;
 
 	while (lya_cursor_left(in) > 0) {

@@ -16,7 +16,7 @@
 static void consume(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,
 		    size_t full_len)
 {
-	st->side[side].next_seq += (uint32_t)full_len;
+	st->stream[side].next_seq += (uint32_t)full_len;
 	if (len > 0)
 		app_deliver(st, side, data, len);
 	if (full_len > len)
@@ -26,7 +26,7 @@ static void consume(struct lya_app_state *st, unsigned side, const uint8_t *data
 /* Hand on what waits, as far as it is next. */
 static void consume_held(struct lya_app_state *st, unsigned side)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 	uint32_t passed = s->next_seq - s->held_seq; /* bytes of it that came otherwise */
 	size_t n = s->held;
 
@@ -41,7 +41,7 @@ static void consume_held(struct lya_app_state *st, unsigned side)
 /* The bytes before what waits are lost. */
 static void give_up_gap(struct lya_app_state *st, unsigned side)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 
 	if (s->held == 0)
 		return;
@@ -50,7 +50,7 @@ static void give_up_gap(struct lya_app_state *st, unsigned side)
 }
 
 /* Add a segment that begins inside what waits, or right after it. */
-static bool hold_after(struct app_side *s, uint8_t *room, size_t at, const uint8_t *data,
+static bool hold_after(struct app_stream *s, uint8_t *room, size_t at, const uint8_t *data,
 		       size_t len)
 {
 	size_t known = s->held - at;
@@ -68,7 +68,7 @@ static bool hold_after(struct app_side *s, uint8_t *room, size_t at, const uint8
 static bool hold(struct lya_app_state *st, unsigned side, uint32_t seq, const uint8_t *data,
 		 size_t len)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 	uint32_t after = seq - s->held_seq, before = s->held_seq - seq;
 	uint8_t *room;
 
@@ -95,7 +95,7 @@ static bool hold(struct lya_app_state *st, unsigned side, uint32_t seq, const ui
 static void take_segment(struct lya_app_state *st, unsigned side, uint32_t seq, const uint8_t *data,
 			 size_t len, size_t full_len)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 	uint32_t repeated = s->next_seq - seq;
 
 	if (repeated <= INT32_MAX) {
@@ -125,7 +125,7 @@ static void take_segment(struct lya_app_state *st, unsigned side, uint32_t seq, 
 void app_stream_feed(struct lya_app_state *st, unsigned side, uint32_t seq, const uint8_t *data,
 		     size_t len, size_t full_len)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 
 	if (!s->seq_known) {
 		s->seq_known = true;
@@ -136,7 +136,7 @@ void app_stream_feed(struct lya_app_state *st, unsigned side, uint32_t seq, cons
 
 void lya_app_start(struct lya_app_state *st, unsigned side, uint32_t seq)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 
 	if (!s->seq_known) {
 		s->seq_known = true;
@@ -146,6 +146,8 @@ void lya_app_start(struct lya_app_state *st, unsigned side, uint32_t seq)
 
 void lya_app_end(struct lya_app_state *st)
 {
+	if (st->transport != PROTO_TCP)
+		return;
 	give_up_gap(st, 0);
 	give_up_gap(st, 1);
 }

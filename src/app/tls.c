@@ -147,7 +147,7 @@ static void is_real(struct lya_app_state *st, unsigned side)
 static void is_pseudo(struct lya_app_state *st, unsigned side)
 {
 	st->pseudo_sides |= (uint8_t)(1U << side);
-	st->side[side].u.tls.flags |= TLS_PSEUDO_END;
+	st->stream[side].u.tls.flags |= TLS_PSEUDO_END;
 }
 
 /*
@@ -156,7 +156,7 @@ static void is_pseudo(struct lya_app_state *st, unsigned side)
  */
 static void is_perhaps_pseudo(struct lya_app_state *st, unsigned side)
 {
-	const struct app_tls *t = &st->side[side].u.tls;
+	const struct app_tls *t = &st->stream[side].u.tls;
 	bool client = t->msg_type == MSG_CLIENT_HELLO;
 
 	if (t->rec_len == (client ? PSEUDO_CLIENT_REC : PSEUDO_SERVER_REC) &&
@@ -173,7 +173,7 @@ void app_tls_client_hello(struct lya_app_state *st, unsigned side,
 		st->obs->on_client_hello(st->obs->ctx, side, hello);
 }
 
-void app_tls_hello_seen(struct app_side *s)
+void app_tls_hello_seen(struct app_stream *s)
 {
 	s->u.tls.flags |= TLS_VALID | TLS_HELLO;
 }
@@ -194,7 +194,7 @@ static bool is_pseudo_server(const struct app_tls *t)
 
 static void end_client_hello(struct lya_app_state *st, unsigned side)
 {
-	struct app_tls *t = &st->side[side].u.tls;
+	struct app_tls *t = &st->stream[side].u.tls;
 
 	t->hello.pseudo = is_pseudo_client(t);
 	if (t->hello.pseudo)
@@ -210,7 +210,7 @@ static void end_server_hello(struct lya_app_state *st, unsigned side)
 					   0xBE, 0x1D, 0x8C, 0x02, 0x1E, 0x65, 0xB8, 0x91,
 					   0xC2, 0xA2, 0x11, 0x16, 0x7A, 0xBB, 0x8C, 0x5E,
 					   0x07, 0x9E, 0x09, 0xE2, 0xC8, 0xA8, 0x33, 0x9C };
-	struct app_tls *t = &st->side[side].u.tls;
+	struct app_tls *t = &st->stream[side].u.tls;
 
 	st->tls_version = t->hello.version;
 	t->hello.retry = memcmp(t->hello.random, retry, sizeof(retry)) == 0;
@@ -226,7 +226,7 @@ static void end_server_hello(struct lya_app_state *st, unsigned side)
 /* Version, random, session id length. */
 static bool read_fixed(struct lya_app_state *st, unsigned side, const uint8_t *p)
 {
-	struct app_tls *t = &st->side[side].u.tls;
+	struct app_tls *t = &st->stream[side].u.tls;
 	bool client = t->msg_type == MSG_CLIENT_HELLO;
 
 	if (p[0] != 3 || p[34] > 32)
@@ -261,7 +261,7 @@ static bool wants(const struct lya_app_state *st, uint8_t step)
 /* An extension's header: its body is skipped, or read by the next step. */
 static void read_ext(struct lya_app_state *st, unsigned side, const uint8_t *p)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 	struct app_tls *t = &s->u.tls;
 	uint16_t type = app_be16(p), len = app_be16(p + 2);
 	bool client = t->msg_type == MSG_CLIENT_HELLO;
@@ -321,7 +321,7 @@ static void tell_sni(struct lya_app_state *st, unsigned side, const uint8_t *nam
 
 static void tell_big(struct lya_app_state *st, unsigned side, const uint8_t *p, size_t len)
 {
-	switch (st->side[side].u.tls.step) {
+	switch (st->stream[side].u.tls.step) {
 	case STEP_SNI:
 		tell_sni(st, side, p, len);
 		break;
@@ -337,7 +337,7 @@ static void tell_big(struct lya_app_state *st, unsigned side, const uint8_t *p, 
 /* Gather and tell the big piece at hand; false while more of it is to come. */
 static bool read_big(struct lya_app_state *st, unsigned side, struct lya_cursor *in)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 	struct app_tls *t = &s->u.tls;
 	const uint8_t *p = NULL;
 
@@ -359,7 +359,7 @@ static bool read_big(struct lya_app_state *st, unsigned side, struct lya_cursor 
 
 static void read_chain_len(struct lya_app_state *st, unsigned side, const uint8_t *p)
 {
-	struct app_tls *t = &st->side[side].u.tls;
+	struct app_tls *t = &st->stream[side].u.tls;
 	bool empty = p[0] == 0 && p[1] == 0 && p[2] == 0;
 
 	if (!is_client(st, side))
@@ -382,7 +382,7 @@ static void begin_big(struct app_tls *t, uint8_t step, size_t len, size_t room)
 /* The small piece that the step asked for is at p. */
 static bool take_step(struct lya_app_state *st, unsigned side, const uint8_t *p)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 	struct app_tls *t = &s->u.tls;
 	uint16_t n;
 
@@ -451,7 +451,7 @@ static size_t small_size(const struct app_tls *t)
 /* Read the body of the message at hand from in, which ends with it or sooner. */
 static bool read_body(struct lya_app_state *st, unsigned side, struct lya_cursor *in)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 	struct app_tls *t = &s->u.tls;
 
 	while (lya_cursor_left(in) > 0) {
@@ -480,7 +480,7 @@ static bool read_body(struct lya_app_state *st, unsigned side, struct lya_cursor
 /* A message's header is there: note it and choose how its body is read. */
 static bool begin_message(struct lya_app_state *st, unsigned side)
 {
-	struct app_tls *t = &st->side[side].u.tls;
+	struct app_tls *t = &st->stream[side].u.tls;
 	const uint8_t *p = t->msg_hdr;
 
 	t->msg_type = p[0];
@@ -523,7 +523,7 @@ static bool begin_message(struct lya_app_state *st, unsigned side)
 
 static void end_message(struct lya_app_state *st, unsigned side)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 	struct app_tls *t = &s->u.tls;
 	bool after_pseudo = (t->flags & TLS_PSEUDO_HELLO) != 0;
 
@@ -550,7 +550,7 @@ static void end_message(struct lya_app_state *st, unsigned side)
  */
 static bool read_message_header(struct lya_app_state *st, unsigned side, struct lya_cursor *in)
 {
-	struct app_tls *t = &st->side[side].u.tls;
+	struct app_tls *t = &st->stream[side].u.tls;
 
 	t->msg_hdr[t->msg_have++] = lya_cursor_u8(in);
 	if (t->msg_have < sizeof(t->msg_hdr))
@@ -570,7 +570,7 @@ static bool read_message_header(struct lya_app_state *st, unsigned side, struct 
 /* Handshake bytes in clear, within one record. */
 static bool read_handshake(struct lya_app_state *st, unsigned side, struct lya_cursor *in)
 {
-	struct app_tls *t = &st->side[side].u.tls;
+	struct app_tls *t = &st->stream[side].u.tls;
 
 	while (lya_cursor_left(in) > 0 && !(t->flags & TLS_CLEAR_DONE)) {
 		struct lya_cursor body = *in;
@@ -607,14 +607,14 @@ static void read_ccs(struct lya_app_state *st, unsigned side)
 		st->tls |= LYA_TLS_SERVER_CCS;
 	if (st->tls_version == TLS_1_3)
 		return;
-	st->side[side].u.tls.flags |= TLS_CLEAR_DONE;
+	st->stream[side].u.tls.flags |= TLS_CLEAR_DONE;
 	if (server && (st->tls & server_flight) == LYA_TLS_SERVER_HELLO)
 		st->tls |= LYA_TLS_RESUMED;
 }
 
 static void read_encrypted_handshake(struct lya_app_state *st, unsigned side)
 {
-	struct app_tls *t = &st->side[side].u.tls;
+	struct app_tls *t = &st->stream[side].u.tls;
 
 	if (!(t->flags & TLS_FINISHED))
 		t->flags |= TLS_FINISHED;
@@ -625,7 +625,7 @@ static void read_encrypted_handshake(struct lya_app_state *st, unsigned side)
 /* TLS 1.3: whether a record of type 23 is data and no longer handshake, as far as it shows. */
 static bool is_data_13(struct lya_app_state *st, unsigned side)
 {
-	struct app_tls *t = &st->side[side].u.tls;
+	struct app_tls *t = &st->stream[side].u.tls;
 
 	if (t->hidden < UINT8_MAX)
 		t->hidden++;
@@ -650,7 +650,7 @@ static void read_data(struct lya_app_state *st, unsigned side)
 /* A record's header is there; false when it is none. */
 static bool begin_record(struct lya_app_state *st, unsigned side)
 {
-	struct app_tls *t = &st->side[side].u.tls;
+	struct app_tls *t = &st->stream[side].u.tls;
 	const uint8_t *p = t->rec_hdr;
 
 	t->rec_type = p[0];
@@ -679,7 +679,7 @@ static bool begin_record(struct lya_app_state *st, unsigned side)
 static void read_alert(struct lya_app_state *st, unsigned side, struct lya_cursor *in)
 {
 	enum { WARNING = 1, FATAL = 2, NO_CERTIFICATE = 41 };
-	const uint8_t *p = app_piece(&st->side[side], in, 2);
+	const uint8_t *p = app_piece(&st->stream[side], in, 2);
 
 	if (p == NULL)
 		return;
@@ -692,7 +692,7 @@ static void read_alert(struct lya_app_state *st, unsigned side, struct lya_curso
 /* Bytes of one record; false when they cannot be. */
 static bool read_record(struct lya_app_state *st, unsigned side, struct lya_cursor *in)
 {
-	struct app_tls *t = &st->side[side].u.tls;
+	struct app_tls *t = &st->stream[side].u.tls;
 
 	if (t->flags & TLS_CLEAR_DONE)
 		return true;
@@ -709,7 +709,7 @@ static bool read_record(struct lya_app_state *st, unsigned side, struct lya_curs
  */
 static bool is_frames_begin(struct lya_app_state *st, unsigned side, const struct lya_cursor *in)
 {
-	struct app_tls *t = &st->side[side].u.tls;
+	struct app_tls *t = &st->stream[side].u.tls;
 
 	if (!(t->flags & TLS_PSEUDO_END) || t->rec_have > 0)
 		return false;
@@ -722,7 +722,7 @@ static bool is_frames_begin(struct lya_app_state *st, unsigned side, const struc
 
 void app_tls_feed(struct lya_app_state *st, unsigned side, struct lya_cursor *in)
 {
-	struct app_tls *t = &st->side[side].u.tls;
+	struct app_tls *t = &st->stream[side].u.tls;
 
 	while (lya_cursor_left(in) > 0) {
 		struct lya_cursor body = *in;
@@ -760,7 +760,7 @@ void app_tls_feed(struct lya_app_state *st, unsigned side, struct lya_cursor *in
 }
 
 /* Whether n lost bytes lie in a part of a message that is passed over anyway. */
-static bool is_skipped(struct app_side *s, size_t n)
+static bool is_skipped(struct app_stream *s, size_t n)
 {
 	struct app_tls *t = &s->u.tls;
 
@@ -778,7 +778,7 @@ static bool is_skipped(struct app_side *s, size_t n)
 
 bool app_tls_lost(struct lya_app_state *st, unsigned side, size_t n)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 	struct app_tls *t = &s->u.tls;
 	bool clear = t->rec_type == REC_HANDSHAKE && !(t->flags & TLS_CLEAR_DONE);
 

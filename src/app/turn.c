@@ -37,7 +37,7 @@ enum frame_step { FRAME_MORE, FRAME_NEXT, FRAME_BAD };
 static const uint8_t *read_body(struct lya_app_state *st, unsigned side, struct lya_cursor *in,
 				size_t *got)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 	size_t len = s->u.frames.len;
 	const uint8_t *p = NULL;
 
@@ -60,7 +60,7 @@ static const uint8_t *read_body(struct lya_app_state *st, unsigned side, struct 
 static enum frame_step step(struct lya_app_state *st, unsigned side, struct lya_cursor *in,
 			    const struct framing *framing)
 {
-	struct app_side *s = &st->side[side];
+	struct app_stream *s = &st->stream[side];
 	struct app_frames *f = &s->u.frames;
 	const uint8_t *p;
 	size_t got = 0;
@@ -112,7 +112,7 @@ static bool read_ms_header(struct app_frames *f)
 /* A data frame proves nothing alone: TPKT and others begin alike. */
 static bool take_ms_body(struct lya_app_state *st, unsigned side, const uint8_t *p, size_t got)
 {
-	const struct app_frames *f = &st->side[side].u.frames;
+	const struct app_frames *f = &st->stream[side].u.frames;
 	struct lya_stun m;
 	bool media;
 
@@ -161,7 +161,7 @@ static bool read_turn_header(struct app_frames *f)
 
 static bool take_turn_body(struct lya_app_state *st, unsigned side, const uint8_t *p, size_t got)
 {
-	const struct app_frames *f = &st->side[side].u.frames;
+	const struct app_frames *f = &st->stream[side].u.frames;
 	uint8_t copy[STUN_COPY];
 	struct lya_stun m;
 
@@ -202,7 +202,7 @@ static bool read_4571_header(struct app_frames *f)
 /* Until the stream is recognised, every frame must at least look like one of ours. */
 static bool take_4571_body(struct lya_app_state *st, unsigned side, const uint8_t *p, size_t got)
 {
-	size_t len = st->side[side].u.frames.len;
+	size_t len = st->stream[side].u.frames.len;
 	struct lya_stun m;
 
 	if (lya_stun_read(p, got, len, &m)) {

@@ -28,7 +28,7 @@ static bool is_stanza(const struct app_xmpp *x)
 /* A tag has ended.  Only an answer's stream header carries an id. */
 static void end_tag(struct lya_app_state *st, unsigned side)
 {
-	struct app_xmpp *x = &st->side[side].u.xmpp;
+	struct app_xmpp *x = &st->stream[side].u.xmpp;
 
 	if (name_is(x, "stream:stream")) {
 		if (st->app != LYA_APP_XMPP || st->client == -1)
@@ -68,7 +68,7 @@ static void take_in_tag(struct app_xmpp *x, char c)
 
 static void take(struct lya_app_state *st, unsigned side, char c)
 {
-	struct app_xmpp *x = &st->side[side].u.xmpp;
+	struct app_xmpp *x = &st->stream[side].u.xmpp;
 
 	if (c == '<')
 		begin_tag(x);
@@ -82,7 +82,7 @@ static void take(struct lya_app_state *st, unsigned side, char c)
 
 void app_xmpp_feed(struct lya_app_state *st, unsigned side, struct lya_cursor *in)
 {
-	struct app_xmpp *x = &st->side[side].u.xmpp;
+	struct app_xmpp *x = &st->stream[side].u.xmpp;
 
 	while (lya_cursor_left(in) > 0) {
 		if (in->pos[0] == TLS_BYTE && st->app == LYA_APP_XMPP) {

@@ -6,33 +6,31 @@
  */
 #include "flow/table.h"
 
-/* The slot of the flow that is being fed. */
-static struct flow_slot_state *current_slot(struct lya_flow_table *t)
+/* Of the flow that is being fed; of one without a slot it is the one that nobody asks for. */
+static struct flow_handshake *current_handshake(struct lya_flow_table *t)
 {
-	const struct flow_hot *h = flow_hot_at(t, t->inspect.current);
-
-	return &t->inspect.slots[flow_extra_of(t, h)->slot];
+	return &t->inspect.handshakes[t->inspect.slot];
 }
 
 static void note_server_hello(void *ctx, unsigned side, const struct lya_tls_hello *hello)
 {
-	struct flow_slot_state *slot = current_slot(ctx);
+	struct flow_handshake *hand = current_handshake(ctx);
 
-	slot->hello = (uint8_t)(side + 1);
+	hand->hello = (uint8_t)(side + 1);
 	if (!hello->retry && !hello->pseudo)
-		slot->session = flow_session_name(hello->session_id, hello->session_id_len);
+		hand->session = flow_session_name(hello->session_id, hello->session_id_len);
 }
 
 static void note_ticket(void *ctx, unsigned side, const uint8_t *ticket, size_t len)
 {
-	current_slot(ctx)->tickets[side] = flow_session_name(ticket, len);
+	current_handshake(ctx)->tickets[side] = flow_session_name(ticket, len);
 }
 
 /*
  * A resumed handshake has the standing of the one it resumes; whatever may be
  * resumed from here has the standing of this one.
  */
-void flow_detail_session(struct lya_flow_table *t, uint32_t n, const struct flow_slot_state *slot,
+void flow_detail_session(struct lya_flow_table *t, uint32_t n, const struct flow_handshake *hand,
 			 struct lya_app_result *res)
 {
 	struct flow_sessions *s = &t->inspect.sessions;
@@ -46,9 +44,9 @@ void flow_detail_session(struct lya_flow_table *t, uint32_t n, const struct flow
 		return;
 	flow_address(t, n, !res->client_side, &addr);
 	port = flow_hot_at(t, n)->port[!res->client_side];
-	session = flow_session_key(&addr, port, slot->session);
-	offered = flow_session_key(&addr, port, slot->tickets[res->client_side]);
-	given = flow_session_key(&addr, port, slot->tickets[!res->client_side]);
+	session = flow_session_key(&addr, port, hand->session);
+	offered = flow_session_key(&addr, port, hand->tickets[res->client_side]);
+	given = flow_session_key(&addr, port, hand->tickets[!res->client_side]);
 	if ((res->tls & LYA_TLS_RESUMED) != 0) {
 		client = flow_session_get(s, session, now);
 		/* with a ticket the client makes up the session id */
@@ -94,11 +92,11 @@ static void tell_rpc_port(void *ctx, unsigned side, uint16_t port)
 static void tell_cert_name(void *ctx, unsigned side, const char *name, bool common_name)
 {
 	struct lya_flow_table *t = ctx;
-	const struct flow_slot_state *slot = current_slot(t);
+	const struct flow_handshake *hand = current_handshake(t);
 	struct lya_flow_detail d = { .kind = LYA_DETAIL_CERT_NAME, .cert_name = name };
 
 	(void)common_name;
-	d.client = slot->hello != 0 && slot->hello != side + 1;
+	d.client = hand->hello != 0 && hand->hello != side + 1;
 	tell(t, side, &d);
 }
 

@@ -45,13 +45,13 @@ static void fill_counts(const struct lya_flow_table *t, uint32_t n, struct lya_f
 		f->packets[side] = h->count[FLOW_PACKETS][side];
 		f->bytes[side] = h->count[FLOW_BYTES][side];
 		f->payload_bytes[side] = h->count[FLOW_PAYLOAD][side];
-		if (flow_extra_number(h) == 0)
+		if (flow_extra_number(t, h) == 0)
 			continue;
 		f->packets[side] += (uint64_t)x->carry[FLOW_PACKETS][side] << 32;
 		f->bytes[side] += (uint64_t)x->carry[FLOW_BYTES][side] << 32;
 		f->payload_bytes[side] += (uint64_t)x->carry[FLOW_PAYLOAD][side] << 32;
 	}
-	if (flow_extra_number(h) != 0 && x->icmp) {
+	if (flow_extra_number(t, h) != 0 && x->icmp) {
 		f->icmp_error = true;
 		f->icmp_type = x->icmp_type;
 		f->icmp_code = x->icmp_code;
@@ -169,6 +169,8 @@ int flow_end_list(struct lya_flow_table *t, uint32_t list)
 {
 	uint32_t numbers[FLOW_BATCH];
 	uint32_t tags[FLOW_BATCH];
+
+	flow_inspect_drain(t);
 
 	while (list != 0 && t->status == LYA_OK) {
 		unsigned n = 0;

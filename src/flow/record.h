@@ -61,7 +61,7 @@ struct flow_hot {
 	uint32_t count[FLOW_COUNTS][2];
 	int64_t last_ns;
 	uint32_t next, prev; /* in the bucket, or next free record */
-	uint32_t extra_kind; /* extra << 8 | kind */
+	uint32_t word_kind; /* word << 8 | kind; see flow_word */
 	uint8_t tcp_flags[2];
 	uint16_t flags;
 };
@@ -90,7 +90,7 @@ _Static_assert(sizeof(struct flow_wide) == 128, "a wide record is two cache line
 /* What only some flows need. */
 struct flow_extra {
 	uint32_t carry[FLOW_COUNTS][2]; /* high halves of the counters */
-	uint32_t slot;                  /* inspection under way; 0: none.  Free: next free extra */
+	uint32_t next_free;
 	bool icmp;
 	uint8_t icmp_type, icmp_code;
 	uint8_t prefix_len[2];
@@ -126,17 +126,18 @@ struct flow_key {
 
 static inline uint8_t flow_kind(const struct flow_hot *h)
 {
-	return (uint8_t)(h->extra_kind & 0xff);
+	return (uint8_t)(h->word_kind & 0xff);
 }
 
-static inline uint32_t flow_extra_number(const struct flow_hot *h)
+/* The number of the flow's extra, or of its slot (FLOW_SLOT, see table.h); 0: neither. */
+static inline uint32_t flow_word(const struct flow_hot *h)
 {
-	return h->extra_kind >> 8;
+	return h->word_kind >> 8;
 }
 
-static inline void flow_set_extra(struct flow_hot *h, uint32_t extra)
+static inline void flow_set_word(struct flow_hot *h, uint32_t word)
 {
-	h->extra_kind = extra << 8 | (h->extra_kind & 0xff);
+	h->word_kind = word << 8 | (h->word_kind & 0xff);
 }
 
 static inline bool flow_is(const struct flow_hot *h, unsigned flag)
@@ -156,7 +157,7 @@ static inline unsigned flow_class_of(const struct flow_hot *h)
 
 static inline bool flow_is_tcp(const struct flow_hot *h)
 {
-	return (h->extra_kind & FLOW_KIND_TCP) != 0;
+	return (h->word_kind & FLOW_KIND_TCP) != 0;
 }
 
 static inline unsigned flow_unknown(const struct flow_hot *h)

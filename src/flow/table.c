@@ -4,10 +4,10 @@
  * A table that is larger than the caches costs a miss or two per packet,
  * unless several misses are under way at once.  So packets are taken in
  * handfuls, pass by pass: hash and ask for the index's line; look for the key
- * and ask for the record; update, some packets behind a look at records for what
- * is known of their payload.  All but the update only guess: what they find may
- * end, or be joined by others, before its packet's turn.  The update decides,
- * packet by packet, so that the size of a handful changes nothing.
+ * and ask for the record; update; inspect what there is to inspect.  All before
+ * the update only guess: what they find may end, or be joined by others, before
+ * its packet's turn.  The update decides, packet by packet, so that the size of a
+ * handful changes nothing.
  */
 #include "flow/table.h"
 
@@ -25,13 +25,10 @@ enum {
 	FAMILY_COST_6 = 128 + INDEX_BYTES,
 	ORIGINS_MIN = 1024,
 	ORIGIN_BYTES = 64, /* with all that is needed to find it */
-	NUMBERS_16 = 65535,
-	/* packets between the look at a flow's extra, at its inspection's state, and their turn */
-	EXTRA_AHEAD = 12,
-	STATE_AHEAD = 6
+	NUMBERS_16 = 65535
 };
 
-#define POOL_BYTES_MAX ((size_t)8 << 20)
+#define POOL_BYTES_MAX ((size_t)24 << 20)
 #define DEFAULT_BYTES ((size_t)1 << 30)
 #define MIN_BUDGET ((size_t)64 << 10)
 #define RECORDS_MAX (UINT32_C(0x3fffffff))
@@ -53,13 +50,12 @@ const char *lya_flow_state_name(enum lya_flow_state state)
 /* Memory ------------------------------------------------------------------- */
 
 /*
- * For inspections, and as much for extras.  More is not better: their number
- * follows from how many flows open at a time, not from how many there are, and
- * what lies outside the caches is slow.
+ * For inspections, and as much for extras: their number follows from how many
+ * flows open at a time, not from how many there are.
  */
 static size_t pool_bytes(size_t max_bytes)
 {
-	return max_bytes / 128 < POOL_BYTES_MAX ? max_bytes / 128 : POOL_BYTES_MAX;
+	return max_bytes / 32 < POOL_BYTES_MAX ? max_bytes / 32 : POOL_BYTES_MAX;
 }
 
 /*
@@ -177,8 +173,7 @@ void lya_flow_table_stats(const struct lya_flow_table *t, struct lya_flow_stats 
 		     t->arena[1].high * sizeof(*t->wide) +
 		     flow_index_bytes(&t->index) +
 		     t->n_buckets * sizeof(*t->buckets) +
-		     t->inspect.high * (t->inspect.stride + sizeof(*t->inspect.slots)) +
-		     t->inspect.scratch_high * (size_t)LYA_APP_SCRATCH +
+		     flow_slots_bytes(&t->inspect) +
 		     t->extras.high * sizeof(*t->extras.list) + flow_intern_bytes(&t->origins) +
 		     flow_intern_bytes(&t->macs) + flow_intern_bytes(&t->ctxs) +
 		     flow_intern_bytes(&t->results);
@@ -201,6 +196,7 @@ static bool arena_has_room(const struct lya_flow_table *t, unsigned family)
 
 static int evict(struct lya_flow_table *t, uint32_t n)
 {
+	flow_inspect_drain(t);
 	t->stats.evicted++;
 	flow_unlink(t, n);
 	return flow_end(t, n);
@@ -356,7 +352,7 @@ update(struct lya_flow_table *t, uint32_t n, struct flow_hot *h, unsigned side, 
 	if (pkt->time_ns > h->last_ns)
 		h->last_ns = pkt->time_ns;
 	if ((fed & !flow_is(h, FLOW_INSPECTED)) != 0)
-		flow_inspect_packet(t, n, side, pkt);
+		flow_inspect_later(t, n, h, side, pkt);
 }
 
 static uint32_t take_number(struct lya_flow_table *t, unsigned family)
@@ -407,7 +403,7 @@ static void fill_record(struct lya_flow_table *t, uint32_t n, const struct flow_
 	memset(h, 0, sizeof(*h));
 	memcpy(h->port, key->port, sizeof(h->port));
 	h->ctx = key->ctx;
-	h->extra_kind = key->kind;
+	h->word_kind = key->kind;
 	memcpy(h->addr, key->addr, sizeof(h->addr));
 	if ((n & FLOW_WIDE) != 0) {
 		memcpy(t->wide[n & ~FLOW_WIDE].addr[0], key->wide[0], 16);
@@ -505,6 +501,7 @@ static int succeed(struct lya_flow_table *t, uint32_t n, const struct flow_key *
 {
 	int rc;
 
+	flow_inspect_drain(t);
 	flow_unlink(t, n);
 	rc = flow_end(t, n);
 	return rc != LYA_OK ? rc : create(t, key, pkt);
@@ -586,22 +583,6 @@ static void look_ahead(struct lya_flow_table *t, struct lya_packet *pkts, size_t
 	}
 }
 
-/* A packet that will come soon: ask for what is kept of its flow's inspection. */
-static inline void look_at_extra(struct lya_flow_table *t, struct flow_ahead *a)
-{
-	bool inspected = flow_is(a->hot, FLOW_INSPECTED);
-
-	a->extra = (a->fed & !inspected) != 0 ? flow_extra_number(a->hot) : 0;
-	__builtin_prefetch(&t->extras.list[a->extra], 1);
-}
-
-/* And, a little later, for its working state. */
-static inline void look_at_state(struct lya_flow_table *t, const struct flow_ahead *a)
-{
-	if (a->extra != 0)
-		flow_inspect_prefetch(t, t->extras.list[a->extra].slot);
-}
-
 static int take_packet(struct lya_flow_table *t, struct flow_ahead *a, struct lya_packet *pkt)
 {
 	if (__builtin_expect(a->key.kind != 0, 1))
@@ -615,17 +596,9 @@ static int take_handful(struct lya_flow_table *t, struct lya_packet *pkts, size_
 			bool one_second)
 {
 	look_ahead(t, pkts, n);
-	for (size_t i = 0; i < n && i < EXTRA_AHEAD; i++)
-		look_at_extra(t, &t->ahead[i]);
-	for (size_t i = 0; i < n && i < STATE_AHEAD; i++)
-		look_at_state(t, &t->ahead[i]);
 	for (size_t i = 0; i < n; i++) {
 		int rc = LYA_OK;
 
-		if (i + EXTRA_AHEAD < n)
-			look_at_extra(t, &t->ahead[i + EXTRA_AHEAD]);
-		if (i + STATE_AHEAD < n)
-			look_at_state(t, &t->ahead[i + STATE_AHEAD]);
 		if (!one_second)
 			rc = flow_clock_move(t, pkts[i].time_ns);
 		if (rc == LYA_OK)
@@ -633,6 +606,7 @@ static int take_handful(struct lya_flow_table *t, struct lya_packet *pkts, size_
 		if (rc != LYA_OK)
 			return rc;
 	}
+	flow_inspect_drain(t);
 	return flow_lacks_memory(t) ? LYA_ENOMEM : LYA_OK;
 }
 

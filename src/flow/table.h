@@ -71,27 +71,60 @@ struct flow_arena {
 	uint32_t live, half_open;
 };
 
-struct flow_slot_state {
+/*
+ * Inspections under way are kept in slots of two pools.  The small ones hold
+ * what datagrams need, or a stream that dribbles in; the large ones hold a
+ * stream's whole state.  The number of a slot stands in the flow's record in
+ * place of its extra, which moves to the slot for that time.
+ */
+enum { FLOW_SMALL, FLOW_LARGE, FLOW_POOLS };
+
+#define FLOW_SLOT UINT32_C(0x800000)       /* of the 24 bits that a record has: a slot, */
+#define FLOW_SLOT_LARGE UINT32_C(0x400000) /* of the pool of large ones */
+#define FLOW_SLOT_NUMBER UINT32_C(0x3fffff)
+
+/* What is asked only when an inspection begins or ends. */
+struct flow_links {
 	uint32_t owner;      /* flow under inspection */
-	uint32_t extra;      /* its extra */
+	uint32_t extra;      /* its extra; 0: none */
 	uint32_t next, prev; /* in order of their beginning; next: free list */
-	uint8_t hello;       /* the side that sent a ServerHello, plus one; 0: none yet */
-	uint64_t session;    /* TLS: the session id that the server chose; 0: none */
+};
+
+struct flow_pool {
+	uint8_t *memory;          /* n slots of stride bytes; slot 1 first */
+	struct flow_links *links; /* [0]: head of the ring */
+	size_t stride;
+	uint32_t n, high, free;
+};
+
+/* What is remembered of a TLS handshake under way, for each large slot. */
+struct flow_handshake {
+	uint64_t session;    /* the session id that the server chose; 0: none */
 	uint64_t tickets[2]; /* the last session ticket that each side sent; 0: none */
+	uint8_t hello;       /* the side that sent a ServerHello, plus one; 0: none yet */
+};
+
+/* A packet that is to be inspected when its handful has been counted. */
+struct flow_due {
+	struct lya_packet *pkt;
+	uint32_t flow;
+	uint8_t side;
 };
 
 struct flow_inspect {
 	struct lya_app_observer observer; /* its ctx is the table */
 	uint32_t current;  /* the flow that is being fed: what its observer hears is about it */
+	uint32_t slot;     /* the large slot that holds its state; 0: another place */
 	int64_t packet_ns; /* time of that packet */
 	struct flow_sessions sessions;
 	struct lya_packet *fed; /* that packet, while it is read; NULL: none */
+	struct flow_pool pools[FLOW_POOLS];
+	struct flow_handshake *handshakes; /* [0] unused */
+	struct lya_app_state *last; /* for what still dribbles when its flow ends */
 	uint8_t *scratch; /* n_scratch pieces; a free one begins with the next free one's number */
 	uint32_t n_scratch, scratch_high, scratch_free;
-	uint8_t *states; /* n_slots of stride bytes; slot 1 first */
-	size_t stride;
-	struct flow_slot_state *slots; /* [0]: head of the ring */
-	uint32_t n_slots, high, free;
+	struct flow_due due[FLOW_BATCH];
+	unsigned n_due;
 };
 
 struct flow_extras {
@@ -104,8 +137,7 @@ struct flow_ahead {
 	struct flow_key key;
 	struct flow_hot *hot; /* of the record that the key may mean; else of record 0 */
 	uint32_t record;
-	uint32_t extra; /* of an inspection that is under way; 0: none */
-	bool fed;       /* the packet carries something to inspect */
+	bool fed; /* the packet carries something to inspect */
 };
 
 struct lya_flow_table {
@@ -159,10 +191,22 @@ static inline struct flow_cold *flow_cold_at(const struct lya_flow_table *t, uin
 	return (n & FLOW_WIDE) != 0 ? &t->wide[n & ~FLOW_WIDE].cold : &t->cold[n];
 }
 
+/* The number of a flow's extra, wherever it stands; 0: it has none. */
+static inline uint32_t flow_extra_number(const struct lya_flow_table *t, const struct flow_hot *h)
+{
+	uint32_t word = flow_word(h);
+
+	if ((word & FLOW_SLOT) == 0)
+		return word;
+	return t->inspect.pools[(word & FLOW_SLOT_LARGE) != 0]
+	    .links[word & FLOW_SLOT_NUMBER]
+	    .extra;
+}
+
 static inline struct flow_extra *flow_extra_of(const struct lya_flow_table *t,
 					       const struct flow_hot *h)
 {
-	return &t->extras.list[flow_extra_number(h)];
+	return &t->extras.list[flow_extra_number(t, h)];
 }
 
 /* key.c ------------------------------------------------------------------- */
@@ -273,7 +317,7 @@ static inline struct flow_loss *flow_loss_at(const struct lya_flow_table *t, uin
 
 void flow_detail_init(struct lya_flow_table *t);
 /* A TLS handshake is over, or as far as it will be seen: what it resumed, what may resume it. */
-void flow_detail_session(struct lya_flow_table *t, uint32_t n, const struct flow_slot_state *slot,
+void flow_detail_session(struct lya_flow_table *t, uint32_t n, const struct flow_handshake *hand,
 			 struct lya_app_result *res);
 
 /* inspect.c --------------------------------------------------------------- */
@@ -302,13 +346,60 @@ static inline bool flow_is_fed(const struct lya_packet *pkt)
 
 int flow_inspect_init(struct lya_flow_table *t, size_t bytes);
 void flow_inspect_fini(struct lya_flow_table *t);
-void flow_inspect_packet(struct lya_flow_table *t, uint32_t n, unsigned side,
-			 struct lya_packet *pkt);
-/* Ask the caches for the state in that slot (0: none). */
-void flow_inspect_prefetch(const struct lya_flow_table *t, uint32_t slot);
+/* Inspect the packets that are due.  To be called before any flow ends. */
+void flow_inspect_drain(struct lya_flow_table *t);
 /* End an inspection that is under way and keep its small result. */
 void flow_inspect_settle(struct lya_flow_table *t, uint32_t n);
 void flow_inspect_result(const struct lya_flow_table *t, uint32_t n, struct lya_app_result *out);
+
+/*
+ * A packet of flow n is to be inspected: soon, and in the order of packets.  The
+ * caches are asked for the state by then.
+ */
+static inline void flow_inspect_later(struct lya_flow_table *t, uint32_t n,
+				      const struct flow_hot *h, unsigned side,
+				      struct lya_packet *pkt)
+{
+	struct flow_inspect *in = &t->inspect;
+	uint32_t word = flow_word(h);
+
+	in->due[in->n_due++] = (struct flow_due){ pkt, n, (uint8_t)side };
+	if ((word & FLOW_SLOT) != 0) {
+		const struct flow_pool *pool = &in->pools[(word & FLOW_SLOT_LARGE) != 0];
+		const uint8_t *slot =
+		    pool->memory + ((word & FLOW_SLOT_NUMBER) - 1) * pool->stride;
+
+		__builtin_prefetch(slot, 1);
+		__builtin_prefetch(slot + 64, 1);
+		for (size_t i = 128; i < pool->stride; i += 64)
+			__builtin_prefetch(slot + i, 1);
+	}
+}
+
+/* slots.c ------------------------------------------------------------------ */
+
+int flow_slots_init(struct flow_inspect *in, size_t bytes);
+void flow_slots_fini(struct flow_inspect *in);
+size_t flow_slots_bytes(const struct flow_inspect *in);
+/* A slot for flow n, which gets its word; when all are taken the oldest inspection ends. */
+uint32_t flow_slot_take(struct lya_flow_table *t, unsigned pool, uint32_t n);
+/* Give a flow's slot back: its word is its extra's again. */
+void flow_slot_give(struct lya_flow_table *t, uint32_t n);
+/* A flow's slot goes for one of the large ones, whose word it gets. */
+uint32_t flow_slot_change(struct lya_flow_table *t, uint32_t n);
+/* What stands in the slot of that word: a struct lya_app_state, or a lya_app_drip. */
+static inline void *flow_slot_at(const struct flow_inspect *in, uint32_t word)
+{
+	const struct flow_pool *pool = &in->pools[(word & FLOW_SLOT_LARGE) != 0];
+
+	/* the stride keeps every slot aligned for anything */
+	return pool->memory + ((word & FLOW_SLOT_NUMBER) - 1) * pool->stride;
+}
+/* For the observer of states: ctx is the table. */
+void *flow_scratch_lend(void *ctx);
+void flow_scratch_give(struct flow_inspect *in, void *piece);
+
+/* extra.c ------------------------------------------------------------------ */
 
 int flow_extras_init(struct lya_flow_table *t, size_t bytes);
 void flow_extras_fini(struct lya_flow_table *t);

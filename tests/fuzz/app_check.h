@@ -107,7 +107,7 @@ static const struct lya_app_observer app_observer = {
 
 static inline struct lya_app_state *app_begin(uint8_t transport, bool stingy)
 {
-	struct lya_app_state *st = malloc(lya_app_state_size());
+	struct lya_app_state *st = malloc(lya_app_state_size(transport));
 
 	must(st != NULL);
 	app_stingy = stingy;

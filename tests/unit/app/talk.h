@@ -221,9 +221,35 @@ struct way {
 	bool mirror;             /* sides exchanged */
 	bool no_start;           /* the SYN was not seen */
 	bool lose;               /* the first of the two segments is lost */
+	bool drip;               /* the beginning is only kept, as long as it dribbles in */
 };
 
-static inline void feed_segment(struct lya_app_state *st, const struct way *way, unsigned side,
+/* Where it is fed: a state, or what is kept before there is one. */
+struct fed {
+	struct lya_app_state *st;
+	const struct lya_app_observer *obs;
+	struct lya_app_drip drip;
+	bool drips;
+};
+
+static inline void begin_state(struct fed *to, uint8_t transport)
+{
+	memset(to->st, 0xA5, lya_app_state_size(transport));
+	lya_app_init(to->st, transport);
+	if (to->obs != NULL)
+		lya_app_observe(to->st, to->obs);
+}
+
+static inline void end_drip(struct fed *to)
+{
+	if (!to->drips)
+		return;
+	to->drips = false;
+	begin_state(to, TCP);
+	lya_app_drip_pour(&to->drip, to->st);
+}
+
+static inline void feed_segment(struct fed *to, const struct way *way, unsigned side,
 				uint32_t seq, const uint8_t *data, size_t len)
 {
 	size_t captured = way->snap != 0 && len > way->snap ? way->snap : len;
@@ -231,12 +257,16 @@ static inline void feed_segment(struct lya_app_state *st, const struct way *way,
 
 	assert_non_null(copy);
 	memcpy(copy, data, captured);
-	lya_app_feed(st, way->mirror ? !side : side, seq, copy, captured, len);
+	side = way->mirror ? !side : side;
+	if (!to->drips || !lya_app_drip_feed(&to->drip, side, seq, copy, captured, len)) {
+		end_drip(to);
+		lya_app_feed(to->st, side, seq, copy, captured, len);
+	}
 	free(copy);
 }
 
-static inline void feed_part(struct lya_app_state *st, const struct talk *t, const struct way *way,
-			     size_t i, uint32_t seq, size_t len)
+static inline void feed_part(struct fed *to, const struct talk *t, const struct way *way, size_t i,
+			     uint32_t seq, size_t len)
 {
 	const uint8_t *p = t->bytes + t->part[i].at;
 	unsigned side = t->part[i].side;
@@ -245,19 +275,19 @@ static inline void feed_part(struct lya_app_state *st, const struct talk *t, con
 		size_t at = way->cut_at;
 
 		if (way->swap)
-			feed_segment(st, way, side, seq + (uint32_t)at, p + at, len - at);
+			feed_segment(to, way, side, seq + (uint32_t)at, p + at, len - at);
 		if (!way->lose)
-			feed_segment(st, way, side, seq, p, at);
+			feed_segment(to, way, side, seq, p, at);
 		if (!way->swap)
-			feed_segment(st, way, side, seq + (uint32_t)at, p + at, len - at);
+			feed_segment(to, way, side, seq + (uint32_t)at, p + at, len - at);
 		return;
 	}
 	if (way->step == 0) {
-		feed_segment(st, way, side, seq, p, len);
+		feed_segment(to, way, side, seq, p, len);
 		return;
 	}
 	for (size_t at = 0; at < len; at += way->step)
-		feed_segment(st, way, side, seq + (uint32_t)at, p + at,
+		feed_segment(to, way, side, seq + (uint32_t)at, p + at,
 			     len - at < way->step ? len - at : way->step);
 }
 
@@ -265,22 +295,24 @@ static inline void feed_part(struct lya_app_state *st, const struct talk *t, con
 static inline struct lya_app_result carry(const struct talk *t, uint8_t transport,
 					  const struct way *way, struct heard *heard)
 {
-	struct lya_app_state *st = malloc(lya_app_state_size());
+	struct fed to = { .st = malloc(lya_app_state_size(transport)), .drips = way->drip };
 	uint32_t seq[2] = { 0xFFFFFFF0u, 1000 }; /* one side's numbers wrap */
 	struct lya_app_observer obs;
 	struct lya_app_result res;
 
-	assert_non_null(st);
-	memset(st, 0xA5, lya_app_state_size());
-	lya_app_init(st, transport);
+	assert_non_null(to.st);
 	if (heard != NULL) {
 		heard->text[0] = '\0';
 		obs = hearing(heard);
-		lya_app_observe(st, &obs);
+		to.obs = &obs;
 	}
+	begin_state(&to, transport);
+	lya_app_drip_init(&to.drip);
 	if (transport == TCP && !way->no_start) {
-		lya_app_start(st, way->mirror, seq[0]);
-		lya_app_start(st, !way->mirror, seq[1]);
+		lya_app_start(to.st, way->mirror, seq[0]);
+		lya_app_start(to.st, !way->mirror, seq[1]);
+		lya_app_drip_start(&to.drip, way->mirror, seq[0]);
+		lya_app_drip_start(&to.drip, !way->mirror, seq[1]);
 	}
 	for (size_t i = 0; i < t->parts; i++) {
 		unsigned side = t->part[i].side;
@@ -290,13 +322,14 @@ static inline struct lya_app_result carry(const struct talk *t, uint8_t transpor
 			len = way->end > t->part[i].at ? way->end - t->part[i].at : 0;
 		if (len == 0 && t->part[i].len > 0)
 			continue;
-		feed_part(st, t, way, i, transport == TCP ? seq[side] : 0, len);
+		feed_part(&to, t, way, i, transport == TCP ? seq[side] : 0, len);
 		seq[side] += (uint32_t)len;
 	}
-	lya_app_end(st);
-	lya_app_result(st, &res);
-	assert_true(lya_app_scratch_take(st) == NULL || heard != NULL);
-	free(st);
+	end_drip(&to);
+	lya_app_end(to.st);
+	lya_app_result(to.st, &res);
+	assert_true(lya_app_scratch_take(to.st) == NULL || heard != NULL);
+	free(to.st);
 	return res;
 }
 
@@ -328,9 +361,9 @@ static inline void check_result(const char *name, const char *how, const struct 
 		 want->service, want->ice);
 }
 
-static inline void check_way(const char *name, const char *how, const struct talk *t,
-			     uint8_t transport, const struct way *way, const struct expect *want,
-			     struct heard *heard)
+static inline void check_one_way(const char *name, const char *how, const struct talk *t,
+				 uint8_t transport, const struct way *way,
+				 const struct expect *want, struct heard *heard)
 {
 	struct lya_app_result got = carry(t, transport, way, heard);
 
@@ -338,6 +371,22 @@ static inline void check_way(const char *name, const char *how, const struct tal
 	if (heard != NULL && !heard->no_scratch && want->heard != NULL && !way->mirror &&
 	    strcmp(heard->text, want->heard) != 0)
 		fail_msg("%s, %s: heard\n%swant\n%s", name, how, heard->text, want->heard);
+}
+
+/* The same, where the beginning of a stream is only kept at first. */
+static inline void check_way(const char *name, const char *how, const struct talk *t,
+			     uint8_t transport, const struct way *way, const struct expect *want,
+			     struct heard *heard)
+{
+	struct way drip = *way;
+	char text[96];
+
+	check_one_way(name, how, t, transport, way, want, heard);
+	if (transport != TCP)
+		return;
+	drip.drip = true;
+	snprintf(text, sizeof(text), "%s, dribbling", how);
+	check_one_way(name, text, t, transport, &drip, want, heard);
 }
 
 /* The first bytes of each side, as they were sent. */

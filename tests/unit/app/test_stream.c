@@ -18,7 +18,7 @@ static void begin(struct flow *f, bool scratch)
 	memset(f, 0, sizeof(*f));
 	f->heard.no_scratch = !scratch;
 	f->obs = hearing(&f->heard);
-	f->st = malloc(lya_app_state_size());
+	f->st = malloc(lya_app_state_size(TCP));
 	assert_non_null(f->st);
 	lya_app_init(f->st, TCP);
 	lya_app_observe(f->st, &f->obs);
@@ -268,7 +268,9 @@ static void test_no_scratch_for_media(void **state)
 static void test_bounded_state(void **state)
 {
 	(void)state;
-	assert_true(lya_app_state_size() <= 512);
+	assert_true(lya_app_state_size(TCP) <= 512);
+	assert_true(lya_app_state_size(UDP) <= 128); /* two cache lines */
+	assert_true(sizeof(struct lya_app_drip) <= 128);
 	assert_true(sizeof(struct lya_app_result) <= 48);
 }
 

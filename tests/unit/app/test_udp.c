@@ -497,7 +497,7 @@ static void test_datagrams(void **state)
 
 static struct lya_app_state *state_new(void)
 {
-	struct lya_app_state *st = malloc(lya_app_state_size());
+	struct lya_app_state *st = malloc(lya_app_state_size(UDP));
 
 	assert_non_null(st);
 	lya_app_init(st, UDP);
