@@ -215,6 +215,8 @@ enum { IPV4_LEN = 20, IPV6_LEN = 40, TCP_LEN = 20, UDP_LEN = 8 };
 
 static inline enum layout layout_of(const struct lya_packet *pkt)
 {
+	if (pkt->form == LYA_FORM_IPV4 && pkt->ip_captured >= IPV4_LEN + 16)
+		return LAYOUT_IPV4; /* the same as below, in fewer steps */
 	if (pkt->kind > LYA_PKT_UDP || pkt->ip_captured < pkt->l4_at + 16U)
 		return LAYOUT_ANY;
 	if (pkt->l4_at == IPV4_LEN && pkt->ip[0] == 0x45)
@@ -316,25 +318,28 @@ static inline uint64_t sum_at(sums h, unsigned i)
 }
 #endif
 
+/* The block at `at`, without the two bytes at `checksum`. */
+static inline sums add_beside(sums h, const uint8_t *ip, size_t at, size_t checksum, unsigned place)
+{
+	size_t slide = WINDOW_BEFORE + at - checksum;
+
+	return add_block(h, ip + at, window + (slide < WINDOW_LAST ? slide : WINDOW_LAST), place);
+}
+
 /*
- * The blocks behind the first, up to `end` (at least 32); the last of them may
- * overlap the one before.  The two bytes at `checksum` are left out.
+ * The blocks from the third on, up to `end` (more than 32); the last of them may
+ * overlap the one before.
  */
 static inline sums add_blocks(sums h, const uint8_t *ip, size_t end, size_t checksum)
 {
-	size_t at = BLOCK;
-	unsigned place = 1;
+	size_t at = 2 * BLOCK;
+	unsigned place = 2;
 
-	for (;; place = (place + 1) % PLACES) {
-		size_t slide = WINDOW_BEFORE + at - checksum;
-
-		if (slide > WINDOW_LAST)
-			slide = WINDOW_LAST;
-		h = add_block(h, ip + at, window + slide, place);
-		if (at + BLOCK >= end)
-			return h;
-		at = at + 2 * BLOCK <= end ? at + BLOCK : end - BLOCK;
+	for (; at + BLOCK < end; at += BLOCK) {
+		h = add_beside(h, ip, at, checksum, place);
+		place = (place + 1) % PLACES;
 	}
+	return add_beside(h, ip, end - BLOCK, checksum, place);
 }
 
 static inline uint64_t finish(sums h, uint64_t more)
@@ -356,25 +361,30 @@ static inline size_t payload_at(const struct lya_packet *pkt)
 /* With an IP id: up to the first bytes of the payload. */
 static inline uint64_t hash_with_id(const struct lya_packet *pkt)
 {
+	/* By kind. */
+	static const uint8_t checksums[2] = { IPV4_LEN + 16, IPV4_LEN + 6 };
+	size_t checksum = checksums[pkt->kind];
 	size_t end = least(pkt->ip_captured, payload_at(pkt) + PAYLOAD_KEY);
-	size_t checksum = IPV4_LEN + (pkt->kind == LYA_PKT_TCP ? 16U : 6U);
 	sums h = add_block(no_sums(), pkt->ip, ipv4_mask, 0);
 
+	h = add_block(h, pkt->ip + BLOCK, window + WINDOW_BEFORE + BLOCK - checksum, 1);
 	return finish(add_blocks(h, pkt->ip, end, checksum), pkt->ip_bytes);
 }
 
 /* Without one: the checksum, more of the payload, and its end. */
 static uint64_t hash_bytes_too(const struct lya_packet *pkt, const uint8_t *first_mask)
 {
+	const uint8_t *all = window + WINDOW_LAST;
 	size_t behind = payload_at(pkt) + EDGE;
-	bool all = pkt->ip_captured <= behind + EDGE;
-	size_t end = all ? pkt->ip_captured : behind;
+	bool short_one = pkt->ip_captured <= behind + EDGE;
+	size_t end = short_one ? pkt->ip_captured : behind;
 	sums h = add_block(no_sums(), pkt->ip, first_mask, 0);
 
+	h = add_block(h, pkt->ip + BLOCK, all, 1);
 	h = add_blocks(h, pkt->ip, end, 0);
-	for (unsigned i = 0; i < EDGE / BLOCK && !all; i++)
-		h = add_block(h, pkt->ip + pkt->ip_captured - EDGE + (size_t)i * BLOCK,
-			      window + WINDOW_LAST, PLACES - 1 - i);
+	for (unsigned i = 0; i < EDGE / BLOCK && !short_one; i++)
+		h = add_block(h, pkt->ip + pkt->ip_captured - EDGE + (size_t)i * BLOCK, all,
+			      PLACES - 1 - i);
 	return finish(h, pkt->ip_bytes);
 }
 
@@ -391,18 +401,24 @@ static uint32_t hash_link(const struct lya_packet *pkt)
 	return (uint32_t)(h >> 32);
 }
 
+/* Of both MAC addresses, which follow each other at p, and of VLANs alone. */
+static inline uint32_t hash_plain_link(const struct lya_packet *pkt, const uint8_t *p)
+{
+	return (uint32_t)((load64(p) * salt[1] + load32(p + 8) * salt[2] +
+			   load64((const uint8_t *)pkt->path.vlan) * salt[3]) >>
+			  32);
+}
+
 static inline uint32_t link_of(const struct lya_packet *pkt)
 {
-	const uint8_t *macs = lya_packet_is_plain(pkt) ? pkt->frame->data : pkt->eth_dst;
-	uint64_t vlans = load64((const uint8_t *)pkt->path.vlan);
 	uint32_t h;
 
-	if (__builtin_expect(macs == NULL || pkt->path.n_tunnels > 0, 0))
+	if (__builtin_expect(lya_packet_is_plain(pkt), 1))
+		h = hash_plain_link(pkt, pkt->frame->data);
+	else if (pkt->eth_dst != NULL && pkt->path.n_tunnels == 0)
+		h = hash_plain_link(pkt, pkt->eth_dst);
+	else
 		h = hash_link(pkt);
-	else /* both MAC addresses, which follow each other */
-		h = (uint32_t)((load64(macs) * salt[1] + load32(macs + 8) * salt[2] +
-				vlans * salt[3]) >>
-			       32);
 	return (h & 0xffffff00U) | pkt->ttl;
 }
 
@@ -439,6 +455,20 @@ static enum lya_duplicate find(struct sightings *set, uint32_t tag, uint32_t tic
 	return LYA_DUP_NONE;
 }
 
+/* A packet with that tag may be in the set. */
+static inline bool may_hold(const struct sightings *set, uint32_t tag)
+{
+	four equal = set->tag == (four){ tag, tag, tag, tag };
+#ifdef __SSE2__
+	return _mm_movemask_epi8((__m128i)equal) != 0;
+#else
+	uint64_t same[2];
+
+	memcpy(same, &equal, sizeof(same));
+	return (same[0] | same[1]) != 0;
+#endif
+}
+
 /* Look for pkt in its set; remember it when it is new. */
 static inline enum lya_duplicate sight(struct sightings *set, uint64_t hash,
 				       const struct lya_packet *pkt)
@@ -447,11 +477,8 @@ static inline enum lya_duplicate sight(struct sightings *set, uint64_t hash,
 	uint32_t ticks = (uint32_t)((uint64_t)pkt->time_ns >> 10);
 	uint32_t link = link_of(pkt);
 	uint32_t at = set->next;
-	uint64_t same[2];
-	four equal = set->tag == (four){ tag, tag, tag, tag };
 
-	memcpy(same, &equal, sizeof(same));
-	if (__builtin_expect((same[0] | same[1]) != 0, 0)) {
+	if (__builtin_expect(may_hold(set, tag), 0)) {
 		enum lya_duplicate kind = find(set, tag, ticks, link, has_id(pkt));
 
 		if (kind != LYA_DUP_NONE)
