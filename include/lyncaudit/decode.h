@@ -112,23 +112,23 @@ enum {
 };
 
 /*
- * How much of a packet is set.  The frames that nearly all are (Ethernet, one
- * VLAN tag or none, IP without options, extensions or fragments, TCP or UDP
- * with all of its header) are "plain": of them only the first part of struct
- * lya_packet is set, and lya_packet_fill sets the rest when somebody asks.
+ * The frames that nearly all are (Ethernet, one VLAN tag or none, IP without
+ * options, extensions or fragments, TCP or UDP with all of its header) are
+ * "plain": of them only the first part of struct lya_packet is set, and
+ * lya_packet_fill sets the rest when somebody asks.  Their headers stand where
+ * they are expected.
  */
 enum lya_form {
-	LYA_FORM_WHOLE, /* all is set */
-	LYA_FORM_IPV4,  /* plain: the transport header is 20 bytes behind `ip`, */
-	LYA_FORM_IPV6   /* 40 bytes behind it */
+	LYA_FORM_OTHER,
+	LYA_FORM_IPV4, /* plain: the transport header is 20 bytes behind `ip`, */
+	LYA_FORM_IPV6  /* 40 bytes behind it */
 };
 
 /*
  * What is always set: the first part; of it, 0 or NULL where there is none,
  * transport, tcp_flags, ip, ip_bytes, payload, payload_len and the fragment
- * fields.  Of a packet that is whole, or filled, also where it came from, what
- * the frame says, and, 0 or NULL where there is none, the ports and options.
- * Further:
+ * fields.  Of a packet that is not partial, also where it came from, what the frame
+ * says, and, 0 or NULL where there is none, the ports and options.  Further:
  *
  *	ip != NULL             src, dst, ttl, ip_id, ip_captured, ip_bytes, l4_at
  *	LYA_PKT_TCP            seq, ack, window (0 where the snap length cut them)
@@ -150,11 +150,11 @@ struct lya_packet {
 	                          never more than the frame had on the wire */
 	uint32_t ip_captured;  /* bytes captured from `ip` on */
 	uint32_t events;       /* bits: 1 << enum lya_event */
-	uint8_t form;          /* enum lya_form */
+	uint16_t l4_at;        /* bytes from `ip` to the transport header */
+	uint8_t form;          /* enum lya_form; OTHER once the packet outlives its frame */
 	uint8_t kind;          /* enum lya_packet_kind */
 	uint8_t transport;     /* IP protocol number of the last header; 0 when not IP */
 	uint8_t tcp_flags;     /* 0 unless kind is LYA_PKT_TCP */
-	uint16_t l4_at;        /* bytes from `ip` to the transport header */
 	uint8_t ttl;
 	bool frame_broadcast;  /* the frame's destination is a group address */
 
@@ -171,19 +171,20 @@ struct lya_packet {
 	 */
 	const uint8_t *tunnel_head;
 	struct lya_path path;
+	bool partial;          /* the second part is not set */
 
-	/* The second part: whole or filled ------------------------------------------ */
-	uint64_t number;       /* packet number in its source */
-	uint32_t source;       /* index of the source */
+	/* The second part ---------------------------------------------------------- */
 	uint8_t digits;        /* decimals of the source's clock */
+	uint32_t source;       /* index of the source */
+	uint64_t number;       /* packet number in its source */
 	struct lya_addr src, dst;
 	uint16_t window;       /* TCP */
 	uint16_t sport, dport; /* 0 unless kind is TCP or UDP */
+	uint16_t frag_at;      /* of any fragment: bytes from `ip` to what it carries */
 	uint32_t seq, ack;     /* TCP */
 	uint32_t ip_id;        /* for fragments and duplicates */
-	const uint8_t *options; /* TCP options; borrowed; NULL when none */
 	uint8_t options_len;   /* TCP options captured */
-	uint16_t frag_at;      /* of any fragment: bytes from `ip` to what it carries */
+	const uint8_t *options; /* TCP options; borrowed; NULL when none */
 	const uint8_t *eth_src, *eth_dst; /* 6 bytes each of the innermost frame; NULL when none
 	                                     (a Linux cooked frame has a source alone) */
 	struct {               /* LYA_PKT_ICMP_ERROR: the quoted packet, as its sender sent it */
@@ -215,7 +216,7 @@ struct lya_batch {
  */
 void lya_decode_batch(const struct lya_frame *frames, struct lya_packet *pkts, size_t n,
 		      struct lya_batch *batch);
-/* Decode one frame, whole. */
+/* Decode one frame, and fill the packet. */
 void lya_decode(const struct lya_frame *frame, struct lya_packet *pkt);
 
 /* Set the second part of a plain packet whose frame is there still. */
@@ -223,13 +224,13 @@ void lya_packet_fill_plain(struct lya_packet *pkt);
 /* Have all of a packet. */
 static inline void lya_packet_fill(struct lya_packet *pkt)
 {
-	if (pkt->form != LYA_FORM_WHOLE)
+	if (pkt->partial)
 		lya_packet_fill_plain(pkt);
 }
 
 static inline bool lya_packet_is_plain(const struct lya_packet *pkt)
 {
-	return pkt->form != LYA_FORM_WHOLE;
+	return pkt->form != LYA_FORM_OTHER;
 }
 
 /* Single fields of the second part, of any packet. */

@@ -160,7 +160,8 @@ bool lya_link_known(uint16_t link)
 static inline void init(struct lya_packet *pkt, const struct lya_frame *frame)
 {
 	pkt->frame = frame;
-	pkt->form = LYA_FORM_WHOLE;
+	pkt->form = LYA_FORM_OTHER;
+	pkt->partial = false;
 	pkt->time_ns = frame->time_ns;
 	pkt->number = frame->number;
 	pkt->source = frame->source;

@@ -160,6 +160,7 @@ static inline bool plain_ipv4(struct lya_packet *pkt, const struct lya_frame *fr
 	if (__builtin_expect(!checksum_holds(first, ip), 0))
 		lya_packet_note(pkt, LYA_EV_CHECKSUM_IP);
 	pkt->form = LYA_FORM_IPV4;
+	pkt->partial = true;
 	pkt->l4_at = IPV4_LEN;
 	pkt->ttl = ip[8];
 	if (ip[9] == PROTO_TCP)
@@ -178,6 +179,7 @@ static inline bool plain_ipv6(struct lya_packet *pkt, const struct lya_frame *fr
 	left = least(total, left);
 	set_common(pkt, frame, ip, total, left, vlan);
 	pkt->form = LYA_FORM_IPV6;
+	pkt->partial = true;
 	pkt->l4_at = IPV6_LEN;
 	pkt->ttl = ip[7];
 	if (ip[6] == PROTO_TCP)
@@ -303,7 +305,7 @@ void lya_packet_fill_plain(struct lya_packet *pkt)
 			pkt->options_len = (uint8_t)(pkt->payload.pos - pkt->options);
 		}
 	}
-	pkt->form = LYA_FORM_WHOLE;
+	pkt->partial = false;
 }
 
 void lya_decode(const struct lya_frame *frame, struct lya_packet *pkt)

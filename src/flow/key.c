@@ -5,9 +5,11 @@
 
 #include <string.h>
 
+enum { NARROW_L4 = 20 }; /* of plain IPv4: from its header to the ports */
+
 static inline uint32_t load32(const uint8_t *p)
 {
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+	return lya_packet_be32(p);
 }
 
 static inline uint64_t load64(const uint8_t *p)
@@ -187,60 +189,61 @@ static void key_of(struct lya_flow_table *t, const struct lya_packet *pkt, struc
 	flow_key_tag(t, key);
 }
 
-/* Of a packet that is plain: as key_of and flow_is_fed say, straight from the headers. */
-static inline void narrow_ahead(const struct lya_flow_table *t, const struct lya_packet *pkt,
-				struct flow_ahead *a)
+/* Of a packet that is plain: as key_of says, straight from the headers. */
+static inline uint32_t narrow_key(const struct lya_flow_table *t, const struct lya_packet *pkt,
+				  struct flow_key *key)
 {
 	uint64_t addrs = load64(pkt->ip + 12);
-	uint32_t ports = load32(pkt->ip + pkt->l4_at);
+	uint32_t ports = load32(pkt->ip + NARROW_L4);
 	uint64_t from = addrs >> 32 << 16 | ports >> 16;
 	uint64_t to = (addrs & UINT32_MAX) << 16 | (ports & UINT16_MAX);
-	uint8_t kind = kind_of(pkt->transport, LYA_UNKNOWN_NOT);
+	uint8_t kind = (uint8_t)(FLOW_KIND_USED | (pkt->kind == LYA_PKT_TCP) * FLOW_KIND_TCP);
 	uint64_t lower, upper;
 
-	set_narrow(&a->key, from, to, &lower, &upper);
-	a->key.ctx = 0;
-	a->key.kind = kind;
-	a->key.tag = tag_from(t, mix_ends(t, lower << 16, upper << 16 | kind));
+	set_narrow(key, from, to, &lower, &upper);
+	key->ctx = 0;
+	key->kind = kind;
+	return tag_from(t, mix_ends(t, lower << 16, upper << 16 | kind));
 }
 
-static inline void wide_ahead(const struct lya_flow_table *t, const struct lya_packet *pkt,
-			      struct flow_ahead *a)
+static inline void wide_key(const struct lya_flow_table *t, const struct lya_packet *pkt,
+			    struct flow_key *key)
 {
 	uint32_t ports = load32(pkt->ip + pkt->l4_at);
 
-	a->key.kind = kind_of(pkt->transport, LYA_UNKNOWN_NOT);
-	set_wide(&a->key, pkt->ip + 8, (uint16_t)(ports >> 16), pkt->ip + 24, (uint16_t)ports);
-	a->key.ctx = 0;
-	flow_key_tag(t, &a->key);
+	key->kind = kind_of(pkt->transport, LYA_UNKNOWN_NOT);
+	set_wide(key, pkt->ip + 8, (uint16_t)(ports >> 16), pkt->ip + 24, (uint16_t)ports);
+	key->ctx = 0;
+	flow_key_tag(t, key);
 }
 
 /* Nothing in the key but the ends: nearly always. */
-static inline bool is_simple(const struct lya_flow_table *t, const struct lya_packet *pkt)
+static inline bool is_simple(const struct lya_packet *pkt, bool vlan_in_key)
 {
-	return lya_packet_is_plain(pkt) && pkt->duplicate == LYA_DUP_NONE &&
-	       !(t->options.vlan_in_key && pkt->path.n_vlan != 0);
+	return (lya_packet_is_plain(pkt) & (pkt->duplicate == LYA_DUP_NONE)) != 0 &&
+	       !(vlan_in_key && pkt->path.n_vlan != 0);
 }
 
 void flow_keys_of(struct lya_flow_table *t, struct lya_packet *pkts, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct flow_ahead *a = &t->ahead[i];
+	const struct flow_line *lines = t->index.lines;
+	const bool vlan_in_key = t->options.vlan_in_key;
+	const unsigned shift = 32 - t->index.bits;
 
-		if (__builtin_expect(is_simple(t, &pkts[i]), 1)) {
-			a->fed = (pkts[i].kind == LYA_PKT_UDP) | (pkts[i].payload_len != 0);
-			if (pkts[i].form == LYA_FORM_IPV4)
-				narrow_ahead(t, &pkts[i], a);
-			else
-				wide_ahead(t, &pkts[i], a);
-		} else {
+	for (size_t i = 0; i < n; i++) {
+		struct flow_key *key = &t->ahead[i].key;
+
+		if (__builtin_expect(!is_simple(&pkts[i], vlan_in_key), 0)) {
 			lya_packet_fill(&pkts[i]);
-			a->fed = flow_is_fed(&pkts[i]);
-			key_of(t, &pkts[i], &a->key);
-			if (a->key.kind == 0)
+			key_of(t, &pkts[i], key);
+			if (key->kind == 0)
 				continue;
+		} else if (pkts[i].form == LYA_FORM_IPV4) {
+			key->tag = narrow_key(t, &pkts[i], key);
+		} else {
+			wide_key(t, &pkts[i], key);
 		}
-		__builtin_prefetch(&t->index.lines[flow_index_home(&t->index, a->key.tag)]);
+		__builtin_prefetch(&lines[key->tag >> shift]);
 	}
 }
 

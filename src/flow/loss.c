@@ -105,25 +105,13 @@ static void note_ack(struct flow_loss *l, unsigned side, uint32_t ack)
 	l->side[side].next = ack;
 }
 
-/* What most segments are: the next bytes in order, and an ACK that says nothing new. */
-static inline bool is_plain(const struct flow_loss *l, unsigned side, const struct lya_packet *pkt)
-{
-	const unsigned special = LYA_TCP_SYN | LYA_TCP_FIN | LYA_TCP_RST;
-
-	return (pkt->tcp_flags & special) == 0 && (pkt->tcp_flags & LYA_TCP_ACK) != 0 &&
-	       l->known[side] && lya_packet_seq(pkt) == l->side[side].next && !pkt->is_fragment &&
-	       (int32_t)(lya_packet_ack(pkt) - l->side[!side].next) <= 0 && l->side[!side].missing == 0;
-}
-
 void flow_loss_note(struct lya_flow_table *t, uint32_t n, unsigned side,
 		    const struct lya_packet *pkt)
 {
 	struct flow_loss *l = flow_loss_at(t, n);
 
-	if (is_plain(l, side, pkt)) {
-		l->side[side].next += pkt->payload_len;
+	if (flow_loss_go_on(l, side, pkt))
 		return;
-	}
 	if (pkt->is_fragment) { /* where its other parts belong is not known */
 		flow_loss_end(t, n);
 		return;

@@ -315,44 +315,72 @@ static void note_mac(struct lya_flow_table *t, uint32_t n, unsigned side, struct
 	flow_cold_at(t, n)->mac[side] = (uint16_t)mac;
 }
 
-/*
- * What every packet's header says of its flow.  Flags are noted without asking
- * what they are: a branch on packets that come from everywhere is guessed wrong
- * as often as right.  Without TCP they are 0.
- */
-static inline void note_flags(struct lya_flow_table *t, uint32_t n, struct flow_hot *h,
-			      unsigned side, const struct lya_packet *pkt)
+static inline void count_packet(struct lya_flow_table *t, uint32_t n, struct flow_hot *h,
+				unsigned side, const struct lya_packet *pkt)
 {
-	unsigned flags = pkt->tcp_flags;
-	unsigned went = (flags & LYA_TCP_ACK) * (FLOW_WENT_0 / LYA_TCP_ACK) << side;
-	unsigned group = pkt->frame_broadcast * (unsigned)FLOW_GROUP;
-
-	if (__builtin_expect((flags & (LYA_TCP_SYN | LYA_TCP_RST)) != 0, 0)) {
-		flow_tcp_note(t, n, side, pkt);
-		went = 0;
-	}
-	h->flags = (uint16_t)(h->flags | went | group);
-	h->tcp_flags[side] = (uint8_t)(h->tcp_flags[side] | flags);
-}
-
-/* Add a packet to its flow; fed: it goes to the inspection too. */
-__attribute__((always_inline)) static inline void
-update(struct lya_flow_table *t, uint32_t n, struct flow_hot *h, unsigned side, bool fed,
-       struct lya_packet *pkt)
-{
-	if (__builtin_expect(h->count[FLOW_PACKETS][side] == 0, 0))
-		note_mac(t, n, side, pkt);
-	note_flags(t, n, h, side, pkt);
-	if (__builtin_expect(flow_is(h, FLOW_MEASURED), 0))
-		flow_loss_note(t, n, side, pkt);
 	count(t, n, h, FLOW_PACKETS, side, 1);
 	count(t, n, h, FLOW_BYTES, side, pkt->ip_bytes);
 	count(t, n, h, FLOW_PAYLOAD, side, pkt->payload_len);
 	h->seen_s = (uint16_t)t->now_s;
-	if (pkt->time_ns > h->last_ns)
-		h->last_ns = pkt->time_ns;
-	if ((fed & !flow_is(h, FLOW_INSPECTED)) != 0)
+	h->last_ns = pkt->time_ns > h->last_ns ? pkt->time_ns : h->last_ns;
+}
+
+/*
+ * What a packet's header says of its flow.  Flags are noted without asking what
+ * they are: a branch on packets that come from everywhere is guessed wrong as
+ * often as right.  Without TCP they are 0.  went: an ACK that is neither SYN nor RST.
+ */
+static inline void note_flags(struct flow_hot *h, unsigned side, const struct lya_packet *pkt,
+			      unsigned went)
+{
+	went = (went & LYA_TCP_ACK) * (FLOW_WENT_0 / LYA_TCP_ACK) << side;
+	h->flags = (uint16_t)(h->flags | went | pkt->frame_broadcast * (unsigned)FLOW_GROUP);
+	h->tcp_flags[side] = (uint8_t)(h->tcp_flags[side] | pkt->tcp_flags);
+}
+
+/* A packet goes on to the inspection of its payload, if that is still under way. */
+static inline void feed(struct lya_flow_table *t, uint32_t n, const struct flow_hot *h,
+			unsigned side, struct lya_packet *pkt)
+{
+	if (!flow_is(h, FLOW_INSPECTED) && flow_is_fed(pkt))
 		flow_inspect_later(t, n, h, side, pkt);
+}
+
+/* Add a packet to its flow. */
+static void update(struct lya_flow_table *t, uint32_t n, struct flow_hot *h, unsigned side,
+		   struct lya_packet *pkt)
+{
+	unsigned flags = pkt->tcp_flags;
+
+	if (h->count[FLOW_PACKETS][side] == 0)
+		note_mac(t, n, side, pkt);
+	if ((flags & (LYA_TCP_SYN | LYA_TCP_RST)) != 0)
+		flow_tcp_note(t, n, side, pkt);
+	note_flags(h, side, pkt, (flags & (LYA_TCP_SYN | LYA_TCP_RST)) != 0 ? 0 : flags);
+	if (flow_is(h, FLOW_MEASURED))
+		flow_loss_note(t, n, side, pkt);
+	count_packet(t, n, h, side, pkt);
+	feed(t, n, h, side, pkt);
+}
+
+/*
+ * The same for what nearly all packets are, in a few steps: of a flow that both
+ * sides have got under way, with no flag that could turn it.  False: it is another.
+ */
+static inline bool update_under_way(struct lya_flow_table *t, uint32_t n, struct flow_hot *h,
+				    unsigned side, struct lya_packet *pkt)
+{
+	const unsigned turns = LYA_TCP_SYN | LYA_TCP_FIN | LYA_TCP_RST;
+
+	if ((pkt->tcp_flags & turns) != 0 || h->count[FLOW_PACKETS][side] == 0 ||
+	    flow_class_of(h) < FLOW_CLASS_HALF_OPEN)
+		return false;
+	if (flow_is(h, FLOW_MEASURED) && !flow_loss_go_on(flow_loss_at(t, n), side, pkt))
+		flow_loss_note(t, n, side, pkt);
+	note_flags(h, side, pkt, pkt->tcp_flags);
+	count_packet(t, n, h, side, pkt);
+	feed(t, n, h, side, pkt);
+	return true;
 }
 
 static uint32_t take_number(struct lya_flow_table *t, unsigned family)
@@ -448,7 +476,7 @@ static int create(struct lya_flow_table *t, const struct flow_key *key, struct l
 		flow_set(flow_hot_at(t, n), FLOW_SPLIT);
 		t->split_flows++;
 	}
-	update(t, n, flow_hot_at(t, n), key->side, flow_is_fed(pkt), pkt);
+	update(t, n, flow_hot_at(t, n), key->side, pkt);
 	flow_link(t, n, classify(flow_hot_at(t, n)));
 	return LYA_OK;
 }
@@ -507,21 +535,17 @@ static int succeed(struct lya_flow_table *t, uint32_t n, const struct flow_key *
 	return rc != LYA_OK ? rc : create(t, key, pkt);
 }
 
-static inline int take_flow_packet(struct lya_flow_table *t, struct flow_ahead *a,
-				   struct lya_packet *pkt)
+/* Any packet of a flow; of that key there may be none yet. */
+static int take_flow_packet(struct lya_flow_table *t, struct flow_key *key, struct lya_packet *pkt)
 {
 	const unsigned turns = LYA_TCP_SYN | LYA_TCP_FIN | LYA_TCP_RST;
-	struct flow_key *key = &a->key;
-	struct flow_hot *h = a->hot;
-	uint32_t n = a->record;
+	uint32_t n = find(t, key, pkt);
+	struct flow_hot *h;
 
-	if (__builtin_expect(t->split_flows != 0 || !flow_key_matches(t, n, h, key), 0)) {
-		n = find(t, key, pkt);
-		if (n == 0)
-			return create(t, key, pkt);
-		h = flow_hot_at(t, n);
-	}
-	if (__builtin_expect((pkt->tcp_flags & LYA_TCP_SYN) != 0, 0)) {
+	if (n == 0)
+		return create(t, key, pkt);
+	h = flow_hot_at(t, n);
+	if ((pkt->tcp_flags & LYA_TCP_SYN) != 0) {
 		enum flow_fit fit = flow_tcp_fit(t, n, key->side, pkt);
 
 		if (fit == FLOW_FIT_FRESH)
@@ -529,8 +553,8 @@ static inline int take_flow_packet(struct lya_flow_table *t, struct flow_ahead *
 		if (fit == FLOW_FIT_SPLIT && can_split(t, n, pkt))
 			return create_beside(t, n, key, pkt);
 	}
-	update(t, n, h, key->side, a->fed, pkt);
-	if ((flow_class_of(h) < FLOW_CLASS_HALF_OPEN) | ((pkt->tcp_flags & turns) != 0))
+	update(t, n, h, key->side, pkt);
+	if (flow_class_of(h) < FLOW_CLASS_HALF_OPEN || (pkt->tcp_flags & turns) != 0)
 		return reclassify(t, n);
 	return LYA_OK;
 }
@@ -559,23 +583,19 @@ static void take_icmp(struct lya_flow_table *t, const struct lya_packet *pkt)
 	}
 }
 
-/* The record that a key may mean, judging by its tag and its own line alone. */
-static inline uint32_t guess(const struct lya_flow_table *t, uint32_t tag)
+/* The records that keys may mean, judging by their tags and their own lines alone. */
+static void look_ahead(struct lya_flow_table *t, size_t n)
 {
-	const struct flow_line *line = &t->index.lines[flow_index_home(&t->index, tag)];
-	unsigned match = flow_line_match(line->tag, tag);
-	uint32_t n = line->record[flow_line_first(match | 1U << (FLOW_LINE - 1))];
+	const struct flow_line *lines = t->index.lines;
+	const unsigned shift = 32 - t->index.bits;
 
-	return match != 0 ? n : 0;
-}
-
-static void look_ahead(struct lya_flow_table *t, struct lya_packet *pkts, size_t n)
-{
-	flow_keys_of(t, pkts, n);
 	for (size_t i = 0; i < n; i++) {
 		struct flow_ahead *a = &t->ahead[i];
+		const struct flow_line *line = &lines[a->key.tag >> shift];
+		unsigned match = flow_line_match(line->tag, a->key.tag);
+		uint32_t record = line->record[flow_line_first(match | 1U << (FLOW_LINE - 1))];
 
-		a->record = a->key.kind != 0 ? guess(t, a->key.tag) : 0;
+		a->record = match != 0 ? record : 0;
 		a->hot = flow_hot_at(t, a->record);
 		__builtin_prefetch(a->hot, 1);
 		if ((a->record & FLOW_WIDE) != 0)
@@ -583,10 +603,16 @@ static void look_ahead(struct lya_flow_table *t, struct lya_packet *pkts, size_t
 	}
 }
 
-static int take_packet(struct lya_flow_table *t, struct flow_ahead *a, struct lya_packet *pkt)
+static inline int take_packet(struct lya_flow_table *t, struct flow_ahead *a,
+			      struct lya_packet *pkt)
 {
-	if (__builtin_expect(a->key.kind != 0, 1))
-		return take_flow_packet(t, a, pkt);
+	bool guessed = a->record != 0 && t->split_flows == 0 &&
+		       flow_key_matches(t, a->record, a->hot, &a->key);
+
+	if (guessed && update_under_way(t, a->record, a->hot, a->key.side, pkt))
+		return LYA_OK;
+	if (a->key.kind != 0)
+		return take_flow_packet(t, &a->key, pkt);
 	if (pkt->kind == LYA_PKT_ICMP_ERROR)
 		take_icmp(t, pkt);
 	return LYA_OK;
@@ -595,7 +621,8 @@ static int take_packet(struct lya_flow_table *t, struct flow_ahead *a, struct ly
 static int take_handful(struct lya_flow_table *t, struct lya_packet *pkts, size_t n,
 			bool one_second)
 {
-	look_ahead(t, pkts, n);
+	flow_keys_of(t, pkts, n);
+	look_ahead(t, n);
 	for (size_t i = 0; i < n; i++) {
 		int rc = LYA_OK;
 

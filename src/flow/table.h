@@ -137,7 +137,6 @@ struct flow_ahead {
 	struct flow_key key;
 	struct flow_hot *hot; /* of the record that the key may mean; else of record 0 */
 	uint32_t record;
-	bool fed; /* the packet carries something to inspect */
 };
 
 struct lya_flow_table {
@@ -211,7 +210,7 @@ static inline struct flow_extra *flow_extra_of(const struct lya_flow_table *t,
 
 /* key.c ------------------------------------------------------------------- */
 
-/* The keys of the packets in hand, and whether they are fed; asks the caches for their lines. */
+/* The keys of the packets in hand; asks the caches for their lines. */
 void flow_keys_of(struct lya_flow_table *t, struct lya_packet *pkts, size_t n);
 /* The key of the flow that an ICMP error quotes, as its sender sent it. */
 bool flow_key_quoted(struct lya_flow_table *t, const struct lya_packet *pkt, struct flow_key *key);
@@ -222,16 +221,10 @@ static inline bool flow_key_matches(const struct lya_flow_table *t, uint32_t n,
 				    const struct flow_hot *h, const struct flow_key *key)
 {
 	const struct flow_wide *w;
-	uint64_t addr[2];
-	uint32_t port[2];
 
-	/* at once: one branch, which goes one way nearly always */
-	memcpy(&addr[0], h->addr, sizeof(addr[0]));
-	memcpy(&addr[1], key->addr, sizeof(addr[1]));
-	memcpy(&port[0], h->port, sizeof(port[0]));
-	memcpy(&port[1], key->port, sizeof(port[1]));
-	if (((addr[0] ^ addr[1]) | (port[0] ^ port[1]) | (unsigned)(h->ctx ^ key->ctx) |
-	     (unsigned)(flow_kind(h) ^ key->kind)) != 0)
+	if (memcmp(h->addr, key->addr, sizeof(h->addr)) != 0 ||
+	    memcmp(h->port, key->port, sizeof(h->port)) != 0 || h->ctx != key->ctx ||
+	    flow_kind(h) != key->kind)
 		return false;
 	if ((n & FLOW_WIDE) == 0)
 		return true;
@@ -298,6 +291,11 @@ bool flow_tcp_answered(const struct flow_hot *h);
 
 /* loss.c ------------------------------------------------------------------ */
 
+static inline struct flow_loss *flow_loss_at(const struct lya_flow_table *t, uint32_t n)
+{
+	return &t->losses[n & (FLOW_LOSSES - 1)];
+}
+
 int flow_losses_init(struct lya_flow_table *t);
 void flow_losses_fini(struct lya_flow_table *t);
 /* Follow a new TCP flow, if its place is free. */
@@ -306,12 +304,20 @@ void flow_loss_end(struct lya_flow_table *t, uint32_t n);
 /* A packet of a flow that is followed. */
 void flow_loss_note(struct lya_flow_table *t, uint32_t n, unsigned side,
 		    const struct lya_packet *pkt);
-void flow_loss_tell(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f);
-
-static inline struct flow_loss *flow_loss_at(const struct lya_flow_table *t, uint32_t n)
+/* True for what most segments are, which is noted: the next bytes in order, nothing new in ACK. */
+static inline bool flow_loss_go_on(struct flow_loss *l, unsigned side, const struct lya_packet *pkt)
 {
-	return &t->losses[n & (FLOW_LOSSES - 1)];
+	const unsigned flags = LYA_TCP_SYN | LYA_TCP_FIN | LYA_TCP_RST | LYA_TCP_ACK;
+
+	if ((pkt->tcp_flags & flags) != LYA_TCP_ACK || pkt->is_fragment || !l->known[side] ||
+	    lya_packet_seq(pkt) != l->side[side].next ||
+	    (int32_t)(lya_packet_ack(pkt) - l->side[!side].next) > 0 ||
+	    l->side[!side].missing != 0)
+		return false;
+	l->side[side].next += pkt->payload_len;
+	return true;
 }
+void flow_loss_tell(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f);
 
 /* detail.c: what the recognisers tell on their way ------------------------- */
 

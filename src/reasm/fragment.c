@@ -386,6 +386,7 @@ static bool hold(struct fragments *f, struct datagram *d, const struct lya_packe
 	h->next = NONE;
 	h->pkt = *pkt;
 	h->pkt.frame = NULL;
+	h->pkt.form = LYA_FORM_OTHER;
 	h->pkt.payload = (struct lya_cursor){ 0 };
 	h->pkt.options = NULL;
 	h->pkt.options_len = 0;

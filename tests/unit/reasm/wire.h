@@ -18,9 +18,10 @@
 
 enum { MS = 1000000, US = 1000 };
 
-/* A frame's bytes live as long as the test: packets borrow from them. */
+/* Frames and their bytes live as long as the test, the last ones at least: packets borrow them. */
 struct wire {
 	struct build frames[40];
+	struct lya_frame given[64];
 	unsigned n;
 	uint64_t number;
 };
@@ -41,15 +42,16 @@ static inline struct build *next_frame(struct wire *w)
 
 static inline struct lya_packet decode_at(struct wire *w, const struct build *b, int64_t time_ns)
 {
-	struct lya_frame frame = { .time_ns = time_ns,
-				   .data = b->data,
-				   .caplen = (uint32_t)b->n,
-				   .wirelen = (uint32_t)b->n,
-				   .number = ++w->number,
-				   .link = LYA_LINK_ETHERNET };
+	struct lya_frame *frame = &w->given[w->number % 64];
 	struct lya_packet pkt;
 
-	lya_decode(&frame, &pkt);
+	*frame = (struct lya_frame){ .time_ns = time_ns,
+				     .data = b->data,
+				     .caplen = (uint32_t)b->n,
+				     .wirelen = (uint32_t)b->n,
+				     .number = ++w->number,
+				     .link = LYA_LINK_ETHERNET };
+	lya_decode(frame, &pkt);
 	return pkt;
 }
 
