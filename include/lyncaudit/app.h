@@ -230,9 +230,15 @@ struct lya_stun {
  * Read a STUN message.  False when data is none.  full_len is the datagram's
  * or frame's length as sent: a STUN message fills it exactly.  Without either
  * magic cookie only a Binding or Shared Secret message of RFC 3489 whose
- * attributes come out even is taken for one.
+ * attributes come out even is taken for one.  *out is undefined when it is none.
  */
 bool lya_stun_read(const uint8_t *data, size_t len, size_t full_len, struct lya_stun *out);
+
+/*
+ * A request of RFC 5389, cookie and all: what lya_stun_read says, too, for who
+ * wants to know no more of it than its id.
+ */
+bool lya_stun_is_request(const uint8_t *data, size_t len, size_t full_len);
 
 /* Details, for those who want them -------------------------------------------- */
 

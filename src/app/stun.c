@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { STUN_HDR = 20, STUN_COOKIE = 0x2112A442, MSTURN_COOKIE = 0x72C64BC6 };
+enum { STUN_HDR = 20, MSTURN_COOKIE = 0x72C64BC6 };
 
 enum stun_attr {
 	ATTR_MAPPED = 0x0001, /* MS-TURN: the relay address */
@@ -178,24 +178,6 @@ static bool walk(struct lya_cursor c, bool padded, struct lya_stun *m)
 	return left == 0;
 }
 
-/* Read all attributes into m; false, with what could be read, when they do not come out even. */
-static bool read_attributes(struct lya_cursor c, struct lya_stun *m)
-{
-	bool padded = m->rfc5389 && !m->msturn;
-	struct lya_stun first = *m, second = *m;
-
-	if (walk(c, padded, &first)) {
-		*m = first;
-		return true;
-	}
-	if (walk(c, !padded, &second)) {
-		*m = second;
-		return true;
-	}
-	*m = first;
-	return false;
-}
-
 /* Class and method; the MS-TURN Data indication does not follow the bit rules. */
 static void read_type(struct lya_stun *m)
 {
@@ -227,33 +209,53 @@ static bool starts_with_ms_cookie(struct lya_cursor c)
 	       lya_cursor_u32(&c) == MSTURN_COOKIE;
 }
 
+/* The header at data, and what it says by itself; nothing else is set. */
+static void read_header(const uint8_t *data, struct lya_cursor attributes, struct lya_stun *m)
+{
+	memset(m, 0, sizeof(*m));
+	m->type = app_be16(data);
+	m->length = app_be16(data + 2);
+	memcpy(m->id, data + 4, sizeof(m->id));
+	m->rfc5389 = memcmp(m->id, "\x21\x12\xA4\x42", 4) == 0;
+	m->msturn = starts_with_ms_cookie(attributes);
+	m->cut = lya_cursor_left(&attributes) < m->length;
+	read_type(m);
+}
+
+/* The attributes in the other padding; false, with what was read before, when that is no better. */
+static bool read_again(const uint8_t *data, struct lya_cursor attributes, bool padded,
+		       struct lya_stun *m)
+{
+	struct lya_stun first = *m;
+
+	read_header(data, attributes, m);
+	if (walk(attributes, padded, m))
+		return true;
+	*m = first;
+	return false;
+}
+
 bool lya_stun_read(const uint8_t *data, size_t len, size_t full_len, struct lya_stun *out)
 {
-	struct lya_cursor c = lya_cursor_of(data, len);
-	struct lya_stun m;
-	const uint8_t *id;
-	struct lya_cursor cookie;
-	bool even;
+	struct lya_cursor c;
+	bool padded, even;
 
-	memset(&m, 0, sizeof(m));
-	m.type = lya_cursor_u16(&c);
-	m.length = lya_cursor_u16(&c);
-	id = lya_cursor_take(&c, sizeof(m.id));
-	if (id == NULL || (m.type & 0xC000) != 0 || (size_t)m.length + STUN_HDR != full_len)
+	if (len < STUN_HDR || (data[0] & 0xC0) != 0 ||
+	    (size_t)app_be16(data + 2) + STUN_HDR != full_len)
 		return false;
+	c = lya_cursor_of(data + STUN_HDR, len - STUN_HDR);
+	lya_cursor_limit(&c, app_be16(data + 2));
+	read_header(data, c, out);
+	padded = out->rfc5389 && !out->msturn;
+	even = walk(c, padded, out) || read_again(data, c, !padded, out);
+	return out->rfc5389 || out->msturn || (is_classic_type(out->type) && even);
+}
 
-	memcpy(m.id, id, sizeof(m.id));
-	cookie = lya_cursor_of(id, sizeof(m.id));
-	m.rfc5389 = lya_cursor_u32(&cookie) == STUN_COOKIE;
-	lya_cursor_limit(&c, m.length);
-	m.msturn = starts_with_ms_cookie(c);
-	m.cut = lya_cursor_left(&c) < m.length;
-	read_type(&m);
-	even = read_attributes(c, &m);
-	if (!m.rfc5389 && !m.msturn && (!is_classic_type(m.type) || !even))
-		return false;
-	*out = m;
-	return true;
+bool lya_stun_is_request(const uint8_t *data, size_t len, size_t full_len)
+{
+	return len >= STUN_HDR && (data[0] & 0xC1) == 0 && (data[1] & 0x10) == 0 &&
+	       memcmp(data + 4, "\x21\x12\xA4\x42", 4) == 0 &&
+	       (size_t)app_be16(data + 2) + STUN_HDR == full_len;
 }
 
 /*

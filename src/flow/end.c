@@ -170,7 +170,7 @@ int flow_end_list(struct lya_flow_table *t, uint32_t list)
 	uint32_t numbers[FLOW_BATCH];
 	uint32_t tags[FLOW_BATCH];
 
-	flow_inspect_drain(t);
+	flow_drain(t);
 
 	while (list != 0 && t->status == LYA_OK) {
 		unsigned n = 0;

@@ -105,13 +105,24 @@ static void note_ack(struct flow_loss *l, unsigned side, uint32_t ack)
 	l->side[side].next = ack;
 }
 
-void flow_loss_note(struct lya_flow_table *t, uint32_t n, unsigned side,
-		    const struct lya_packet *pkt)
+/* True for what most segments are, which is noted: the next bytes in order, nothing new in ACK. */
+static inline bool goes_on(struct flow_loss *l, unsigned side, const struct lya_packet *pkt)
+{
+	const unsigned flags = LYA_TCP_SYN | LYA_TCP_FIN | LYA_TCP_RST | LYA_TCP_ACK;
+
+	if ((pkt->tcp_flags & flags) != LYA_TCP_ACK || pkt->is_fragment || !l->known[side] ||
+	    lya_packet_seq(pkt) != l->side[side].next ||
+	    (int32_t)(lya_packet_ack(pkt) - l->side[!side].next) > 0 ||
+	    l->side[!side].missing != 0)
+		return false;
+	l->side[side].next += pkt->payload_len;
+	return true;
+}
+
+static void note(struct lya_flow_table *t, uint32_t n, unsigned side, const struct lya_packet *pkt)
 {
 	struct flow_loss *l = flow_loss_at(t, n);
 
-	if (flow_loss_go_on(l, side, pkt))
-		return;
 	if (pkt->is_fragment) { /* where its other parts belong is not known */
 		flow_loss_end(t, n);
 		return;
@@ -121,6 +132,20 @@ void flow_loss_note(struct lya_flow_table *t, uint32_t n, unsigned side,
 	note_bytes(l, side, pkt);
 	if ((pkt->tcp_flags & LYA_TCP_ACK) != 0)
 		note_ack(l, !side, lya_packet_ack(pkt));
+}
+
+void flow_loss_drain(struct lya_flow_table *t)
+{
+	struct flow_dues *d = &t->measured;
+
+	for (unsigned i = 0; i < d->n; i++) {
+		const struct flow_due *due = &d->list[i];
+		struct flow_loss *l = flow_loss_at(t, due->flow);
+
+		if (l->owner == due->flow && !goes_on(l, due->side, due->pkt))
+			note(t, due->flow, due->side, due->pkt);
+	}
+	d->n = 0;
 }
 
 void flow_loss_tell(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)

@@ -196,7 +196,7 @@ static bool arena_has_room(const struct lya_flow_table *t, unsigned family)
 
 static int evict(struct lya_flow_table *t, uint32_t n)
 {
-	flow_inspect_drain(t);
+	flow_drain(t);
 	t->stats.evicted++;
 	flow_unlink(t, n);
 	return flow_end(t, n);
@@ -338,12 +338,18 @@ static inline void note_flags(struct flow_hot *h, unsigned side, const struct ly
 	h->tcp_flags[side] = (uint8_t)(h->tcp_flags[side] | pkt->tcp_flags);
 }
 
-/* A packet goes on to the inspection of its payload, if that is still under way. */
-static inline void feed(struct lya_flow_table *t, uint32_t n, const struct flow_hot *h,
-			unsigned side, struct lya_packet *pkt)
+/* What else there is to do with a packet, when the handful has been counted. */
+static inline void note_due(struct lya_flow_table *t, uint32_t n, const struct flow_hot *h,
+			    unsigned side, struct lya_packet *pkt)
 {
-	if (!flow_is(h, FLOW_INSPECTED) && flow_is_fed(pkt))
-		flow_inspect_later(t, n, h, side, pkt);
+	bool fed;
+
+	if (__builtin_expect(lya_packet_is_plain(pkt), 1)) /* as flow_is_fed says */
+		fed = (pkt->kind == LYA_PKT_UDP) | (pkt->payload_len != 0);
+	else
+		fed = flow_is_fed(pkt);
+	flow_due_add(&t->inspect.due, fed & !flow_is(h, FLOW_INSPECTED), n, side, pkt);
+	flow_due_add(&t->measured, flow_is(h, FLOW_MEASURED), n, side, pkt);
 }
 
 /* Add a packet to its flow. */
@@ -357,10 +363,8 @@ static void update(struct lya_flow_table *t, uint32_t n, struct flow_hot *h, uns
 	if ((flags & (LYA_TCP_SYN | LYA_TCP_RST)) != 0)
 		flow_tcp_note(t, n, side, pkt);
 	note_flags(h, side, pkt, (flags & (LYA_TCP_SYN | LYA_TCP_RST)) != 0 ? 0 : flags);
-	if (flow_is(h, FLOW_MEASURED))
-		flow_loss_note(t, n, side, pkt);
 	count_packet(t, n, h, side, pkt);
-	feed(t, n, h, side, pkt);
+	note_due(t, n, h, side, pkt);
 }
 
 /*
@@ -375,11 +379,9 @@ static inline bool update_under_way(struct lya_flow_table *t, uint32_t n, struct
 	if ((pkt->tcp_flags & turns) != 0 || h->count[FLOW_PACKETS][side] == 0 ||
 	    flow_class_of(h) < FLOW_CLASS_HALF_OPEN)
 		return false;
-	if (flow_is(h, FLOW_MEASURED) && !flow_loss_go_on(flow_loss_at(t, n), side, pkt))
-		flow_loss_note(t, n, side, pkt);
 	note_flags(h, side, pkt, pkt->tcp_flags);
 	count_packet(t, n, h, side, pkt);
-	feed(t, n, h, side, pkt);
+	note_due(t, n, h, side, pkt);
 	return true;
 }
 
@@ -529,7 +531,7 @@ static int succeed(struct lya_flow_table *t, uint32_t n, const struct flow_key *
 {
 	int rc;
 
-	flow_inspect_drain(t);
+	flow_drain(t);
 	flow_unlink(t, n);
 	rc = flow_end(t, n);
 	return rc != LYA_OK ? rc : create(t, key, pkt);
@@ -633,7 +635,7 @@ static int take_handful(struct lya_flow_table *t, struct lya_packet *pkts, size_
 		if (rc != LYA_OK)
 			return rc;
 	}
-	flow_inspect_drain(t);
+	flow_drain(t);
 	return flow_lacks_memory(t) ? LYA_ENOMEM : LYA_OK;
 }
 

@@ -104,12 +104,26 @@ struct flow_handshake {
 	uint8_t hello;       /* the side that sent a ServerHello, plus one; 0: none yet */
 };
 
-/* A packet that is to be inspected when its handful has been counted. */
+/* A packet that there is more to do with when its handful has been counted. */
 struct flow_due {
 	struct lya_packet *pkt;
 	uint32_t flow;
-	uint8_t side;
+	uint32_t side;
 };
+
+/* Packets in their order; one place more, so that an entry may be written before it is wanted. */
+struct flow_dues {
+	struct flow_due list[FLOW_BATCH + 1];
+	unsigned n;
+};
+
+/* Add an entry if it is wanted: without a branch, for nobody can guess that. */
+static inline void flow_due_add(struct flow_dues *d, bool wanted, uint32_t n, unsigned side,
+				struct lya_packet *pkt)
+{
+	d->list[d->n] = (struct flow_due){ pkt, n, side };
+	d->n += wanted;
+}
 
 struct flow_inspect {
 	struct lya_app_observer observer; /* its ctx is the table */
@@ -123,8 +137,7 @@ struct flow_inspect {
 	struct lya_app_state *last; /* for what still dribbles when its flow ends */
 	uint8_t *scratch; /* n_scratch pieces; a free one begins with the next free one's number */
 	uint32_t n_scratch, scratch_high, scratch_free;
-	struct flow_due due[FLOW_BATCH];
-	unsigned n_due;
+	struct flow_dues due;
 };
 
 struct flow_extras {
@@ -147,6 +160,7 @@ struct lya_flow_table {
 	struct flow_cold *cold;
 	struct flow_wide *wide;
 	struct flow_loss *losses; /* FLOW_LOSSES, by the low bits of the record's number */
+	struct flow_dues measured; /* packets of flows that have one */
 	struct flow_arena arena[FLOW_FAMILIES];
 	struct flow_wheel wheels[FLOW_FAMILIES][FLOW_CLASSES];
 	struct flow_bucket *buckets; /* of all wheels */
@@ -301,22 +315,8 @@ void flow_losses_fini(struct lya_flow_table *t);
 /* Follow a new TCP flow, if its place is free. */
 void flow_loss_begin(struct lya_flow_table *t, uint32_t n);
 void flow_loss_end(struct lya_flow_table *t, uint32_t n);
-/* A packet of a flow that is followed. */
-void flow_loss_note(struct lya_flow_table *t, uint32_t n, unsigned side,
-		    const struct lya_packet *pkt);
-/* True for what most segments are, which is noted: the next bytes in order, nothing new in ACK. */
-static inline bool flow_loss_go_on(struct flow_loss *l, unsigned side, const struct lya_packet *pkt)
-{
-	const unsigned flags = LYA_TCP_SYN | LYA_TCP_FIN | LYA_TCP_RST | LYA_TCP_ACK;
-
-	if ((pkt->tcp_flags & flags) != LYA_TCP_ACK || pkt->is_fragment || !l->known[side] ||
-	    lya_packet_seq(pkt) != l->side[side].next ||
-	    (int32_t)(lya_packet_ack(pkt) - l->side[!side].next) > 0 ||
-	    l->side[!side].missing != 0)
-		return false;
-	l->side[side].next += pkt->payload_len;
-	return true;
-}
+/* The packets that are due of flows that are followed. */
+void flow_loss_drain(struct lya_flow_table *t);
 void flow_loss_tell(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f);
 
 /* detail.c: what the recognisers tell on their way ------------------------- */
@@ -352,34 +352,19 @@ static inline bool flow_is_fed(const struct lya_packet *pkt)
 
 int flow_inspect_init(struct lya_flow_table *t, size_t bytes);
 void flow_inspect_fini(struct lya_flow_table *t);
-/* Inspect the packets that are due.  To be called before any flow ends. */
+/* Inspect the packets that are due. */
 void flow_inspect_drain(struct lya_flow_table *t);
 /* End an inspection that is under way and keep its small result. */
 void flow_inspect_settle(struct lya_flow_table *t, uint32_t n);
 void flow_inspect_result(const struct lya_flow_table *t, uint32_t n, struct lya_app_result *out);
 
-/*
- * A packet of flow n is to be inspected: soon, and in the order of packets.  The
- * caches are asked for the state by then.
- */
-static inline void flow_inspect_later(struct lya_flow_table *t, uint32_t n,
-				      const struct flow_hot *h, unsigned side,
-				      struct lya_packet *pkt)
+/* Do what there is left to do with the packets that have been counted: before any flow ends. */
+static inline void flow_drain(struct lya_flow_table *t)
 {
-	struct flow_inspect *in = &t->inspect;
-	uint32_t word = flow_word(h);
-
-	in->due[in->n_due++] = (struct flow_due){ pkt, n, (uint8_t)side };
-	if ((word & FLOW_SLOT) != 0) {
-		const struct flow_pool *pool = &in->pools[(word & FLOW_SLOT_LARGE) != 0];
-		const uint8_t *slot =
-		    pool->memory + ((word & FLOW_SLOT_NUMBER) - 1) * pool->stride;
-
-		__builtin_prefetch(slot, 1);
-		__builtin_prefetch(slot + 64, 1);
-		for (size_t i = 128; i < pool->stride; i += 64)
-			__builtin_prefetch(slot + i, 1);
-	}
+	if (t->measured.n != 0)
+		flow_loss_drain(t);
+	if (t->inspect.due.n != 0)
+		flow_inspect_drain(t);
 }
 
 /* slots.c ------------------------------------------------------------------ */

@@ -52,11 +52,18 @@ static size_t sieve_bit(const uint8_t *bytes, size_t n)
 
 _Static_assert(SNAT_SIEVE == 1 << (32 - 20), "sieve_bit names a bit of the sieve");
 
-static bool may_be_place(const struct snat_places *p, const uint8_t *bytes, size_t n)
+static bool sieve_holds(const struct snat_sieve *sieve, const uint8_t *bytes, size_t n)
 {
 	size_t bit = sieve_bit(bytes, n);
 
-	return (p->sieve[bit / 64] >> bit % 64 & 1) != 0;
+	return (sieve->bits[bit / 64] >> bit % 64 & 1) != 0;
+}
+
+static void sieve_add(struct snat_sieve *sieve, const struct lya_addr *addr)
+{
+	size_t bit = sieve_bit(addr->bytes, addr->family == 4 ? 4 : 16);
+
+	sieve->bits[bit / 64] |= UINT64_C(1) << bit % 64;
 }
 
 bool snat_is_elsewhere(const struct snat_places *p, const struct lya_packet *pkt)
@@ -69,12 +76,18 @@ bool snat_is_elsewhere(const struct snat_places *p, const struct lya_packet *pkt
 		src = pkt->ip + (pkt->form == LYA_FORM_IPV4 ? 12 : 8);
 		dst = src + n;
 	}
-	return !may_be_place(p, src, n) && !may_be_place(p, dst, n);
+	return !sieve_holds(&p->sieve, src, n) && !sieve_holds(&p->sieve, dst, n);
 }
 
-int snat_by_addr(const void *a, const void *b)
+static int by_addr(const void *a, const void *b)
 {
 	return lya_addr_cmp(a, b);
+}
+
+bool snat_is_balancer_address(const struct snat_places *p, const struct lya_addr *addr)
+{
+	return sieve_holds(&p->balancer_sieve, addr->bytes, addr->family == 4 ? 4 : 16) &&
+	       bsearch(addr, p->balancers, p->n_balancers, sizeof(*addr), by_addr) != NULL;
 }
 
 /* An address with two of the roles is what its first one says. */
@@ -98,8 +111,7 @@ static void add_place(struct snat_places *p, const struct lya_policy *policy,
 	if (!place->internal)
 		place->number = place->vip ? p->n_vips++ : p->n_nodes++;
 	p->slots[slot] = (uint32_t)++p->n;
-	slot = sieve_bit(place->addr.bytes, place->addr.family == 4 ? 4 : 16);
-	p->sieve[slot / 64] |= UINT64_C(1) << slot % 64;
+	sieve_add(&p->sieve, &place->addr);
 }
 
 static bool is_balancer(const struct lya_site_address *a)
@@ -109,10 +121,12 @@ static bool is_balancer(const struct lya_site_address *a)
 
 static void add_balancer(struct snat_places *p, const struct lya_site_address *a)
 {
-	if (is_single(a))
-		p->balancers[p->n_balancers++] = a->net.addr;
-	else
+	if (!is_single(a)) {
 		p->balancer_networks = true;
+		return;
+	}
+	p->balancers[p->n_balancers++] = a->net.addr;
+	sieve_add(&p->balancer_sieve, &a->net.addr);
 }
 
 static size_t count(const struct lya_site *site, bool (*is)(const struct lya_site_address *))
@@ -179,7 +193,7 @@ int snat_places_init(struct snat_places *p, const struct lya_policy *policy)
 		}
 	}
 	if (p->n_balancers > 0)
-		qsort(p->balancers, p->n_balancers, sizeof(*p->balancers), snat_by_addr);
+		qsort(p->balancers, p->n_balancers, sizeof(*p->balancers), by_addr);
 	read_ports(p, policy);
 	return LYA_OK;
 }

@@ -4,14 +4,15 @@
 #include "snat/snat.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lyncaudit/alloc.h"
 
 enum {
 	DEFAULT_BYTES = 16 * 1024 * 1024,
-	UDP = 17
+	UDP = 17,
+	UDP_LEN = 8,
+	STUN_LEN = 20 /* of a message without attributes */
 };
 
 static int make_tables(struct lya_snat *s, size_t bytes)
@@ -100,7 +101,7 @@ bool snat_is_balancer(const struct lya_snat *s, const struct lya_addr *addr)
 {
 	struct lya_policy_end end;
 
-	if (bsearch(addr, s->places.balancers, s->places.n_balancers, sizeof(*addr), snat_by_addr))
+	if (snat_is_balancer_address(&s->places, addr))
 		return true;
 	if (!s->places.balancer_networks)
 		return false;
@@ -147,14 +148,17 @@ static void move_clock(struct lya_snat *s, const struct lya_packet *pkt)
 static void take(struct lya_snat *s, struct lya_packet *pkt)
 {
 	size_t len = lya_cursor_left(&pkt->payload);
+	size_t full_len = pkt->reassembled ? len : pkt->payload_len;
+	const uint8_t *p = pkt->payload.pos;
 	struct lya_stun msg;
 
 	lya_packet_fill(pkt);
 	move_clock(s, pkt);
 	if (pkt->transport != UDP)
 		snat_connection_syn(s, pkt);
-	else if (lya_stun_read(pkt->payload.pos, len, pkt->reassembled ? len : pkt->payload_len,
-			       &msg))
+	else if (lya_stun_is_request(p, len, full_len))
+		snat_transaction_request(s, pkt, p + 4);
+	else if (lya_stun_read(p, len, full_len, &msg))
 		snat_transaction_take(s, pkt, &msg);
 }
 
@@ -164,29 +168,38 @@ static void take(struct lya_snat *s, struct lya_packet *pkt)
  */
 static inline bool is_wanted(const struct lya_packet *pkt)
 {
-	const uint8_t *p = pkt->payload.pos;
+	bool syn = (pkt->tcp_flags & (LYA_TCP_SYN | LYA_TCP_ACK)) == LYA_TCP_SYN;
+	bool stun, is_udp = pkt->kind == LYA_PKT_UDP;
 
-	if (pkt->kind == LYA_PKT_TCP)
-		return (pkt->tcp_flags & (LYA_TCP_SYN | LYA_TCP_ACK)) == LYA_TCP_SYN &&
-		       pkt->duplicate == LYA_DUP_NONE;
-	return pkt->kind == LYA_PKT_UDP && lya_cursor_left(&pkt->payload) >= 20 && p[0] < 2 &&
-	       pkt->duplicate == LYA_DUP_NONE;
+	if (__builtin_expect(!lya_packet_is_plain(pkt), 0)) {
+		stun = is_udp && lya_cursor_left(&pkt->payload) >= STUN_LEN &&
+		       pkt->payload.pos[0] < 2;
+		syn = syn && pkt->kind == LYA_PKT_TCP;
+	} else { /* no branches: datagrams and segments come mixed, and there is a ninth byte */
+		stun = is_udp & (lya_cursor_left(&pkt->payload) >= STUN_LEN) &
+		       (pkt->ip[pkt->l4_at + UDP_LEN] < 2);
+	}
+	return (stun | syn) & (pkt->duplicate == LYA_DUP_NONE);
 }
 
 void lya_snat_packets(struct lya_snat *s, struct lya_packet *pkts, size_t n)
 {
-	struct lya_packet *wanted[SNAT_BATCH];
-	size_t n_wanted = 0;
+	struct lya_packet *wanted[SNAT_BATCH + 1];
+	size_t n_wanted = 0, here = 0;
 
 	assert(n <= SNAT_BATCH);
 	for (size_t i = 0; i < n; i++) {
-		if (!is_wanted(&pkts[i]) || snat_is_elsewhere(&s->places, &pkts[i]))
-			continue;
-		if (pkts[i].kind == LYA_PKT_UDP)
-			snat_transaction_prefetch(s, pkts[i].payload.pos + 4);
-		wanted[n_wanted++] = &pkts[i];
+		wanted[n_wanted] = &pkts[i];
+		n_wanted += is_wanted(&pkts[i]);
 	}
-	for (size_t i = 0; i < n_wanted; i++)
+	for (size_t i = 0; i < n_wanted; i++) {
+		if (snat_is_elsewhere(&s->places, wanted[i]))
+			continue;
+		if (wanted[i]->kind == LYA_PKT_UDP)
+			snat_transaction_prefetch(s, wanted[i]->payload.pos + 4);
+		wanted[here++] = wanted[i];
+	}
+	for (size_t i = 0; i < here; i++)
 		take(s, wanted[i]);
 }
 

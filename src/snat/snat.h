@@ -31,7 +31,12 @@ struct snat_ports {
 	size_t n;
 };
 
+/* A bit for each of some addresses, by its end: most others are told by it. */
 enum { SNAT_SIEVE = 4096 };
+
+struct snat_sieve {
+	uint64_t bits[SNAT_SIEVE / 64];
+};
 
 struct snat_places {
 	struct snat_place *list;
@@ -41,8 +46,7 @@ struct snat_places {
 	struct lya_addr *balancers; /* VIPs and single addresses of balancers, sorted */
 	size_t n_balancers;
 	bool balancer_networks;     /* there are more, as networks */
-	/* A bit for each place, by its address: most others are told by it. */
-	uint64_t sieve[SNAT_SIEVE / 64];
+	struct snat_sieve sieve, balancer_sieve;
 	uint32_t n_vips, n_nodes;   /* external */
 	struct snat_ports relay;    /* ports of the A/V Edge's relay */
 	struct snat_ports tcp[2];   /* A/V ports of the VIPs, outside and inside */
@@ -54,6 +58,8 @@ void snat_places_fini(struct snat_places *p);
 const struct snat_place *snat_place_at(const struct snat_places *p, const struct lya_addr *addr);
 /* False: one end at least may be a place. */
 bool snat_is_elsewhere(const struct snat_places *p, const struct lya_packet *pkt);
+/* One of the balancers' single addresses. */
+bool snat_is_balancer_address(const struct snat_places *p, const struct lya_addr *addr);
 bool snat_has_port(const struct snat_ports *ports, uint16_t port);
 /* The node is one of those behind the VIP. */
 static inline bool snat_serves(const struct snat_place *vip, const struct snat_place *node)
@@ -168,6 +174,8 @@ enum { SNAT_BATCH = LYA_SNAT_BATCH };
 void snat_transaction_prefetch(const struct lya_snat *s, const uint8_t *id);
 void snat_transaction_take(struct lya_snat *s, const struct lya_packet *pkt,
 			   const struct lya_stun *msg);
+/* The same of a request with that id (16 bytes). */
+void snat_transaction_request(struct lya_snat *s, const struct lya_packet *pkt, const uint8_t *id);
 void snat_connection_syn(struct lya_snat *s, const struct lya_packet *pkt);
 void snat_connection_hello(struct lya_snat *s, const struct lya_packet *pkt,
 			   const struct lya_tls_hello *hello);
@@ -207,8 +215,6 @@ static inline int64_t snat_between(int64_t earlier_ns, int64_t later_ns)
 void snat_leg_of(const struct lya_packet *pkt, bool answer, struct lya_snat_leg *leg);
 bool snat_same_client(const struct lya_snat_leg *a, const struct lya_snat_leg *b);
 bool snat_same_leg(const struct lya_snat_leg *a, const struct lya_snat_leg *b);
-/* For bsearch and qsort over addresses. */
-int snat_by_addr(const void *a, const void *b);
 /* A VIP or an address of a load balancer. */
 bool snat_is_balancer(const struct lya_snat *s, const struct lya_addr *addr);
 enum lya_place snat_place_of_source(const struct lya_snat *s, uint32_t source);

@@ -17,13 +17,14 @@
 
 #include "lyncaudit/timeutil.h"
 
-enum { UDP = 17 };
+enum { UDP = 17, SNAT_ID = 16 };
 
 static const int64_t WINDOW_NS = SNAT_TRANSACTION_MS * (LYA_SECOND_NS / 1000);
 
 /* One message as a sighting of its transaction. */
 struct sighting {
-	const struct lya_stun *msg;
+	const uint8_t *id;
+	const struct lya_stun *msg; /* of an answer */
 	const struct snat_place *place; /* the server's end */
 	struct lya_snat_leg leg;
 	uint8_t transport;
@@ -33,9 +34,9 @@ struct sighting {
 static struct lya_snat_proof proof_of(const struct sighting *m, unsigned kind)
 {
 	struct lya_snat_proof p = { .kind = (uint8_t)kind, .key = LYA_SNAT_BY_ID,
-		                    .value_len = sizeof(m->msg->id), .n_legs = 1 };
+		                    .value_len = SNAT_ID, .n_legs = 1 };
 
-	memcpy(p.value, m->msg->id, sizeof(m->msg->id));
+	memcpy(p.value, m->id, SNAT_ID);
 	p.legs[0] = m->leg;
 	return p;
 }
@@ -153,7 +154,7 @@ void snat_transaction_prefetch(const struct lya_snat *s, const uint8_t *id)
 
 static struct snat_transaction *transaction_of(struct lya_snat *s, const struct sighting *m)
 {
-	struct snat_transaction_key key = key_of(m->msg->id, m->transport);
+	struct snat_transaction_key key = key_of(m->id, m->transport);
 	uint32_t hash = snat_table_hash(&s->transactions, &key);
 	struct snat_transaction *t, *old;
 
@@ -214,7 +215,7 @@ static bool same_stun_addr(const struct lya_stun_addr *a, const struct lya_addr 
 
 static const struct snat_transaction *known(const struct lya_snat *s, const struct sighting *m)
 {
-	struct snat_transaction_key key = key_of(m->msg->id, m->transport);
+	struct snat_transaction_key key = key_of(m->id, m->transport);
 
 	return snat_table_find(&s->transactions, snat_table_hash(&s->transactions, &key), &key);
 }
@@ -283,34 +284,47 @@ static void read_relay(struct lya_snat *s, const struct sighting *m)
 	}
 	if (r.faults == 0)
 		return;
-	memcpy(r.id, m->msg->id, sizeof(r.id));
+	memcpy(r.id, m->id, sizeof(r.id));
 	lya_snat_merge_relay(&snat_note(s, &m->leg, m->transport)->found.relay, &r);
 }
 
-/* A message in whose server's end is a place; indications name no server. */
-static bool read_sighting(const struct lya_snat *s, const struct lya_packet *pkt,
-			  const struct lya_stun *msg, struct sighting *m)
+/* The ends of a message, whose server must be a place. */
+static bool read_sighting(const struct lya_snat *s, const struct lya_packet *pkt, bool answer,
+			  struct sighting *m)
 {
-	m->msg = msg;
 	m->transport = pkt->transport;
-	m->answer = msg->response || msg->error;
-	m->place = snat_place_at(&s->places, m->answer ? &pkt->src : &pkt->dst);
-	if (m->place == NULL || msg->indication)
+	m->answer = answer;
+	m->place = snat_place_at(&s->places, answer ? &pkt->src : &pkt->dst);
+	if (m->place == NULL)
 		return false;
-	snat_leg_of(pkt, m->answer, &m->leg);
+	snat_leg_of(pkt, answer, &m->leg);
 	return true;
+}
+
+/* A balancer that asks its own VIP is nobody's client. */
+static void follow_client(struct lya_snat *s, const struct sighting *m)
+{
+	if (!m->place->vip || !snat_is_balancer(s, &m->leg.client))
+		follow(s, m);
+}
+
+void snat_transaction_request(struct lya_snat *s, const struct lya_packet *pkt, const uint8_t *id)
+{
+	struct sighting m = { .id = id };
+
+	if (read_sighting(s, pkt, false, &m))
+		follow_client(s, &m);
 }
 
 void snat_transaction_take(struct lya_snat *s, const struct lya_packet *pkt,
 			   const struct lya_stun *msg)
 {
-	struct sighting m;
+	struct sighting m = { .id = msg->id, .msg = msg };
 
-	if (!read_sighting(s, pkt, msg, &m))
+	/* Indications name no server. */
+	if (msg->indication || !read_sighting(s, pkt, msg->response || msg->error, &m))
 		return;
-	/* A balancer that asks its own VIP is nobody's client. */
-	if (!m.place->vip || !snat_is_balancer(s, &m.leg.client))
-		follow(s, &m);
+	follow_client(s, &m);
 	if (!m.answer)
 		return;
 	if (msg->response)

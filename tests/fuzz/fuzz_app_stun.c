@@ -12,8 +12,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1)
 		return 0;
-	if (!lya_stun_read(data + 1, size - 1, size - 1 + data[0], &m))
+	if (!lya_stun_read(data + 1, size - 1, size - 1 + data[0], &m)) {
+		must(!lya_stun_is_request(data + 1, size - 1, size - 1 + data[0]));
 		return 0;
+	}
+	must(lya_stun_is_request(data + 1, size - 1, size - 1 + data[0]) ==
+	     (m.rfc5389 && m.request));
 	must(size - 1 >= 20);
 	must((size_t)m.length + 20 == size - 1 + data[0]);
 	must(m.cut == (data[0] > 0));
