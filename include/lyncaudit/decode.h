@@ -171,6 +171,13 @@ struct lya_packet {
 	 */
 	const uint8_t *tunnel_head;
 	struct lya_path path;
+
+	/*
+	 * What no switch and no router changes of it, in 64 bits: second sightings of
+	 * one packet have the same.  0: not taken yet, see lya_packet_print.
+	 */
+	uint64_t print;
+	uint64_t end[2];       /* LYA_FORM_IPV4: source and destination, address << 32 | port << 16 */
 	bool partial;          /* the second part is not set */
 
 	/* The second part ---------------------------------------------------------- */
@@ -227,6 +234,9 @@ static inline void lya_packet_fill(struct lya_packet *pkt)
 	if (pkt->partial)
 		lya_packet_fill_plain(pkt);
 }
+
+/* The print of a packet, from its bytes; 0 when it has no IP header to speak of.  It may be filled. */
+uint64_t lya_packet_print(struct lya_packet *pkt);
 
 static inline bool lya_packet_is_plain(const struct lya_packet *pkt)
 {

@@ -47,13 +47,13 @@ struct lya_flow {
 	uint8_t transport;      /* 6 or 17 */
 	uint8_t state;          /* enum lya_flow_state */
 	uint8_t unknown;        /* enum lya_flow_unknown */
-	uint8_t tcp_flags[2];   /* all flags that each side sent */
 	uint8_t vlan_split;     /* another conversation with the same ends has other VLANs */
 	int8_t first_side;      /* side that sent the first packet seen */
 	int8_t syn_side;        /* side that sent a SYN without ACK; -1: none seen */
 	int8_t synack_side;     /* side that sent a SYN-ACK; -1: none seen */
 	bool synack_continued;  /* the other side went on after the SYN-ACK */
 	bool answered;          /* UDP: both sides sent; TCP: SYN-ACK or data or RST came back */
+	bool acked;             /* TCP: somebody has acknowledged something, or a reset came */
 	bool group_dst;         /* a frame went to a group (broadcast, multicast) MAC */
 	bool icmp_error;        /* an ICMP error answered it */
 	bool relayed;           /* left false: for who finds that it carries on a client's request */

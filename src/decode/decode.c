@@ -190,6 +190,7 @@ static inline void init(struct lya_packet *pkt, const struct lya_frame *frame)
 	pkt->eth_src = NULL;
 	pkt->eth_dst = NULL;
 	memset(&pkt->path, 0, sizeof(pkt->path));
+	pkt->print = 0;
 }
 
 void decode_general(const struct lya_frame *frame, struct lya_packet *pkt)

@@ -13,6 +13,8 @@
 #include <endian.h>
 #include <stddef.h>
 
+#include "decode/print.h"
+
 enum {
 	ETHERNET_LEN = 14,
 	TAG_LEN = 4,
@@ -20,7 +22,9 @@ enum {
 	IPV4_LEN = 20,
 	IPV6_LEN = 40,
 	TCP_LEN = 20,
-	UDP_LEN = 8
+	TCP_CHECKSUM = 16,
+	UDP_LEN = 8,
+	UDP_CHECKSUM = 6
 };
 
 /* The fields of a packet that are nothing here: duplicate to path. */
@@ -87,6 +91,28 @@ static inline bool checksum_holds(uint64_t sum, const uint8_t *p)
 static inline uint32_t least(uint32_t a, uint32_t b)
 {
 	return a < b ? a : b;
+}
+
+/* Of IPv4, whose payload is set. */
+static inline void set_print(struct lya_packet *pkt, size_t checksum)
+{
+	const uint8_t *ip = pkt->ip;
+	size_t end = (size_t)(pkt->payload.pos - ip) + PRINT_PAYLOAD;
+
+	if (end > pkt->ip_captured)
+		end = pkt->ip_captured;
+	pkt->print = 0;
+	if (__builtin_expect((ip[4] | ip[5]) != 0 && pkt->ip_captured >= PRINT_LEAST, 1))
+		pkt->print = print_ipv4(ip, end, IPV4_LEN + checksum, pkt->ip_bytes);
+}
+
+static inline void set_ends(struct lya_packet *pkt)
+{
+	uint64_t addrs = be64toh(word64(pkt->ip + 12));
+	uint64_t ports = be32(pkt->ip + IPV4_LEN);
+
+	pkt->end[0] = (addrs & ~(uint64_t)UINT32_MAX) | (ports & ~(uint64_t)UINT16_MAX);
+	pkt->end[1] = addrs << 32 | (ports & UINT16_MAX) << 16;
 }
 
 /*
@@ -163,10 +189,18 @@ static inline bool plain_ipv4(struct lya_packet *pkt, const struct lya_frame *fr
 	pkt->partial = true;
 	pkt->l4_at = IPV4_LEN;
 	pkt->ttl = ip[8];
-	if (ip[9] == PROTO_TCP)
-		return set_tcp(pkt, ip + IPV4_LEN, total - IPV4_LEN, left - IPV4_LEN);
-	return ip[9] == PROTO_UDP &&
-	       set_udp(pkt, ip + IPV4_LEN, total - IPV4_LEN, left - IPV4_LEN);
+	set_ends(pkt);
+	if (ip[9] == PROTO_TCP) {
+		if (!set_tcp(pkt, ip + IPV4_LEN, total - IPV4_LEN, left - IPV4_LEN))
+			return false;
+		set_print(pkt, TCP_CHECKSUM);
+		return true;
+	}
+	if (ip[9] != PROTO_UDP ||
+	    !set_udp(pkt, ip + IPV4_LEN, total - IPV4_LEN, left - IPV4_LEN))
+		return false;
+	set_print(pkt, UDP_CHECKSUM);
+	return true;
 }
 
 static inline bool plain_ipv6(struct lya_packet *pkt, const struct lya_frame *frame,
@@ -179,6 +213,7 @@ static inline bool plain_ipv6(struct lya_packet *pkt, const struct lya_frame *fr
 	left = least(total, left);
 	set_common(pkt, frame, ip, total, left, vlan);
 	pkt->form = LYA_FORM_IPV6;
+	pkt->print = 0;
 	pkt->partial = true;
 	pkt->l4_at = IPV6_LEN;
 	pkt->ttl = ip[7];

@@ -43,7 +43,7 @@ void flow_detail_session(struct lya_flow_table *t, uint32_t n, const struct flow
 	if (res->client_side < 0)
 		return;
 	flow_address(t, n, !res->client_side, &addr);
-	port = flow_hot_at(t, n)->port[!res->client_side];
+	port = flow_port(flow_hot_at(t, n), !res->client_side);
 	session = flow_session_key(&addr, port, hand->session);
 	offered = flow_session_key(&addr, port, hand->tickets[res->client_side]);
 	given = flow_session_key(&addr, port, hand->tickets[!res->client_side]);
@@ -75,7 +75,7 @@ static void tell(struct lya_flow_table *t, unsigned side, struct lya_flow_detail
 	d->time_ns = t->inspect.packet_ns;
 	flow_address(t, n, side, &d->addr);
 	flow_address(t, n, !side, &d->peer);
-	d->port = flow_hot_at(t, n)->port[side];
+	d->port = flow_port(flow_hot_at(t, n), side);
 	rc = t->options.on_detail(t->options.ctx, d);
 	if (rc < 0)
 		t->status = rc;

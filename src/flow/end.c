@@ -22,7 +22,7 @@ void flow_address(const struct lya_flow_table *t, uint32_t n, unsigned side, str
 	}
 	out->family = 4;
 	for (unsigned i = 0; i < 4; i++)
-		out->bytes[i] = (uint8_t)(h->addr[side] >> (24 - 8 * i));
+		out->bytes[i] = (uint8_t)(h->end[side] >> (56 - 8 * i));
 }
 
 static void fill_ends(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
@@ -30,8 +30,7 @@ static void fill_ends(const struct lya_flow_table *t, uint32_t n, struct lya_flo
 	const struct flow_hot *h = flow_hot_at(t, n);
 
 	for (unsigned side = 0; side < 2; side++) {
-		f->port[side] = h->port[side];
-		f->tcp_flags[side] = h->tcp_flags[side];
+		f->port[side] = flow_port(h, side);
 		flow_address(t, n, side, &f->addr[side]);
 	}
 }
@@ -68,6 +67,8 @@ static void fill_evidence(const struct flow_hot *h, struct lya_flow *f)
 	f->synack_continued = f->synack_side >= 0 && flow_went(h, !f->synack_side);
 	f->group_dst = flow_is(h, FLOW_GROUP);
 	f->vlan_split = flow_is(h, FLOW_SPLIT);
+	f->acked = (h->flags & (FLOW_WENT_0 | FLOW_WENT_1 | FLOW_SYNACK | FLOW_REFUSED |
+				FLOW_RESET)) != 0;
 	if (flow_is_tcp(h) && f->unknown == LYA_UNKNOWN_NOT) {
 		f->state = flow_tcp_state(h);
 		f->answered = flow_tcp_answered(h);
@@ -105,9 +106,9 @@ bool flow_is_beside(const struct lya_flow_table *t, const struct flow_hot *h)
 {
 	const struct flow_ctx *ctx;
 
-	if (h->ctx == 0)
+	if (flow_ctx_of(h) == 0)
 		return false;
-	ctx = flow_intern_at(&t->ctxs, h->ctx);
+	ctx = flow_intern_at(&t->ctxs, flow_ctx_of(h));
 	return ctx->split != 0;
 }
 

@@ -254,14 +254,14 @@ static void inspect(struct lya_flow_table *t, uint32_t n, unsigned side, struct 
 		flow_inspect_settle(t, n);
 }
 
-/* Ask the caches for the state of a flow whose inspection is under way. */
-static inline void prefetch_state(const struct lya_flow_table *t, uint32_t n)
+/* Ask the caches for the state of a stream; of small ones it was asked before. */
+static inline void prefetch_large(const struct lya_flow_table *t, uint32_t n)
 {
+	const struct flow_pool *pool = &t->inspect.pools[FLOW_LARGE];
 	uint32_t word = flow_word(flow_hot_at(t, n));
-	const struct flow_pool *pool = &t->inspect.pools[(word & FLOW_SLOT_LARGE) != 0];
 	const uint8_t *slot = pool->memory + ((word & FLOW_SLOT_NUMBER) - 1) * pool->stride;
 
-	if ((word & FLOW_SLOT) == 0)
+	if ((word & FLOW_SLOT_LARGE) == 0 || (word & FLOW_SLOT) == 0)
 		return;
 	for (size_t i = 0; i < pool->stride; i += 64)
 		__builtin_prefetch(slot + i, 1);
@@ -274,7 +274,7 @@ void flow_inspect_drain(struct lya_flow_table *t)
 
 	d->n = 0;
 	for (unsigned i = 0; i < n; i++)
-		prefetch_state(t, d->list[i].flow);
+		prefetch_large(t, d->list[i].flow);
 	for (unsigned i = 0; i < n; i++) {
 		const struct flow_due *due = &d->list[i];
 

@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-enum { NARROW_L4 = 20 }; /* of plain IPv4: from its header to the ports */
-
 static inline uint32_t load32(const uint8_t *p)
 {
 	return lya_packet_be32(p);
@@ -34,11 +32,9 @@ static inline uint32_t tag_from(const struct lya_flow_table *t, uint64_t h)
 
 void flow_key_tag(const struct lya_flow_table *t, struct flow_key *key)
 {
-	uint64_t lower = (uint64_t)key->addr[0] << 32 | (uint32_t)key->port[0] << 16 | key->ctx;
-	uint64_t upper = (uint64_t)key->addr[1] << 32 | (uint32_t)key->port[1] << 16 | key->kind;
-	uint64_t h = mix_ends(t, lower, upper);
+	uint64_t h = mix_ends(t, key->end[0], key->end[1]);
 
-	if ((key->kind & FLOW_KIND_WIDE) != 0) {
+	if ((flow_key_kind(key) & FLOW_KIND_WIDE) != 0) {
 		h = lya_hash_mix(h ^ load64(key->wide[0]), t->key.k1 ^ load64(key->wide[0] + 8));
 		h = lya_hash_mix(h ^ load64(key->wide[1]), t->key.k1 ^ load64(key->wide[1] + 8));
 	}
@@ -94,30 +90,23 @@ static inline uint16_t packet_ctx(struct lya_flow_table *t, const struct lya_pat
 	return ctx_of(t, path, t->options.vlan_in_key, false);
 }
 
-/*
- * Put the ends in order, without a branch: the lower one, address then port,
- * is side 0.  lower and upper are each an address with its port.
- */
-static inline void set_narrow(struct flow_key *key, uint64_t from, uint64_t to, uint64_t *lower,
-			      uint64_t *upper)
+/* Put IPv4 ends in order, without a branch: the lower one, address then port, is side 0. */
+static inline void set_narrow(struct flow_key *key, uint64_t from, uint64_t to, uint64_t ctx,
+			      uint64_t kind)
 {
-	*lower = from < to ? from : to;
-	*upper = from < to ? to : from;
+	key->end[0] = (from < to ? from : to) | ctx;
+	key->end[1] = (from < to ? to : from) | kind;
 	key->side = from > to;
-	key->addr[0] = (uint32_t)(*lower >> 16);
-	key->addr[1] = (uint32_t)(*upper >> 16);
-	key->port[0] = (uint16_t)*lower;
-	key->port[1] = (uint16_t)*upper;
 }
 
 static inline uint64_t narrow_end(const struct lya_addr *addr, uint16_t port)
 {
-	return (uint64_t)load32(addr->bytes) << 16 | port;
+	return (uint64_t)load32(addr->bytes) << 32 | (uint32_t)port << 16;
 }
 
 /* src and dst are 16 bytes each, borrowed by the key. */
 static inline void set_wide(struct flow_key *key, const uint8_t *src, uint16_t sport,
-			    const uint8_t *dst, uint16_t dport)
+			    const uint8_t *dst, uint16_t dport, uint64_t ctx, uint64_t kind)
 {
 	uint64_t from = load64(src);
 	uint64_t to = load64(dst);
@@ -131,21 +120,17 @@ static inline void set_wide(struct flow_key *key, const uint8_t *src, uint16_t s
 	key->side = swap;
 	key->wide[0] = swap ? dst : src;
 	key->wide[1] = swap ? src : dst;
-	key->port[0] = swap ? dport : sport;
-	key->port[1] = swap ? sport : dport;
-	key->addr[0] = key->addr[1] = 0;
-	key->kind |= FLOW_KIND_WIDE;
+	key->end[0] = (uint64_t)(swap ? dport : sport) << 16 | ctx;
+	key->end[1] = (uint64_t)(swap ? sport : dport) << 16 | kind | FLOW_KIND_WIDE;
 }
 
 static void set_ends(struct flow_key *key, const struct lya_addr *src, uint16_t sport,
-		     const struct lya_addr *dst, uint16_t dport)
+		     const struct lya_addr *dst, uint16_t dport, uint64_t ctx, uint64_t kind)
 {
-	uint64_t lower, upper;
-
 	if (src->family == 4)
-		set_narrow(key, narrow_end(src, sport), narrow_end(dst, dport), &lower, &upper);
+		set_narrow(key, narrow_end(src, sport), narrow_end(dst, dport), ctx, kind);
 	else
-		set_wide(key, src->bytes, sport, dst->bytes, dport);
+		set_wide(key, src->bytes, sport, dst->bytes, dport, ctx, kind);
 }
 
 static inline uint8_t kind_of(uint8_t transport, enum lya_flow_unknown unknown)
@@ -159,12 +144,13 @@ static bool has_flow(uint8_t transport)
 	return transport == 6 || transport == 17;
 }
 
-/* The key of any packet; kind 0 when it stands for no flow. */
+/* The key of any packet; end[1] 0 when it stands for no flow. */
 static void key_of(struct lya_flow_table *t, const struct lya_packet *pkt, struct flow_key *key)
 {
 	enum lya_flow_unknown unknown = LYA_UNKNOWN_NOT;
+	bool has_ports = true;
 
-	key->kind = 0;
+	key->end[1] = 0;
 	if (pkt->duplicate != LYA_DUP_NONE || !has_flow(pkt->transport))
 		return; /* of a duplicate, the first sighting was counted */
 	switch (pkt->kind) {
@@ -173,37 +159,28 @@ static void key_of(struct lya_flow_table *t, const struct lya_packet *pkt, struc
 		break;
 	case LYA_PKT_FRAGMENT:
 		unknown = LYA_UNKNOWN_FRAGMENT;
+		has_ports = false;
 		break;
 	case LYA_PKT_CUT:
 		unknown = LYA_UNKNOWN_CUT;
+		has_ports = false;
 		break;
 	default:
 		return;
 	}
-	key->kind = kind_of(pkt->transport, unknown);
-	if (unknown == LYA_UNKNOWN_NOT)
-		set_ends(key, &pkt->src, pkt->sport, &pkt->dst, pkt->dport);
-	else
-		set_ends(key, &pkt->src, 0, &pkt->dst, 0);
-	key->ctx = packet_ctx(t, &pkt->path);
+	set_ends(key, &pkt->src, has_ports ? pkt->sport : 0, &pkt->dst, has_ports ? pkt->dport : 0,
+		 packet_ctx(t, &pkt->path), kind_of(pkt->transport, unknown));
 	flow_key_tag(t, key);
 }
 
-/* Of a packet that is plain: as key_of says, straight from the headers. */
-static inline uint32_t narrow_key(const struct lya_flow_table *t, const struct lya_packet *pkt,
-				  struct flow_key *key)
+/* Of a packet that is plain: as key_of says, straight from what stands in its headers. */
+static inline void narrow_key(const struct lya_flow_table *t, const struct lya_packet *pkt,
+			      struct flow_key *key)
 {
-	uint64_t addrs = load64(pkt->ip + 12);
-	uint32_t ports = load32(pkt->ip + NARROW_L4);
-	uint64_t from = addrs >> 32 << 16 | ports >> 16;
-	uint64_t to = (addrs & UINT32_MAX) << 16 | (ports & UINT16_MAX);
-	uint8_t kind = (uint8_t)(FLOW_KIND_USED | (pkt->kind == LYA_PKT_TCP) * FLOW_KIND_TCP);
-	uint64_t lower, upper;
+	uint64_t kind = FLOW_KIND_USED | (pkt->kind == LYA_PKT_TCP) * (uint64_t)FLOW_KIND_TCP;
 
-	set_narrow(key, from, to, &lower, &upper);
-	key->ctx = 0;
-	key->kind = kind;
-	return tag_from(t, mix_ends(t, lower << 16, upper << 16 | kind));
+	set_narrow(key, pkt->end[0], pkt->end[1], 0, kind);
+	key->tag = tag_from(t, mix_ends(t, key->end[0], key->end[1]));
 }
 
 static inline void wide_key(const struct lya_flow_table *t, const struct lya_packet *pkt,
@@ -211,9 +188,8 @@ static inline void wide_key(const struct lya_flow_table *t, const struct lya_pac
 {
 	uint32_t ports = load32(pkt->ip + pkt->l4_at);
 
-	key->kind = kind_of(pkt->transport, LYA_UNKNOWN_NOT);
-	set_wide(key, pkt->ip + 8, (uint16_t)(ports >> 16), pkt->ip + 24, (uint16_t)ports);
-	key->ctx = 0;
+	set_wide(key, pkt->ip + 8, (uint16_t)(ports >> 16), pkt->ip + 24, (uint16_t)ports, 0,
+		 kind_of(pkt->transport, LYA_UNKNOWN_NOT));
 	flow_key_tag(t, key);
 }
 
@@ -235,11 +211,10 @@ void flow_keys_of(struct lya_flow_table *t, struct lya_packet *pkts, size_t n)
 
 		if (__builtin_expect(!is_simple(&pkts[i], vlan_in_key), 0)) {
 			lya_packet_fill(&pkts[i]);
+			key->tag = 1;
 			key_of(t, &pkts[i], key);
-			if (key->kind == 0)
-				continue;
 		} else if (pkts[i].form == LYA_FORM_IPV4) {
-			key->tag = narrow_key(t, &pkts[i], key);
+			narrow_key(t, &pkts[i], key);
 		} else {
 			wide_key(t, &pkts[i], key);
 		}
@@ -252,9 +227,8 @@ bool flow_key_quoted(struct lya_flow_table *t, const struct lya_packet *pkt, str
 	if (pkt->kind != LYA_PKT_ICMP_ERROR || !pkt->quoted.has_ports ||
 	    pkt->quoted.src.family != pkt->quoted.dst.family || !has_flow(pkt->quoted.transport))
 		return false;
-	key->kind = kind_of(pkt->quoted.transport, LYA_UNKNOWN_NOT);
-	set_ends(key, &pkt->quoted.src, pkt->quoted.sport, &pkt->quoted.dst, pkt->quoted.dport);
-	key->ctx = packet_ctx(t, &pkt->path);
+	set_ends(key, &pkt->quoted.src, pkt->quoted.sport, &pkt->quoted.dst, pkt->quoted.dport,
+		 packet_ctx(t, &pkt->path), kind_of(pkt->quoted.transport, LYA_UNKNOWN_NOT));
 	flow_key_tag(t, key);
 	return true;
 }
@@ -263,10 +237,8 @@ void flow_key_again(const struct lya_flow_table *t, uint32_t n, struct flow_key 
 {
 	const struct flow_hot *h = flow_hot_at(t, n);
 
-	memcpy(key->port, h->port, sizeof(key->port));
-	memcpy(key->addr, h->addr, sizeof(key->addr));
-	key->ctx = h->ctx;
-	key->kind = flow_kind(h);
+	key->end[0] = h->end[0];
+	key->end[1] = h->end[1];
 	key->side = 0;
 	if ((n & FLOW_WIDE) != 0) {
 		key->wide[0] = t->wide[n & ~FLOW_WIDE].addr[0];

@@ -26,7 +26,12 @@
 #define FLOW_WIDE UINT32_C(0x80000000)
 #define FLOW_BUCKET UINT32_C(0xc0000000)
 
-/* A key's kind: never zero for a record in use. */
+/*
+ * A key is its two ends, the lower one first: IPv4 address << 32 | port << 16
+ * (IPv6: the port alone, the addresses lie apart).  The lowest 16 bits hold
+ * what else tells flows apart: [0] the ctx (see intern.h), [1] the kind, which
+ * is never zero for a record in use.
+ */
 enum {
 	FLOW_KIND_USED = 0x01,
 	FLOW_KIND_TCP = 0x02, /* else UDP */
@@ -54,15 +59,12 @@ enum flow_flag {
 enum { FLOW_PACKETS, FLOW_BYTES, FLOW_PAYLOAD, FLOW_COUNTS };
 
 struct flow_hot {
-	uint32_t addr[2]; /* IPv4, host order; zero when wide */
-	uint16_t port[2];
-	uint16_t ctx;    /* tunnel (and VLANs) that are part of the key; see intern.h */
-	uint16_t seen_s; /* the table's clock at the last packet, seconds */
+	uint64_t end[2];
 	uint32_t count[FLOW_COUNTS][2];
 	int64_t last_ns;
 	uint32_t next, prev; /* in the bucket, or next free record */
-	uint32_t word_kind; /* word << 8 | kind; see flow_word */
-	uint8_t tcp_flags[2];
+	uint32_t word;       /* see flow_word, and above it FLOW_FIN_0 and _1 */
+	uint16_t seen_s;     /* the table's clock at the last packet, seconds */
 	uint16_t flags;
 };
 
@@ -110,34 +112,52 @@ struct flow_loss {
 
 _Static_assert(sizeof(struct flow_loss) == 32, "two to a cache line");
 
-/*
- * The ends of a packet, lower one first, and what else tells flows apart.
- * IPv6 addresses stay where they are, in the packet or the record.
- */
+/* The key of a packet.  IPv6 addresses stay where they are, in the packet or the record. */
 struct flow_key {
-	uint32_t tag;     /* its hash, for the index; never 0 */
-	uint32_t addr[2]; /* IPv4, as in a record */
-	uint16_t port[2];
-	uint16_t ctx;
-	uint8_t kind;           /* 0: no flow's packet */
-	uint8_t side;           /* the packet's sender */
+	uint64_t end[2];        /* as in a record; end[1] 0: no flow's packet */
+	uint32_t tag;           /* its hash, for the index; never 0 */
+	uint32_t side;          /* the packet's sender */
 	const uint8_t *wide[2]; /* IPv6, 16 bytes each; borrowed */
 };
 
-static inline uint8_t flow_kind(const struct flow_hot *h)
+static inline unsigned flow_key_kind(const struct flow_key *key)
 {
-	return (uint8_t)(h->word_kind & 0xff);
+	return (uint16_t)key->end[1];
 }
+
+static inline void flow_key_set_ctx(struct flow_key *key, uint16_t ctx)
+{
+	key->end[0] = (key->end[0] & ~(uint64_t)UINT16_MAX) | ctx;
+}
+
+static inline unsigned flow_kind(const struct flow_hot *h)
+{
+	return (uint16_t)h->end[1];
+}
+
+static inline uint16_t flow_ctx_of(const struct flow_hot *h)
+{
+	return (uint16_t)h->end[0];
+}
+
+static inline uint16_t flow_port(const struct flow_hot *h, unsigned side)
+{
+	return (uint16_t)(h->end[side] >> 16);
+}
+
+/* In bits 24 and 25 of a record's word: the side has sent a FIN. */
+#define FLOW_FIN_0 UINT32_C(0x01000000)
+#define FLOW_FIN_1 UINT32_C(0x02000000)
 
 /* The number of the flow's extra, or of its slot (FLOW_SLOT, see table.h); 0: neither. */
 static inline uint32_t flow_word(const struct flow_hot *h)
 {
-	return h->word_kind >> 8;
+	return h->word & 0xffffff;
 }
 
 static inline void flow_set_word(struct flow_hot *h, uint32_t word)
 {
-	h->word_kind = word << 8 | (h->word_kind & 0xff);
+	h->word = (h->word & ~UINT32_C(0xffffff)) | word;
 }
 
 static inline bool flow_is(const struct flow_hot *h, unsigned flag)
@@ -157,12 +177,12 @@ static inline unsigned flow_class_of(const struct flow_hot *h)
 
 static inline bool flow_is_tcp(const struct flow_hot *h)
 {
-	return (h->word_kind & FLOW_KIND_TCP) != 0;
+	return (flow_kind(h) & FLOW_KIND_TCP) != 0;
 }
 
 static inline unsigned flow_unknown(const struct flow_hot *h)
 {
-	return (unsigned)flow_kind(h) >> FLOW_KIND_UNKNOWN_SHIFT;
+	return flow_kind(h) >> FLOW_KIND_UNKNOWN_SHIFT;
 }
 
 /* -1: no such packet was seen. */
@@ -187,7 +207,7 @@ static inline bool flow_went(const struct flow_hot *h, int side)
 
 static inline bool flow_both_fin(const struct flow_hot *h)
 {
-	return (h->tcp_flags[0] & h->tcp_flags[1] & LYA_TCP_FIN) != 0;
+	return (~h->word & (FLOW_FIN_0 | FLOW_FIN_1)) == 0;
 }
 
 #endif

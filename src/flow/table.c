@@ -335,7 +335,6 @@ static inline void note_flags(struct flow_hot *h, unsigned side, const struct ly
 {
 	went = (went & LYA_TCP_ACK) * (FLOW_WENT_0 / LYA_TCP_ACK) << side;
 	h->flags = (uint16_t)(h->flags | went | pkt->frame_broadcast * (unsigned)FLOW_GROUP);
-	h->tcp_flags[side] = (uint8_t)(h->tcp_flags[side] | pkt->tcp_flags);
 }
 
 /* What else there is to do with a packet, when the handful has been counted. */
@@ -348,7 +347,9 @@ static inline void note_due(struct lya_flow_table *t, uint32_t n, const struct f
 		fed = (pkt->kind == LYA_PKT_UDP) | (pkt->payload_len != 0);
 	else
 		fed = flow_is_fed(pkt);
-	flow_due_add(&t->inspect.due, fed & !flow_is(h, FLOW_INSPECTED), n, side, pkt);
+	fed &= !flow_is(h, FLOW_INSPECTED);
+	flow_prefetch_small(&t->inspect, h, fed);
+	flow_due_add(&t->inspect.due, fed, n, side, pkt);
 	flow_due_add(&t->measured, flow_is(h, FLOW_MEASURED), n, side, pkt);
 }
 
@@ -363,6 +364,8 @@ static void update(struct lya_flow_table *t, uint32_t n, struct flow_hot *h, uns
 	if ((flags & (LYA_TCP_SYN | LYA_TCP_RST)) != 0)
 		flow_tcp_note(t, n, side, pkt);
 	note_flags(h, side, pkt, (flags & (LYA_TCP_SYN | LYA_TCP_RST)) != 0 ? 0 : flags);
+	if ((flags & LYA_TCP_FIN) != 0)
+		h->word |= side == 0 ? FLOW_FIN_0 : FLOW_FIN_1;
 	count_packet(t, n, h, side, pkt);
 	note_due(t, n, h, side, pkt);
 }
@@ -431,10 +434,8 @@ static void fill_record(struct lya_flow_table *t, uint32_t n, const struct flow_
 	struct flow_cold *c = flow_cold_at(t, n);
 
 	memset(h, 0, sizeof(*h));
-	memcpy(h->port, key->port, sizeof(h->port));
-	h->ctx = key->ctx;
-	h->word_kind = key->kind;
-	memcpy(h->addr, key->addr, sizeof(h->addr));
+	h->end[0] = key->end[0];
+	h->end[1] = key->end[1];
 	if ((n & FLOW_WIDE) != 0) {
 		memcpy(t->wide[n & ~FLOW_WIDE].addr[0], key->wide[0], 16);
 		memcpy(t->wide[n & ~FLOW_WIDE].addr[1], key->wide[1], 16);
@@ -456,7 +457,7 @@ static void fill_record(struct lya_flow_table *t, uint32_t n, const struct flow_
 /* Make the flow that a packet begins. */
 static int create(struct lya_flow_table *t, const struct flow_key *key, struct lya_packet *pkt)
 {
-	unsigned family = (key->kind & FLOW_KIND_WIDE) != 0;
+	unsigned family = (flow_key_kind(key) & FLOW_KIND_WIDE) != 0;
 	int rc = make_room(t, family);
 	uint32_t n;
 
@@ -488,11 +489,12 @@ static uint32_t find_beside(struct lya_flow_table *t, struct flow_key *key,
 			    const struct lya_packet *pkt)
 {
 	struct flow_key beside = *key;
+	uint16_t ctx = flow_ctx_split(t, &pkt->path);
 	uint32_t n;
 
-	beside.ctx = flow_ctx_split(t, &pkt->path);
-	if (beside.ctx == 0)
+	if (ctx == 0)
 		return 0;
+	flow_key_set_ctx(&beside, ctx);
 	flow_key_tag(t, &beside);
 	n = flow_find(t, &beside);
 	if (n != 0)
@@ -520,7 +522,7 @@ static int create_beside(struct lya_flow_table *t, uint32_t n, struct flow_key *
 			 struct lya_packet *pkt)
 {
 	flow_set(flow_hot_at(t, n), FLOW_SPLIT);
-	key->ctx = flow_ctx_split(t, &pkt->path);
+	flow_key_set_ctx(key, flow_ctx_split(t, &pkt->path));
 	flow_key_tag(t, key);
 	return create(t, key, pkt);
 }
@@ -613,7 +615,7 @@ static inline int take_packet(struct lya_flow_table *t, struct flow_ahead *a,
 
 	if (guessed && update_under_way(t, a->record, a->hot, a->key.side, pkt))
 		return LYA_OK;
-	if (a->key.kind != 0)
+	if (a->key.end[1] != 0)
 		return take_flow_packet(t, &a->key, pkt);
 	if (pkt->kind == LYA_PKT_ICMP_ERROR)
 		take_icmp(t, pkt);

@@ -236,9 +236,7 @@ static inline bool flow_key_matches(const struct lya_flow_table *t, uint32_t n,
 {
 	const struct flow_wide *w;
 
-	if (memcmp(h->addr, key->addr, sizeof(h->addr)) != 0 ||
-	    memcmp(h->port, key->port, sizeof(h->port)) != 0 || h->ctx != key->ctx ||
-	    flow_kind(h) != key->kind)
+	if (h->end[0] != key->end[0] || h->end[1] != key->end[1])
 		return false;
 	if ((n & FLOW_WIDE) == 0)
 		return true;
@@ -385,6 +383,22 @@ static inline void *flow_slot_at(const struct flow_inspect *in, uint32_t word)
 
 	/* the stride keeps every slot aligned for anything */
 	return pool->memory + ((word & FLOW_SLOT_NUMBER) - 1) * pool->stride;
+}
+/*
+ * Ask the caches for a flow's small slot, if it is wanted and there is one: without a
+ * branch (what is in the caches anyway is asked for otherwise).
+ */
+static inline void flow_prefetch_small(const struct flow_inspect *in, const struct flow_hot *h,
+				       bool wanted)
+{
+	const struct flow_pool *pool = &in->pools[FLOW_SMALL];
+	uint32_t word = flow_word(h);
+	const uint8_t *slot = pool->memory + ((word & FLOW_SLOT_NUMBER) - 1) * pool->stride;
+
+	wanted &= (word & (FLOW_SLOT | FLOW_SLOT_LARGE)) == FLOW_SLOT;
+	slot = wanted ? slot : (const uint8_t *)h;
+	__builtin_prefetch(slot, 1);
+	__builtin_prefetch(slot + 64, 1);
 }
 /* For the observer of states: ctx is the table. */
 void *flow_scratch_lend(void *ctx);

@@ -57,7 +57,9 @@ bool flow_tcp_answered(const struct flow_hot *h)
 		opener = flow_is(h, FLOW_FIRST_1);
 	back = !opener;
 	if (flow_is(h, FLOW_SYN))
-		return h->count[FLOW_PAYLOAD][back] != 0 || (h->tcp_flags[back] & LYA_TCP_RST) != 0;
+		return h->count[FLOW_PAYLOAD][back] != 0 ||
+		       (h->count[FLOW_PACKETS][back] != 0 &&
+			flow_is(h, FLOW_REFUSED | FLOW_RESET));
 	return h->count[FLOW_PACKETS][back] != 0;
 }
 

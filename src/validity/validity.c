@@ -48,7 +48,7 @@ int lya_validity_take(struct lya_validity *v, const struct lya_flow *flow)
 	int rc;
 
 	if (flow->transport != 6 || flow->unknown != LYA_UNKNOWN_NOT ||
-	    ((flow->tcp_flags[0] | flow->tcp_flags[1]) & LYA_TCP_ACK) == 0)
+	    !flow->acked)
 		return LYA_OK;
 	rc = validity_reach(v, (size_t)flow->source + 1);
 	if (rc != LYA_OK)

@@ -125,7 +125,7 @@ static void check_flow(const struct lya_flow *f)
 	must(f->packets[0] + f->packets[1] > 0);
 	for (unsigned side = 0; side < 2; side++) {
 		must(f->payload_bytes[side] <= f->bytes[side]);
-		must(f->packets[side] > 0 || (f->bytes[side] == 0 && f->tcp_flags[side] == 0));
+		must(f->packets[side] > 0 || f->bytes[side] == 0);
 	}
 	must(f->first_ns <= f->last_ns);
 	must((f->transport == 17) == (f->state == LYA_STATE_NONE) || f->unknown != 0);

@@ -107,11 +107,7 @@ static inline struct lya_flow world_flow(const char *src, uint16_t sport, const 
 	f.synack_side = transport == 6 && through ? (int8_t)!init : -1;
 	f.synack_continued = through;
 	f.answered = through;
-	f.tcp_flags[init] = transport == 6 ? 0x02 : 0;
-	if (transport == 6 && through) {
-		f.tcp_flags[init] |= 0x10;
-		f.tcp_flags[!init] = 0x12;
-	}
+	f.acked = transport == 6 && through;
 	f.packets[init] = through ? 9 : 1;
 	f.packets[!init] = through ? 7 : 0;
 	f.bytes[init] = through ? 1200 : 60;

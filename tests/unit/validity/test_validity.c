@@ -27,8 +27,7 @@ static struct lya_flow tcp(uint8_t flags0, uint8_t flags1, uint32_t source)
 {
 	struct lya_flow f = { .transport = 6, .source = source };
 
-	f.tcp_flags[0] = flags0;
-	f.tcp_flags[1] = flags1;
+	f.acked = ((flags0 | flags1) & 0x10) != 0;
 	f.packets[0] = flags0 != 0 ? 3 : 0;
 	f.packets[1] = flags1 != 0 ? 3 : 0;
 	return f;
