@@ -36,13 +36,13 @@ enum {
 /* For every UDP port that decode_udp looks behind, one bit by its upper bits. */
 #define PORT_BIT(port) (UINT64_C(1) << ((port) >> 3 & 63))
 
-/* True for every UDP packet that may be more than its ports say, and for few others. */
-static inline bool may_be_tunnel(const uint8_t *p)
+/* Not 0 for every UDP packet that may be more than its ports say, and for few others. */
+static inline uint64_t may_be_tunnel(const uint8_t *p)
 {
 	const uint64_t bits =
 	    PORT_BIT(4789) | PORT_BIT(8472) | PORT_BIT(6081) | PORT_BIT(37008) | PORT_BIT(3544);
 
-	return ((bits >> (be16(p + 2) >> 3 & 63) & 1) != 0) | (be16(p) == 3544);
+	return (bits >> (be16(p + 2) >> 3 & 63) & 1) | (uint64_t)(be16(p) == 3544);
 }
 
 /* Bytes in the machine's own order: to be compared, or where no order matters. */

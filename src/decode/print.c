@@ -10,7 +10,7 @@
 
 enum { IPV4_LEN = 20, IPV6_LEN = 40, TCP_CHECKSUM = 16, UDP_CHECKSUM = 6 };
 
-const uint32_t print_places[PRINT_PLACES][4] = {
+const uint32_t print_places[PRINT_PLACES][4] __attribute__((aligned(16))) = {
 	{ 0xf9a6edd5, 0x41e9f265, 0xad4e5508, 0x679a6728 },
 	{ 0xde95dfac, 0x527cc0ce, 0x8399bd43, 0x2345f063 },
 	{ 0xf2d69e2e, 0x93be6abb, 0x16647e66, 0x470c9d74 },
@@ -30,7 +30,7 @@ const uint32_t print_places[PRINT_PLACES][4] = {
 };
 
 /* Of the first block: no type of service, TTL, header checksum, flags of fragmentation. */
-const uint8_t print_ipv4_mask[PRINT_BLOCK] = { 0xff, 0, 0xff, 0xff, 0xff, 0xff, 0x1f, 0xff,
+const uint8_t print_ipv4_mask[PRINT_BLOCK] __attribute__((aligned(16))) = { 0xff, 0, 0xff, 0xff, 0xff, 0xff, 0x1f, 0xff,
 					       0,    0xff, 0, 0,    0xff, 0xff, 0xff, 0xff };
 /* No traffic class, no hop limit. */
 static const uint8_t ipv6_mask[PRINT_BLOCK] = { 0,    0,    0xff, 0xff, 0xff, 0xff, 0xff, 0,

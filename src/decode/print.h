@@ -37,9 +37,10 @@ enum {
 /* A window of 16 bytes onto it, that slides over the two bytes of a checksum. */
 enum { PRINT_WINDOW = 32, PRINT_WINDOW_LAST = PRINT_WINDOW + 2 + 16 };
 
-extern const uint32_t print_places[PRINT_PLACES][4];
+/* Aligned, so that they can be operands where they stand. */
+extern const uint32_t print_places[PRINT_PLACES][4] __attribute__((aligned(16)));
 extern const uint8_t print_window[PRINT_WINDOW_LAST + PRINT_BLOCK];
-extern const uint8_t print_ipv4_mask[PRINT_BLOCK];
+extern const uint8_t print_ipv4_mask[PRINT_BLOCK] __attribute__((aligned(16)));
 
 #ifdef __SSE2__
 typedef __m128i print_sums;
@@ -55,7 +56,7 @@ static inline print_sums print_add(print_sums h, const uint8_t *p, const uint8_t
 	__m128i v = _mm_and_si128(_mm_loadu_si128((const void *)p),
 				  _mm_loadu_si128((const void *)mask));
 
-	v = _mm_add_epi32(v, _mm_loadu_si128((const void *)print_places[place]));
+	v = _mm_add_epi32(v, _mm_load_si128((const void *)print_places[place]));
 	return _mm_add_epi64(h, _mm_mul_epu32(v, _mm_shuffle_epi32(v, _MM_SHUFFLE(3, 3, 1, 1))));
 }
 
