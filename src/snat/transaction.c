@@ -110,7 +110,9 @@ static void note_answered(struct lya_snat *s, const struct snat_transaction *t,
 
 	note->found.client_side = (int8_t)(lya_addr_cmp(&note->key.addr[0], &leg->client) != 0 ||
 	                                   note->key.port[0] != leg->client_port);
-	snat_note(s, &t->legs[0], m->transport)->found.answered = true;
+	note = snat_note(s, &t->legs[0], m->transport);
+	note->found.answered = true;
+	note->found.allocated |= m->msg->allocate && m->msg->response;
 }
 
 static void pair(struct lya_snat *s, struct snat_transaction *t, const struct sighting *m)
