@@ -7,8 +7,9 @@
 # bridge, opens the connections that days.py describes, records them on a mirror
 # port, and writes OUTDIR/NAME.pcapng with OUTDIR/NAME.truth.jsonl (default:
 # ./lab-out).  All traffic stays inside the namespaces it makes and takes down.
-# -k keeps the servers' logs.  Needs root and these Debian packages:
-PACKAGES="iproute2 nftables tcpdump openssl nginx-light coturn dnsmasq-base curl python3"
+# -k keeps the servers' logs.  Needs root and these Debian packages (ipvsadm where the
+# kernel has IPVS):
+PACKAGES="iproute2 nftables tcpdump openssl nginx-light coturn dnsmasq-base curl python3 haproxy"
 
 here=$(cd "$(dirname "$0")" && pwd) || exit 2
 
@@ -31,6 +32,7 @@ need turnserver coturn
 need dnsmasq dnsmasq-base
 need curl curl
 need python3 python3
+need haproxy haproxy
 if [ -n "$missing" ]; then
 	echo "lab.sh: programs are missing; run: apt-get install --no-install-recommends$missing" >&2
 	echo "lab.sh: all it uses: $PACKAGES" >&2

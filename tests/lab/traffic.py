@@ -27,6 +27,14 @@ A truth line:
              which names no ports
   speaks     the protocol that its payload is, by the flow log's name, or "none" where
              there is no payload; null where the bytes leave it open
+  shows      kinds of evidence that the flow gives to its finding about the A/V Edge,
+             or null
+  level      "observed" where they prove nothing yet, else null
+  places     the same keys where it counts what the site says of the sensor's place
+  gives      what its av-edge-relay must name: "relay" or "alternate" as [address, first and
+             last port], or null
+  mutual     how its mutual TLS must be counted, where that is due
+  child      true where an endpoint mapper must have named its port
   states     TCP states that are right
   basis      what the initiator must be known from, or null
   strict     the same keys where --strict changes them
@@ -40,15 +48,17 @@ import struct
 import subprocess
 import time
 
+import balancers
+import msturn
 from netlab import ADDRESS_NS, PREFIX, family, inside
 
 HTTPS = (443, 4443, 444)
 
 # Servers that the lab has started before any capture.
-STANDING = ("nginx", "coturn", "dns", "dhcp", "web")
+STANDING = ("nginx", "coturn", "msturn", "tls443", "dns", "dhcp", "web")
 
 # What the payload is, by the kind of server that answers it.
-SPEAKS = {"tls": "tls", "coturn": "stun", "stun": "stun", "dns": "dns", "dhcp": "dhcp",
+SPEAKS = {"tls": "tls", "tls443": "tls", "coturn": "stun", "stun": "stun", "dns": "dns", "dhcp": "dhcp",
           "sip": "sip", "rpc": "dcerpc", "smb": "smb", "ssrp": "ssrp", "xmpp": "xmpp",
           "web": "http", "http": "http", "echo": "unknown", "ntp": "unknown",
           "file": "unknown", "rtp": "rtp"}
@@ -91,8 +101,9 @@ def bad(verdict, nearest=None, finding=None, **more):
 class Opener:
     """Opens the connections of one capture and keeps its truth file."""
 
-    def __init__(self, servers, svcs, name, truth_path, first_port):
+    def __init__(self, servers, svcs, name, truth_path, first_port, place=None):
         self.servers = servers
+        self.place = place
         self.services = {(s.vip, s.transport, p): s for s in svcs for p in s.ports}
         self.name = name
         self.truth = open(truth_path, "w")
@@ -106,16 +117,23 @@ class Opener:
             s.close()
         self.truth.close()
 
-    def sport(self):
-        """The next source port, from the range Windows uses; never used twice."""
+    def sport(self, odd=None):
+        """The next source port, from the range Windows uses; never used twice.
+
+        odd: choose the member of a pool by it.
+        """
         self.port += 1
+        if odd is not None and self.port % 2 != odd:
+            self.port += 1
         return self.port
 
     def say(self, transport, src, sport, dst, dport, want, conn=None):
         line = {"capture": self.name, "conn": conn or self.conn, "transport": transport,
                 "src": src, "sport": sport, "dst": dst, "dport": dport, "either": False,
                 "count": 1, "cited": False, "leg": None, "waiver": None, "later": [],
-                "nearest": None, "tail": False, "speaks": self.speaks,
+                "nearest": None, "tail": False, "speaks": self.speaks, "shows": None,
+                "level": None, "places": None, "gives": None, "mutual": None,
+                "child": False,
                 "states": SAID if transport == "tcp" else None,
                 "basis": "syn" if transport == "tcp" else None, "strict": None, "why": None}
         line.update(want)
@@ -128,14 +146,23 @@ class Opener:
         """Truth of a connection and of the leg that a balancer makes of it."""
         self.conn += 1
         svc = self.services.get((dst, transport, dport))
-        self.say(transport, src, sport, dst, dport, want)
+        if svc is None or self.place != "behind":
+            self.say(transport, src, sport, dst, dport, want)
         if svc is None:
             return
-        lsrc, ldst, lport = svc.leg(src, sport, dport)
+        lsrc, lsport, ldst, lport = svc.leg(src, sport, dport)
         if leg is None:
             # Where the source is kept, a row may allow the leg by itself as well.
             leg = dict(want, leg="balanced" if svc.snat else "*")
-        self.say(transport, lsrc, sport, ldst, lport, leg)
+        # What is answered from the real address is seen outside as well.
+        if self.place != "outside" or svc.stateless:
+            self.say(transport, lsrc, lsport, ldst, lport, leg)
+
+    def seen(self, transport, src, sport, dst, dport, speaks, want):
+        """A flow that somebody else makes of what is opened here: no leg of anything."""
+        self.conn += 1
+        self.speaks = speaks
+        self.say(transport, src, sport, dst, dport, want)
 
     def listener(self, dst, dport, transport, server):
         if server is None:
@@ -161,7 +188,7 @@ class Opener:
         if server == "nginx":
             self.speaks = "tls" if dport in HTTPS else "http"
         self.declare("tcp", src, sport, dst, dport, want, leg)
-        if server == "tls":
+        if server in ("tls", "tls443"):
             return self._s_client(src, sport, dst, dport, cert)
         if server == "nginx":
             return self._curl(src, sport, dst, dport, talk)
@@ -215,9 +242,9 @@ class Opener:
             s.close()
             time.sleep(0.05)
 
-    def connect_only(self, src, dst, dport, want, server="sip", leg=None):
+    def connect_only(self, src, dst, dport, want, server="sip", leg=None, sport=None):
         """What a balancer's monitor does: open, say nothing, close."""
-        sport = self.sport()
+        sport = sport or self.sport()
         self.listener(dst, dport, "tcp", None if server in STANDING else server)
         self.speaks = None  # some servers complain, others say nothing
         self.declare("tcp", src, sport, dst, dport, want, leg)
@@ -225,6 +252,17 @@ class Opener:
         s.connect((dst, dport))
         s.close()
         time.sleep(0.02)
+
+    def monitored(self, ns, looks, seconds=1.5):
+        """A balancer's monitor: (address, port, how, source, what it is, speaks) each."""
+        for node, port, _, source, want, speaks in looks:
+            self.conn += 1
+            self.speaks = speaks
+            self.say("tcp", source, None, node, port, dict({"count": 0}, **want))
+        p = balancers.monitor(self.servers, ns, [look[:4] for look in looks])
+        time.sleep(seconds)
+        self.servers.end(p)
+        time.sleep(0.1)
 
     def tls_only(self, src, dst, dport, want):
         """A monitor's TLS handshake: no application data."""
@@ -310,6 +348,37 @@ class Opener:
         self.speaks = "tls" if port in HTTPS else "http"
         self.declare("tcp", src, sport, "198.51.100.41", port, want, None)
         self._curl(src, sport, "198.51.100.41", port, [path, "-H", "X-Lab-Port: %d" % inner])
+
+    # ---- MS-TURN
+
+    def relayed(self, src, dst, want, leg=None, sticky=False, modern=True, rounds=20):
+        """An allocation by UDP and media through it, to the real server or on to dst."""
+        sport = self.sport()
+        svc = self.services.get((dst, "udp", 3478))
+        media_to = svc.member(sport) if svc and not sticky else dst
+        self.speaks = "ms-turn"
+        self.declare("udp", src, sport, dst, 3478, want, leg)
+        s = self._socket(src, sport, socket.SOCK_DGRAM)
+        for request in msturn.asking(modern):
+            s.sendto(request, (dst, 3478))
+            s.recvfrom(4096)
+        for n in range(rounds):
+            s.sendto(msturn.rtp(n), (media_to, 3478))
+            s.recvfrom(4096)
+        s.close()
+
+    def relayed_tcp(self, src, dst, want, leg=None, modern=True, sport=None, only_hello=False):
+        """The same by TCP: pseudo-TLS, then frames.  A connection cannot move."""
+        sport = sport or self.sport()
+        self.speaks = "pseudo-tls" if only_hello else "ms-turn"
+        self.declare("tcp", src, sport, dst, 443, want, leg)
+        s = self._socket(src, sport, socket.SOCK_STREAM)
+        s.connect((dst, 443))
+        for said in [msturn.hello()] + ([] if only_hello else msturn.frames(modern)):
+            s.sendall(said)
+            s.recv(4096)
+        s.close()
+        time.sleep(0.02)
 
     # ---- UDP
 
