@@ -71,7 +71,9 @@ def snat_of(truths, capture, roles):
     pairs = compare.wanted_snat(truths, [capture], roles)
     pairs = [dict(dict.fromkeys(compare.SNAT_WORDS, 0), vip=vip, node=node, **count)
              for (vip, node), count in pairs.items()]
-    return dict({w: sum(p[w] for p in pairs) for w in compare.SNAT_WORDS}, vips=pairs)
+    probes = sum(t["leg"] == "probe" and "edge-av" in roles.get(t["dst"], []) for t in truths)
+    return dict({w: sum(p[w] for p in pairs) for w in compare.SNAT_WORDS}, vips=pairs,
+                probes=probes)
 
 
 def report_of(flows, capture, snat):
