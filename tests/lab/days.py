@@ -8,6 +8,7 @@ from places import (E1A, E1W, E1V, E1I, E2A, E2V, E2I, ACCESS, WEBCONF, AV, EDGE
                     DESK_6, ANNE, BOB, HLB_EXT, HLB_EXT2, HLB_INT2, HLB_EDGE, HLB_MED, PARTNER,
                     PARTNER_AV, HOME, HOTEL, PHONE, SCANNER, INET_DNS, INET_WEB, JABBER, STRANGER)
 import proofs
+import spoken
 from wire import ends
 from traffic import (REQUESTS, allocate, bad, dhcp_inform, doc, off, outside, probe,
                      stun_binding, waived)
@@ -678,4 +679,4 @@ DAYS = [
         file="lab-cut.pcap", edit=cut),
     Day("lab-dns", "The pools with DNS load balancing", play_dns, balancers={"dns": True}),
     Day("lab-all", "Every feature deployed, web conferencing moved to 444", play_all),
-] + proofs.DAYS
+] + proofs.DAYS + spoken.DAYS

@@ -9,7 +9,8 @@
 # ./lab-out).  All traffic stays inside the namespaces it makes and takes down.
 # -k keeps the servers' logs.  Needs root and these Debian packages (ipvsadm where the
 # kernel has IPVS):
-PACKAGES="iproute2 nftables tcpdump openssl nginx-light coturn dnsmasq-base curl python3 haproxy"
+PACKAGES="iproute2 nftables tcpdump openssl nginx-light coturn dnsmasq-base curl python3 haproxy \
+prosody samba smbclient sip-tester kamailio kamailio-tls-modules"
 
 here=$(cd "$(dirname "$0")" && pwd) || exit 2
 
@@ -33,6 +34,12 @@ need dnsmasq dnsmasq-base
 need curl curl
 need python3 python3
 need haproxy haproxy
+need prosody prosody
+need smbd samba
+need smbclient smbclient
+need sipp sip-tester
+need kamailio kamailio
+[ -n "$(ls /usr/lib/*/kamailio/modules/tls.so 2>/dev/null)" ] || missing="$missing kamailio-tls-modules"
 if [ -n "$missing" ]; then
 	echo "lab.sh: programs are missing; run: apt-get install --no-install-recommends$missing" >&2
 	echo "lab.sh: all it uses: $PACKAGES" >&2

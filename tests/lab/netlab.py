@@ -100,7 +100,7 @@ class Service:
 
     def member(self, sport):
         """Odd source ports go to the first one."""
-        return self.members[0 if sport % 2 else -1]
+        return self.members[0 if len(self.members) == 1 or sport % 2 else 1]
 
     def leg(self, src, sport, dport):
         """The leg behind the balancer, as (address, port, address, port); None: not known."""
@@ -588,14 +588,18 @@ class Servers:
         names["owas01"] = ["owas.contoso.example"]
         names["partner"] = ["sip.fabrikam.example"]
         for ns, dns in names.items():
-            base = self.pem(ns)
-            run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=" + dns[0],
-                "-keyout", base + ".key", "-out", base + ".csr")
-            with open(base + ".ext", "w") as f:
-                f.write("subjectAltName=%s\n" % ",".join("DNS:" + d for d in dns))
-            run("openssl", "x509", "-req", "-in", base + ".csr", "-CA", ca + ".crt", "-CAkey",
-                ca + ".key", "-CAcreateserial", "-days", "30", "-extfile", base + ".ext",
-                "-out", base + ".crt")
+            self.certificate(ns, dns)
+
+    def certificate(self, name, dns):
+        """Key and certificate, at pem(name); signed by the lab's authority."""
+        base, ca = self.pem(name), self.pem("ca")
+        run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=" + dns[0],
+            "-keyout", base + ".key", "-out", base + ".csr")
+        with open(base + ".ext", "w") as f:
+            f.write("subjectAltName=%s\n" % ",".join("DNS:" + d for d in dns))
+        run("openssl", "x509", "-req", "-in", base + ".csr", "-CA", ca + ".crt", "-CAkey",
+            ca + ".key", "-CAcreateserial", "-days", "30", "-extfile", base + ".ext",
+            "-out", base + ".crt")
 
     def pem(self, ns):
         return os.path.join(self.work, "tls-" + ns)
@@ -711,13 +715,13 @@ class Servers:
                 ("inet2", ["192.0.2.80"], ["80", "443 ssl"])):
             body = "".join("  listen %s:%s;\n" % (a, p) for a in addrs for p in ports)
             body += "  location / { return 200 'contoso lab web\\n'; }\n"
-            self._nginx(ns, "server {\n%s%s}\n" % (body, self._tls(ns)))
+            self.nginx(ns, "server {\n%s%s}\n" % (body, self._tls(ns)))
             for a in addrs:
                 for p in ports:
                     self.known.add((a.strip("[]"), int(p.split()[0]), "tcp"))
         # The client says which source port the inner leg shall have: the truth
         # about that leg is written before it exists.
-        self._nginx("rp01", """
+        self.nginx("rp01", """
 server {
   listen 198.51.100.41:80;
   location / { proxy_bind 10.1.0.41:$http_x_lab_port; proxy_pass http://10.2.0.10:8080; }
@@ -743,9 +747,8 @@ server {
                 "  ssl_client_certificate %s.crt; ssl_verify_client optional;\n"
                 % (self.pem(ns), self.pem(ns), self.pem("ca")))
 
-    def _nginx(self, ns, servers):
-        base = os.path.join(self.work, "nginx-" + ns)
-        os.makedirs(base)
+    def nginx(self, ns, servers, passing=False):
+        base = tempfile.mkdtemp(prefix="nginx-" + ns, dir=self.work)
         with open(base + "/nginx.conf", "w") as f:
             f.write("daemon off; master_process off; user root; pid %s/pid;\n"
                     "error_log %s/error.log;\nevents {}\nhttp {\n access_log off;\n"
@@ -753,7 +756,7 @@ server {
                     " uwsgi_temp_path %s/d; scgi_temp_path %s/e;\n%s}\n"
                     % (base, base, base, base, base, base, base, servers))
         self.spawn(ns, ["nginx", "-p", base, "-c", base + "/nginx.conf", "-e",
-                        base + "/start.log"])
+                        base + "/start.log"], passing)
 
     # -- relays on the Edge nodes, dnsmasq inside and outside
 

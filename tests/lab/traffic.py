@@ -41,6 +41,7 @@ A truth line:
   why        the reading, in a few words
 """
 
+import contextlib
 import json
 import os
 import socket
@@ -50,16 +51,17 @@ import time
 
 import balancers
 import msturn
+import programs
 from netlab import ADDRESS_NS, PREFIX, family, inside
 
 HTTPS = (443, 4443, 444)
 
 # Servers that the lab has started before any capture.
-STANDING = ("nginx", "coturn", "msturn", "tls443", "dns", "dhcp", "web")
+STANDING = ("nginx", "coturn", "msturn", "tls443", "samba", "dns", "dhcp", "web")
 
 # What the payload is, by the kind of server that answers it.
 SPEAKS = {"tls": "tls", "tls443": "tls", "coturn": "stun", "stun": "stun", "dns": "dns", "dhcp": "dhcp",
-          "sip": "sip", "rpc": "dcerpc", "smb": "smb", "ssrp": "ssrp", "xmpp": "xmpp",
+          "sip": "sip", "rpc": "dcerpc", "samba": "dcerpc", "smb": "smb", "ssrp": "ssrp", "xmpp": "xmpp",
           "web": "http", "http": "http", "echo": "unknown", "ntp": "unknown",
           "file": "unknown", "rtp": "rtp"}
 
@@ -286,10 +288,80 @@ class Opener:
 
     @staticmethod
     def more_tls(p):
-        p.stdin.write(b"OPTIONS sip:pool01.contoso.example SIP/2.0\n")
+        p.stdin.write(LINE)
         p.stdin.flush()
         if not p.stdout.readline():
             raise RuntimeError("a held TLS connection is gone")
+
+    def handshake(self, src, dst, dport, want, version, *more, cert=False, save=None, resume=None,
+                  talk=None, answered=True):
+        """openssl's client, as the caller says.  want None: before the capture.
+
+        cert: True is the host's, a string another one's files; save, resume: the name of
+        a session.  It must be resumed where it is offered.
+        """
+        sport = self.sport()
+        self.speaks = "tls"
+        if want is not None:
+            self.declare("tcp", src, sport, dst, dport, want, None)
+        session = os.path.join(self.servers.work, "session-")
+        argv = programs.VERSIONS[version] + list(more)
+        if cert:
+            base = cert if isinstance(cert, str) else self.servers.pem(ADDRESS_NS[src])
+            argv += ["-cert", base + ".crt", "-key", base + ".key"]
+        argv += ["-sess_out", session + save] if save else []
+        argv += ["-sess_in", session + resume] if resume else []
+        p = self._openssl(src, sport, dst, dport, argv)
+        said = self._ask(p, talk or LINE, b"HTTP/1.1 200" if talk else LINE[:-1][::-1])
+        if answered != said[0] or (answered and (resume is not None) != (b"Reused, " in said[1])):
+            raise RuntimeError("TLS %s to %s port %d: %s" % (src, dst, dport, said))
+
+    @staticmethod
+    def _ask(p, line, until):
+        """Whether the answer came, and all that was printed."""
+        p.stdin.write(line)
+        p.stdin.flush()
+        seen = b""
+        while until not in seen:
+            more = p.stdout.readline()
+            if not more:
+                break
+            seen += more
+        with contextlib.suppress(BrokenPipeError):
+            p.stdin.close()
+        p.wait(10)
+        p.stdout.close()
+        time.sleep(0.02)
+        return until in seen, seen
+
+    def asked_later(self, src, dst, dport, want, version):
+        """The server asks for a certificate by renegotiation, once it was spoken to."""
+        sport = self.sport()
+        ns = ADDRESS_NS[src]
+        self.speaks = "tls"
+        server = self.servers.tls(dst, dport, *programs.VERSIONS[version],
+                                  "-CAfile", self.servers.pem("ca") + ".crt",
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.declare("tcp", src, sport, dst, dport, want, None)
+        p = self._openssl(src, sport, dst, dport, programs.VERSIONS[version] + [
+            "-cert", self.servers.pem(ns) + ".crt", "-key", self.servers.pem(ns) + ".key"])
+        p.stdin.write(LINE)
+        p.stdin.flush()
+        while LINE not in server.stdout.readline():
+            pass
+        for said in (b"R\n", b"the answer\n"):
+            server.stdin.write(said)
+            server.stdin.flush()
+            time.sleep(0.3)
+        if not self._ask(p, LINE, b"the answer")[0]:
+            raise RuntimeError("no renegotiation with %s port %d" % (dst, dport))
+
+    def _openssl(self, src, sport, dst, dport, argv):
+        return subprocess.Popen(
+            ["ip", "netns", "exec", PREFIX + ADDRESS_NS[src], "openssl", "s_client", "-connect",
+             "%s:%d" % (dst, dport), "-bind", "%s:%d" % (src, sport), "-servername",
+             "pool01.contoso.example"] + argv,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def _socket(self, src, sport, kind):
         with inside(ADDRESS_NS[src]):
@@ -314,7 +386,7 @@ class Opener:
 
     def _s_client(self, src, sport, dst, dport, cert):
         p = self._spawn_s_client(src, sport, dst, dport, cert)
-        p.stdin.write(b"OPTIONS sip:pool01.contoso.example SIP/2.0\n")
+        p.stdin.write(LINE)
         p.stdin.flush()
         answer = p.stdout.readline()
         p.stdin.close()
@@ -348,6 +420,24 @@ class Opener:
         self.speaks = "tls" if port in HTTPS else "http"
         self.declare("tcp", src, sport, "198.51.100.41", port, want, None)
         self._curl(src, sport, "198.51.100.41", port, [path, "-H", "X-Lab-Port: %d" % inner])
+
+    # ---- SIP
+
+    def call(self, src, dst, dport, want=None, leg=None, sport=None):
+        """sipp calls somebody by TCP.  want None: off the wire, to a program that passes it on."""
+        sport = sport or self.sport()
+        self.speaks = "sip"
+        if want:
+            self.declare("tcp", src, sport, dst, dport, want, leg)
+        argv = ["ip", "netns", "exec", PREFIX + ADDRESS_NS.get(src, src), "sipp", "-sn", "uac",
+                "-t", "t1", "-i", src if want else "127.0.0.1", "-p", str(sport), "-bind_local",
+                "-m", "1", "-d", "50", "-nostdin", "-timeout", "15", "-timeout_error",
+                "%s:%d" % (dst, dport)]
+        p = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, cwd=self.servers.work,
+                           check=False)
+        if p.returncode != 0:
+            raise RuntimeError("sipp %s to %s port %d: %s" % (src, dst, dport, p.stdout[-800:]))
 
     # ---- MS-TURN
 
@@ -494,7 +584,15 @@ def dhcp_inform(addr):
     return fixed + opts
 
 
+# No line must begin with one of openssl's commands.
+LINE = b"OPTIONS sip:pool01.contoso.example SIP/2.0\n"
+
 HTTP_GET = b"GET /meet HTTP/1.1\r\nHost: pool01.contoso.example\r\n\r\n"
+
+# DCE/RPC bind to the endpoint mapper
+RPC_BIND = bytes.fromhex("05000b03100000004800000001000000d016d0160000000001000000"
+                         "00000100" "0883afe11f5dc91191a408002b14a0fa" "03000000"
+                         "045d888aeb1cc9119fe808002b104860" "02000000")
 
 REQUESTS = {
     "web": HTTP_GET,
@@ -503,10 +601,8 @@ REQUESTS = {
            b"Max-Forwards: 70\r\nFrom: <sip:a@contoso.example>;tag=1\r\n"
            b"To: <sip:b@contoso.example>\r\nCall-ID: lab\r\nCSeq: 1 OPTIONS\r\n"
            b"Content-Length: 0\r\n\r\n",
-    # DCE/RPC bind to the endpoint mapper
-    "rpc": bytes.fromhex("05000b03100000004800000001000000d016d0160000000001000000"
-                         "00000100" "0883afe11f5dc91191a408002b14a0fa" "03000000"
-                         "045d888aeb1cc9119fe808002b104860" "02000000"),
+    "rpc": RPC_BIND,
+    "samba": RPC_BIND,
     "ssrp": b"\x02",
     "ntp": b"\x23" + b"\0" * 39 + b"\xe1\x00\x00\x00\x00\x00\x00\x01",
     # opaque bytes that look like no protocol in particular
