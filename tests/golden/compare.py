@@ -8,7 +8,7 @@ CASE is a folder with a case.json:
   site       site description, relative to the folder
   captures   captures, likewise; beside each NAME.pcap[ng] lies NAME.truth.jsonl
   options    further options of the audit
-  place      where the site says that the sensor stands, if the truth differs by that
+  place      where the sensor stands: the site is told of it (left out: it does not say)
   exit       exit status that the audit must end with
   report     finding types that no flow carries: "must" be there, "may" be there
 
@@ -185,6 +185,14 @@ def declared_roles(site_path):
             for a in addrs:
                 roles.setdefault(a, set()).add(role)
     return roles
+
+
+def place_sensor(site_path, place, captures, out):
+    """The same site, which says where the sensor of these captures stands."""
+    site = variants.load(site_path)
+    site["sensors"] = [{"source": os.path.basename(c), "place": place} for c in captures]
+    variants.write(os.path.join(out, "site.json"), site)
+    return os.path.join(out, "site.json")
 
 
 def check_volumes(paths, report, truths, flows, only_ip, diff):
@@ -502,8 +510,11 @@ def main():
     out = args.keep or tempfile.mkdtemp(prefix="lyncaudit-golden-")
     os.makedirs(out, exist_ok=True)
     report_path, flows_path = os.path.join(out, "report.json"), os.path.join(out, "flows.jsonl")
-    argv = [args.program, "audit", "-s", os.path.join(args.case, case["site"])]
     captures = [os.path.join(args.case, c) for c in case["captures"]]
+    site = os.path.join(args.case, case["site"])
+    if case.get("place"):
+        site = place_sensor(site, case["place"], captures, out)
+    argv = [args.program, "audit", "-s", site]
     for c in args.instead or captures:
         argv += ["-r", c]
     if args.rules:
@@ -530,7 +541,7 @@ def main():
             flows = [json.loads(line) for line in f]
         findings = {g["id"]: g for g in report["findings"]}
         pairs = assign(truths, flows, diff)
-        roles = declared_roles(os.path.join(args.case, case["site"]))
+        roles = declared_roles(site)
         for t, f in pairs:
             judge(t, f, findings, roles, diff)
         check_volumes(captures, report, truths, flows, bool(args.instead), diff)

@@ -39,7 +39,7 @@ need smbd samba
 need smbclient smbclient
 need sipp sip-tester
 need kamailio kamailio
-[ -n "$(ls /usr/lib/*/kamailio/modules/tls.so 2>/dev/null)" ] || missing="$missing kamailio-tls-modules"
+ls /usr/lib/*/kamailio/modules/tls.so >/dev/null 2>&1 || missing="$missing kamailio-tls-modules"
 if [ -n "$missing" ]; then
 	echo "lab.sh: programs are missing; run: apt-get install --no-install-recommends$missing" >&2
 	echo "lab.sh: all it uses: $PACKAGES" >&2

@@ -426,7 +426,8 @@ class Sensor:
         self.proc = subprocess.Popen(
             ["ip", "netns", "exec", PREFIX + "net", "tcpdump", "-n", "-i", "sensor", "-s", "0",
              "-U", "--immediate-mode", "-B", "16384", "--time-stamp-precision=nano",
-             "-Z", "root", "-w", path, self.FILTERS[place]], stdout=subprocess.DEVNULL, stderr=self.log)
+             "-Z", "root", "-w", path, self.FILTERS[place]], stdout=subprocess.DEVNULL,
+            stderr=self.log)
         for _ in range(100):
             time.sleep(0.05)
             self.log.seek(0)

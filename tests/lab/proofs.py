@@ -364,7 +364,7 @@ def play_alternate(op, wrong):
     want = doc("edge.1.9", "internal.4.5", **UDP)
     tcp = doc("edge.1.10", "internal.4.4")
     if wrong:
-        want, tcp = giving(want, alternate=[AV, 3478, 3478]), giving(tcp, alternate=[AV, 3478, 3478])
+        want, tcp = (giving(w, alternate=[AV, 3478, 3478]) for w in (want, tcp))
     for who, node in ((HOME, E1V), (HOTEL, E2V)):
         op.relayed(who, node, want)
         op.relayed_tcp(who, node, tcp)

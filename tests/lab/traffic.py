@@ -60,10 +60,10 @@ HTTPS = (443, 4443, 444)
 STANDING = ("nginx", "coturn", "msturn", "tls443", "samba", "dns", "dhcp", "web")
 
 # What the payload is, by the kind of server that answers it.
-SPEAKS = {"tls": "tls", "tls443": "tls", "coturn": "stun", "stun": "stun", "dns": "dns", "dhcp": "dhcp",
-          "sip": "sip", "rpc": "dcerpc", "samba": "dcerpc", "smb": "smb", "ssrp": "ssrp", "xmpp": "xmpp",
-          "web": "http", "http": "http", "echo": "unknown", "ntp": "unknown",
-          "file": "unknown", "rtp": "rtp"}
+SPEAKS = {"tls": "tls", "tls443": "tls", "coturn": "stun", "stun": "stun", "dns": "dns",
+          "dhcp": "dhcp", "sip": "sip", "rpc": "dcerpc", "samba": "dcerpc", "smb": "smb",
+          "ssrp": "ssrp", "xmpp": "xmpp", "web": "http", "http": "http", "echo": "unknown",
+          "ntp": "unknown", "file": "unknown", "rtp": "rtp"}
 
 SAID = ["closed", "established", "reset"]
 

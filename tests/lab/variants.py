@@ -8,15 +8,6 @@ import re
 import sys
 
 
-# Where a site says that its sensor stands.
-PLACES = {
-    "outside": ["lab-outside-kept", "lab-outside-rewritten", "lab-outside-pool",
-                "lab-outside-reply-vip"],
-    "between": ["lab-outside-pool"],
-    "behind": ["lab-behind-kept", "lab-behind-rewritten"],
-}
-
-
 def load(path):
     """JSON with // comments at the start of a line, as the example has them."""
     with open(path) as f:
@@ -43,12 +34,6 @@ def main(example, out):
         {"rule": rule, "ports": "444", "reason": "web conferencing is published on 444"}
         for rule in ("edge.3.6", "internal.4.3")]
     write(out + "/site-all.json", site)
-
-    for place, captures in PLACES.items():
-        site = load(example)
-        site["name"] = "contoso-hq-" + place
-        site["sensors"] = [{"source": name + ".pcapng", "place": place} for name in captures]
-        write(out + "/site-%s.json" % place, site)
 
 
 if __name__ == "__main__":
