@@ -295,16 +295,21 @@ def payload_of(frame, e):
     return frame[e[5] + (8 if e[0] == "udp" else (frame[e[5] + 12] >> 4) * 4):]
 
 
+MS_COOKIE = b"\x00\x0f\x00\x04\x72\xc6\x4b\xc6"
+
+
 def stun_ids(frame, e):
-    """Transaction ids of the STUN messages at the beginning of a payload."""
-    p = payload_of(frame, e)
-    if len(p) >= 24 and p[0] == 2 and p[1] == 0:
-        p = p[4:]  # MS-TURN's own frame
-    ours = p[4:8] == b"\x21\x12\xa4\x42" or p[20:28] == b"\x00\x0f\x00\x04\x72\xc6\x4b\xc6"
-    indication = p[:2] == b"\x01\x15" or len(p) > 1 and p[0] & 1 == 0 and p[1] & 0x10
-    if len(p) < 20 or p[0] > 1 or not ours or indication:
-        return set()  # an indication is no transaction
-    return {p[4:20]}
+    """Transaction ids of the STUN messages that a payload begins with."""
+    p, found = payload_of(frame, e), set()
+    while True:
+        if len(p) >= 24 and p[0] == 2 and p[1] == 0:
+            p = p[4:]  # MS-TURN's own frame
+        if len(p) < 20 or p[0] > 1 \
+                or p[4:8] != b"\x21\x12\xa4\x42" and p[20:28] != MS_COOKIE:
+            return found
+        if p[:2] != b"\x01\x15" and (p[0] & 1 or not p[1] & 0x10):
+            found.add(p[4:20])  # an indication is no transaction
+        p = p[20 + struct.unpack_from("!H", p, 2)[0]:]
 
 
 def hello_random(frame, e):
@@ -359,13 +364,14 @@ def wanted_snat(truths, paths, roles):
     legs = Legs(paths)
     want = {}
     for t in truths:
-        if t["dst"] not in vips or not t["sport"]:
+        if t["dst"] not in vips:
             continue
         for leg in truths:
             if leg["conn"] != t["conn"] or leg["capture"] != t["capture"] \
                     or leg["dst"] not in nodes or leg["transport"] != t["transport"]:
                 continue
             same = (t["src"], t["sport"]) == (leg["src"], leg["sport"])
+            alone = t["sport"] is not None  # else so many, each with its sequence number
             how = "preserved" if same else "rewritten"
             count = want.setdefault((t["dst"], leg["dst"]), {})
             ids = legs.of(legs.ids, t) & legs.of(legs.ids, leg)
@@ -373,7 +379,7 @@ def wanted_snat(truths, paths, roles):
             key = {k for k, imitated in legs.of(legs.keys, t) & legs.of(legs.keys, leg)
                    if same or not imitated or leg["src"] in balancers}
             for what, n in (("transactions_" + how, len(ids)),
-                            ("connections_" + how, int(bool(key)))):
+                            ("connections_" + how, min(len(key), 1) if alone else len(key))):
                 count[what] = count.get(what, 0) + n
     return want
 

@@ -4,7 +4,7 @@
 # usage: lab.sh [-k] [OUTDIR [CAPTURE...]]
 #
 # Builds the site of docs/examples/site.json out of network namespaces on a
-# bridge, opens the connections that days.py describes, records them on a mirror
+# bridge, opens the connections that the days describe, records them on a mirror
 # port, and writes OUTDIR/NAME.pcapng with OUTDIR/NAME.truth.jsonl (default:
 # ./lab-out).  All traffic stays inside the namespaces it makes and takes down.
 # -k keeps the servers' logs.  Needs root and these Debian packages (ipvsadm where the

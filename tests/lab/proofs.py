@@ -116,6 +116,23 @@ def play_pool(op):
     ask(op, AV, outer("udp"), outer("tcp"), (HOME, HOTEL))
 
 
+# ---- whole sessions of coturn and its client ----------------------------------------
+
+def one_member(rewrite):
+    """turnutils picks its ports itself, so there is one node; it wants answers from the VIP."""
+    return lambda: [Service("hlbext", AV, t, [port], [E1V], snat=HLB_EXT if rewrite else None)
+                    for t, port in (("udp", 3478), ("tcp", 443))]
+
+
+def play_session(op, rewritten):
+    """Allocations that are granted, permissions, channels, relayed data: UDP and TCP."""
+    for t, port in (("udp", 3478), ("tcp", 443)):
+        basis = UDP if t == "udp" else {}
+        kinds = pairs(t)("binding")
+        op.turn_session(HOME, AV, port, to_vip(t), E1V, PARTNER, doc("edge.1.8"), tcp=t == "tcp",
+                        leg=snat(*kinds, **basis) if rewritten else kept(t))
+
+
 # ---- a sensor that sees one leg --------------------------------------------------------
 
 def play_outside_kept(op):
@@ -428,6 +445,10 @@ DAYS = [
         balancers=dict(REWRITES, internal_av_snat=HLB_EDGE)),
     Day("lab-av-pool", "A/V through a balancer that rewrites to an undeclared address, both legs",
         play_pool, balancers=TO_POOL),
+    Day("lab-session-kept", "Sessions of coturn's client through a balancer that keeps the source",
+        lambda op: play_session(op, False), services=one_member(False)),
+    Day("lab-session-rewritten", "Sessions of coturn's client through a balancer that rewrites it",
+        lambda op: play_session(op, True), services=one_member(True)),
     # one leg
     Day("lab-outside-kept", "A/V as a sensor outside sees it, the source kept",
         play_outside_kept, place="outside"),

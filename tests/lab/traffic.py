@@ -524,12 +524,19 @@ class Opener:
                  conn=self.conn + 1)
         opener(src, dst, dport, want, sport=sport, **how)
 
-    def turn_session(self, src, dst, dport, want, node, peer, relay_want, tcp=False):
-        """An allocation and relayed media: turnutils_uclient, coturn, turnutils_peer."""
+    def turn_session(self, src, dst, dport, want, node, peer, relay_want, tcp=False, leg=None):
+        """An allocation and relayed media: turnutils_uclient, coturn, turnutils_peer.
+
+        leg: of a dst that is a VIP with one member, node.
+        """
         self.conn += 1
         self.speaks = None
-        self.say("tcp" if tcp else "udp", src, None, dst, dport,
-                 dict(want, count=2, why="the program allocates once to try and once to use"))
+        transport = "tcp" if tcp else "udp"
+        twice = {"count": 2, "why": "the program allocates once to try and once to use"}
+        self.say(transport, src, None, dst, dport, dict(want, **twice))
+        if leg:
+            snat = self.services[dst, transport, dport].snat
+            self.say(transport, snat or src, None, node, dport, dict(leg, **twice))
         self.say("udp", node, None, peer, 3478, relay_want)
         self.servers.peer(peer)
         argv = ["ip", "netns", "exec", PREFIX + ADDRESS_NS[src], "turnutils_uclient", "-L", src,
