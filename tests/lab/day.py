@@ -13,7 +13,10 @@ class Day:
     faults     what the outer balancer does beside (netlab.Network.balance)
     edit       packets in, packets out, before the file is written
     missing    says what this machine lacks for it, or nothing
+    after      what happens once there was time to answer all that was asked, if anything
     """
+
+    after = None
 
     def __init__(self, name, purpose, play, file=None, before=None, edit=None, balancers=None,
                  services=None, relays=None, faults=None, place=None, missing=None, origin=REAL):

@@ -6,12 +6,17 @@ import os
 import shutil
 import signal
 import sys
+import time
 
 import balancers
 import days
 import netlab
 import traffic
 import wire
+
+
+# Seconds; what was asked just before a capture's end may still be answered.
+PATIENCE = 4
 
 
 def check(capture, truth):
@@ -64,6 +69,9 @@ def play(day, servers, net, work, out, first_port):
     sensor = netlab.Sensor(raw, day.place)
     try:
         day.play(op)
+        if day.after:
+            time.sleep(PATIENCE)
+            day.after(op)
     finally:
         sensor.stop()
         op.close()

@@ -7,9 +7,9 @@ import msturn
 from day import Day
 from netlab import Service
 from places import (ACCESS, AV, DESK, DESK2, DIR1, E1A, E1I, E1V, E1W, E2A, E2I, E2V, EDGE_IN,
-                    FE1, FE2, HLB_EDGE, HLB_EXT, HLB_EXT2, HLB_INT2, HOME, HOTEL, PARTNER,
-                    PARTNER_AV, PHONE)
-from traffic import allocate, bad, doc, probe
+                    FE1, FE2, HLB_EDGE, HLB_EXT, HLB_EXT2, HLB_INT2, HOME, HOTEL, INET_DNS,
+                    PARTNER, PARTNER_AV, PHONE)
+from traffic import allocate, bad, doc, outside, probe
 
 POOL_ADDRESS = "198.51.100.9"  # the balancer's, which the site description does not know
 BUILT = ("made by tests/lab/lab.sh: real programs in network namespaces; MS-TURN, which no free "
@@ -433,6 +433,14 @@ def play_ipvs(op):
     ask(op, AV, clean("udp"), clean("tcp"), (HOME, HOTEL))
 
 
+def later(op):
+    """Somebody else is heard of, so that silence before means something."""
+    if op.place == "behind":
+        op.udp(HLB_EXT2, E2V, 3478, probe("edge.3.7", **UDP), server="coturn")
+    else:
+        op.udp(HOME, INET_DNS, 53, outside(basis="protocol"), server="dns")
+
+
 REWRITES = {"av_udp_snat": HLB_EXT, "av_tcp_snat": AV}
 TO_POOL = {"av_udp_snat": POOL_ADDRESS, "av_tcp_snat": POOL_ADDRESS}
 
@@ -501,3 +509,6 @@ DAYS = [
     Day("lab-ipvs", "A/V through IPVS, the source kept", play_ipvs, services=ipvs,
         missing=balancers.ipvs_missing),
 ]
+
+for day in DAYS:
+    day.after = later
