@@ -85,6 +85,7 @@ struct lya_snat_evidence {
 	bool internal;  /* through the internal Edge VIP */
 	bool relayed;   /* carries what a client sent to the VIP: no health probe */
 	bool answered;  /* answered from another address than asked */
+	bool allocated; /* such an answer granted an allocation */
 	int8_t client_side; /* of a flow that holds such an answer; -1: none */
 	bool media_port;    /* the VIP sends from a relay port */
 	struct lya_snat_proof proof; /* of the kind that tells most, the earliest */

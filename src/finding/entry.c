@@ -41,10 +41,18 @@ void entry_free(struct entry *e)
 	lya_free(e);
 }
 
+/* The payload names the client, and the other side has spoken: whatever it was asked elsewhere. */
+static bool server_spoke(const struct lya_flow *flow)
+{
+	int client = flow->app.client_side;
+
+	return client >= 0 && flow->packets[!client] > 0;
+}
+
 bool flow_through(const struct lya_flow *flow)
 {
 	if (flow->transport == 17)
-		return flow->answered;
+		return flow->answered || server_spoke(flow);
 	return flow->state != LYA_STATE_ATTEMPTED && flow->state != LYA_STATE_REFUSED;
 }
 

@@ -130,13 +130,14 @@ static void look_at_media_port(const struct lya_snat *s, const struct lya_flow *
 
 /*
  * After an allocation media go to the node itself (edge.p.av-client-to-server).
- * A TCP connection cannot move, so this is asked of UDP alone.
+ * It is granted by the VIP, or the documented way by the node, in a flow of its
+ * own.  A TCP connection cannot move, so this is asked of UDP alone.
  */
 static void look_at_media(const struct lya_flow *flow, unsigned vip, struct lya_snat_evidence *e)
 {
-	const uint8_t both = LYA_SEEN_TURN_OK | LYA_SEEN_MEDIA;
+	bool granted = e->allocated || (flow->app.seen & LYA_SEEN_TURN_OK) != 0;
 
-	if (flow->transport == 17 && (flow->app.seen & both) == both)
+	if (flow->transport == 17 && granted && (flow->app.seen & LYA_SEEN_MEDIA) != 0)
 		add(e, LYA_SNAT_STICKY_VIP, flow, !vip, false);
 }
 

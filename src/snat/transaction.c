@@ -79,7 +79,7 @@ void snat_transaction_close(struct lya_snat *s, const struct snat_transaction *t
 
 /* Pairing ------------------------------------------------------------------------- */
 
-/* The answer to what the node was asked comes from the VIP. */
+/* The answer to what the node was asked comes from the VIP; it is an answer all the same. */
 static void note_reply(struct lya_snat *s, struct snat_transaction *t, const struct sighting *m)
 {
 	struct lya_snat_proof p = proof_of(m, LYA_SNAT_REPLY_FROM_VIP);
@@ -89,6 +89,7 @@ static void note_reply(struct lya_snat *s, struct snat_transaction *t, const str
 	p.legs[0] = t->legs[1];
 	p.legs[1] = t->legs[0];
 	snat_note_proof(snat_note(s, &t->legs[0], m->transport), &p, true, m->place->internal);
+	snat_note(s, &t->legs[1], m->transport)->found.answered = true;
 }
 
 static void note_rewritten(struct lya_snat *s, const struct snat_transaction *t,
@@ -113,7 +114,9 @@ static void note_answered(struct lya_snat *s, const struct snat_transaction *t,
 
 	note->found.client_side = (int8_t)(lya_addr_cmp(&note->key.addr[0], &leg->client) != 0 ||
 	                                   note->key.port[0] != leg->client_port);
-	snat_note(s, &t->legs[0], m->transport)->found.answered = true;
+	note = snat_note(s, &t->legs[0], m->transport);
+	note->found.answered = true;
+	note->found.allocated |= m->msg->allocate && m->msg->response;
 }
 
 static void pair(struct lya_snat *s, struct snat_transaction *t, const struct sighting *m)

@@ -8,6 +8,7 @@ CASE is a folder with a case.json:
   site       site description, relative to the folder
   captures   captures, likewise; beside each NAME.pcap[ng] lies NAME.truth.jsonl
   options    further options of the audit
+  place      where the sensor stands: the site is told of it (left out: it does not say)
   exit       exit status that the audit must end with
   report     finding types that no flow carries: "must" be there, "may" be there
 
@@ -29,6 +30,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lab"))
@@ -41,7 +43,9 @@ VERDICTS = ["documented", "waived", "wrong-direction", "unexpected-port", "undoc
             "undetermined", "out-of-scope"]
 LEVELS = ["critical", "high", "medium", "low", "info"]
 SEVERITY = {"wrong-direction": "high", "undocumented-path": "high", "unexpected-port": "medium",
-            "wrong-load-balancing": "medium", "feature-not-deployed": "low"}
+            "wrong-load-balancing": "medium", "feature-not-deployed": "low", "cleartext": "high",
+            "missing-mutual-tls": "high", "protocol-mismatch": "medium",
+            "av-edge-relay": "medium"}
 GRADE = {"syn": ["certain"], "syn-ack": ["certain", "strong"], "protocol": ["certain"],
          "documented-port": ["strong"], "known-listener": ["strong"], "port-order": ["hint"],
          "first-packet": ["hint"]}
@@ -150,6 +154,8 @@ def judge(t, f, findings, roles, diff):
     if t["speaks"]:
         named = None if t["speaks"] == "none" else t["speaks"]
         want("application", f["application"] == named, json.dumps(named))
+    if "child" in t:
+        want("rpc_child", f["rpc_child"] == t["child"], json.dumps(t["child"]))
     if t["dport"] is not None:
         want("community_id", f["community_id"] == community_id(f), community_id(f))
     unknown = [i for i in f["findings"] if i not in findings]
@@ -179,6 +185,14 @@ def declared_roles(site_path):
             for a in addrs:
                 roles.setdefault(a, set()).add(role)
     return roles
+
+
+def place_sensor(site_path, place, captures, out):
+    """The same site, which says where the sensor of these captures stands."""
+    site = variants.load(site_path)
+    site["sensors"] = [{"source": os.path.basename(c), "place": place} for c in captures]
+    variants.write(os.path.join(out, "site.json"), site)
+    return os.path.join(out, "site.json")
 
 
 def check_volumes(paths, report, truths, flows, only_ip, diff):
@@ -223,12 +237,17 @@ def lower(level):
     return LEVELS[min(LEVELS.index(level) + 1, len(LEVELS) - 1)]
 
 
-def wanted_severity(kind, flows):
+def wanted_severity(finding, flows):
     """What policy-model gives a finding of these flows, or None where that is open."""
+    kind = finding["type"]
     through = [f for f in flows if f["state"] not in ("attempted", "refused")]
     if kind == "av-edge-snat":
-        inside = all("edge-internal" in f["dst_roles"] for f in flows)
-        return "medium" if inside else "critical"
+        inside = all({"edge-internal", "edge-internal-vip"} & set(f["dst_roles"]) for f in flows)
+        return "medium" if inside or finding["level"] == "observed" else "critical"
+    if kind == "cleartext" and any({"external", "federated-partner"} & set(f["src_roles"] +
+                                                                         f["dst_roles"])
+                                   for f in flows):
+        return "critical"
     if kind not in SEVERITY or any(f["transport"] == "udp" and not f["packets"][1]
                                    for f in flows):
         return None
@@ -260,7 +279,7 @@ def check_findings(report, flows, case, diff):
                 diff.add("a finding that no flow carries: %s %s" % (g["type"], g["id"]),
                          str(g.get("what")))
             continue
-        level = wanted_severity(g["type"], mine)
+        level = wanted_severity(g, mine)
         if level and g["severity"] != level:
             diff.add("finding %s (%s): severity %s instead of %s"
                      % (g["id"], g["type"], g["severity"], level), show(mine[0]))
@@ -272,49 +291,95 @@ def check_findings(report, flows, case, diff):
             diff.add("no finding of type " + kind)
 
 
+def payload_of(frame, e):
+    return frame[e[5] + (8 if e[0] == "udp" else (frame[e[5] + 12] >> 4) * 4):]
+
+
+MS_COOKIE = b"\x00\x0f\x00\x04\x72\xc6\x4b\xc6"
+
+
 def stun_ids(frame, e):
-    """Transaction ids of the STUN messages at the beginning of a payload."""
-    at = e[5] + (8 if e[0] == "udp" else (frame[e[5] + 12] >> 4) * 4)
-    p = frame[at:]
-    if len(p) >= 24 and p[0] == 2 and p[1] == 0:
-        p = p[4:]  # MS-TURN's own frame
-    if len(p) < 20 or p[0] > 1 or p[4:8] != b"\x21\x12\xa4\x42":
-        return set()
-    return {p[4:20]}
+    """Transaction ids of the STUN messages that a payload begins with."""
+    p, found = payload_of(frame, e), set()
+    while True:
+        if len(p) >= 24 and p[0] == 2 and p[1] == 0:
+            p = p[4:]  # MS-TURN's own frame
+        if len(p) < 20 or p[0] > 1 \
+                or p[4:8] != b"\x21\x12\xa4\x42" and p[20:28] != MS_COOKIE:
+            return found
+        if p[:2] != b"\x01\x15" and (p[0] & 1 or not p[1] & 0x10):
+            found.add(p[4:20])  # an indication is no transaction
+        p = p[20 + struct.unpack_from("!H", p, 2)[0]:]
+
+
+def hello_random(frame, e):
+    """Of a ClientHello at the beginning of a segment, and whether it is MS-TURN's imitation."""
+    p = payload_of(frame, e)
+    if p[:1] != b"\x16" or p[5:6] != b"\x01":
+        return None
+    return p[11:43], p[43:] == b"\x00\x00\x02\x00\x18\x01\x00"
 
 
 SNAT_WORDS = [a + b for a in ("transactions_", "connections_") for b in ("preserved", "rewritten")]
+
+
+class Legs:
+    """What pairs two legs, from the packets themselves; a port that is None fits any."""
+
+    def __init__(self, paths):
+        self.ids, self.keys = {}, {}
+        for path in paths:
+            for _, frame, _ in wire.read_any(path):
+                e = wire.ends(frame)
+                if e is None or e[2] is None:
+                    continue
+                for key in (e[:5], (e[0],) + e[3:5] + e[1:3]):
+                    self.ids.setdefault(key, set()).update(stun_ids(frame, e))
+                if e[0] == "tcp":
+                    self._take_opening(e, frame)
+
+    def _take_opening(self, e, frame):
+        keys = self.keys.setdefault(e[:5], set())
+        if frame[e[5] + 13] & 0x12 == 2:
+            keys.add((frame[e[5] + 4:e[5] + 8], False))
+        keys.add(hello_random(frame, e))
+        keys.discard(None)
+
+    @staticmethod
+    def of(table, line):
+        found = set()
+        for key, values in table.items():
+            if (key[0], key[1], key[3], key[4]) == (line["transport"], line["src"], line["dst"],
+                                                    line["dport"]) \
+                    and line["sport"] in (None, key[2]):
+                found |= values
+        return found
 
 
 def wanted_snat(truths, paths, roles):
     """What truth and packets say of both sides of the external A/V VIPs: by VIP and node."""
     vips = {a for a, r in roles.items() if "edge-av-vip" in r}
     nodes = {a for a, r in roles.items() if "edge-av" in r}
-    ids, syns = {}, set()
-    for path in paths:
-        for _, frame, _ in wire.read_any(path):
-            e = wire.ends(frame)
-            if e is None or e[2] is None:
-                continue
-            for key in (e[:5], (e[0],) + e[3:5] + e[1:3]):
-                ids.setdefault(key, set()).update(stun_ids(frame, e))
-            if e[0] == "tcp" and frame[e[5] + 13] & 0x12 == 2:
-                syns.add(e[:5])
+    balancers = {a for a, r in roles.items() if "hlb" in r or any(x.endswith("-vip") for x in r)}
+    legs = Legs(paths)
     want = {}
     for t in truths:
-        if t["dst"] not in vips or not t["sport"]:
+        if t["dst"] not in vips:
             continue
-        first = (t["transport"], t["src"], t["sport"], t["dst"], t["dport"])
         for leg in truths:
             if leg["conn"] != t["conn"] or leg["capture"] != t["capture"] \
                     or leg["dst"] not in nodes or leg["transport"] != t["transport"]:
                 continue
-            second = (leg["transport"], leg["src"], leg["sport"], leg["dst"], leg["dport"])
-            how = "preserved" if first[1:3] == second[1:3] else "rewritten"
+            same = (t["src"], t["sport"]) == (leg["src"], leg["sport"])
+            alone = t["sport"] is not None  # else so many, each with its sequence number
+            how = "preserved" if same else "rewritten"
             count = want.setdefault((t["dst"], leg["dst"]), {})
-            both = ids.get(first, set()) & ids.get(second, set())
-            for what, n in (("transactions_" + how, len(both)),
-                            ("connections_" + how, int({first, second} <= syns))):
+            ids = legs.of(legs.ids, t) & legs.of(legs.ids, leg)
+            # An imitated hello may be the same every time: it proves no stranger the balancer.
+            key = {k for k, imitated in legs.of(legs.keys, t) & legs.of(legs.keys, leg)
+                   if same or not imitated or leg["src"] in balancers}
+            for what, n in (("transactions_" + how, len(ids)),
+                            ("connections_" + how, min(len(key), 1) if alone else len(key))):
                 count[what] = count.get(what, 0) + n
     return want
 
@@ -334,6 +399,70 @@ def check_snat(report, truths, paths, roles, diff):
     for (vip, node), count in want.items():
         if any(count.values()):
             diff.add("snat: nothing of %s to %s, wanted %s" % (vip, node, count))
+
+
+def check_probes(report, pairs, diff):
+    """Probes of A/V Edge nodes are counted, and nothing else of them."""
+    wanted = sum(1 for t, f in pairs if t["leg"] == "probe" and "edge-av" in f["dst_roles"])
+    if report["snat"]["probes"] != wanted:
+        diff.add("snat: %d probes instead of %d" % (report["snat"]["probes"], wanted))
+
+
+def check_leg(leg, value, paths, diff, where):
+    """The packet that a proof names: its ends, its time, the value in it."""
+    path = next((p for p in paths if os.path.basename(p) == os.path.basename(leg["source"])), None)
+    frames = list(wire.read_any(path)) if path else []
+    if not 0 < leg["packet"] <= len(frames):
+        diff.add(where + ": names a packet that is not there", json.dumps(leg))
+        return
+    time_ns, frame, _ = frames[leg["packet"] - 1]
+    e = wire.ends(frame)
+    ends = [(leg["client"], leg["client_port"]), (leg["server"], leg["server_port"])]
+    if e is None or [e[1:3], e[3:5]] not in (ends, ends[::-1]):
+        diff.add(where + ": the packet has other ends", json.dumps(leg), str(e))
+    if value and value not in frame:
+        diff.add(where + ": the packet does not hold " + value.hex(), json.dumps(leg))
+    second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time_ns // 10**9))
+    if leg["time"] != "%s.%09dZ" % (second, time_ns % 10**9):
+        diff.add(where + ": the packet has another time", json.dumps(leg))
+
+
+def check_proofs(report, pairs, paths, diff):
+    """Findings about the A/V Edge show what was done, and the packets that show it."""
+    for g in report["findings"]:
+        if g["type"] not in ("av-edge-snat", "av-edge-relay"):
+            continue
+        where = "finding %s (%s)" % (g["id"], g["type"])
+        lines = [t for t, f in pairs if g["id"] in f["findings"]]
+        if any(t.get("shows") is None for t in lines):
+            continue  # a capture that does not say
+        proof = g["proof"] or {"legs": []}
+        if g["type"] == "av-edge-snat":
+            kinds = sorted({k for t in lines for k in t["shows"]})
+            if sorted(proof.get("kinds", [])) != kinds:
+                diff.add("%s: shows %s instead of %s" % (where, proof.get("kinds"), kinds),
+                         *[show(t) for t in lines])
+            level = "observed" if all(t["level"] == "observed" for t in lines) else "proven"
+            if g["level"] != level:
+                diff.add("%s: %s instead of %s" % (where, g["level"], level))
+        for t in lines:
+            for what, (addr, low, high) in (t["gives"] or {}).items():
+                said = proof.get(what) or {"address": None, "port": 0}
+                if said["address"] != addr or not low <= said["port"] <= high:
+                    diff.add("%s: names %s %s instead of %s" % (where, what, said, t["gives"]))
+        value = proof.get("transaction") or proof.get("sequence") or proof.get("random")
+        for leg in proof["legs"] if paths else []:
+            check_leg(leg, bytes.fromhex(value or ""), paths, diff, where)
+
+
+def check_mutual(report, truths, diff):
+    """Mutual TLS, where the truth says for every line what is due."""
+    if not any(t.get("mutual") for t in truths):
+        return
+    for word, n in report["summary"]["mutual_tls"].items():
+        wanted = sum(t["count"] for t in truths if t["mutual"] == word)
+        if n != wanted:
+            diff.add("mutual TLS: %d %s instead of %d" % (n, word, wanted))
 
 
 def check_summary(report, truths, flows, status, diff):
@@ -365,6 +494,7 @@ def read_truth(case_dir, case):
                 t = json.loads(line)
                 if strict and t["strict"]:
                     t.update(t["strict"])
+                t.update((t.get("places") or {}).get(case.get("place"), {}))
                 truths.append(t)
     return truths
 
@@ -386,8 +516,11 @@ def main():
     out = args.keep or tempfile.mkdtemp(prefix="lyncaudit-golden-")
     os.makedirs(out, exist_ok=True)
     report_path, flows_path = os.path.join(out, "report.json"), os.path.join(out, "flows.jsonl")
-    argv = [args.program, "audit", "-s", os.path.join(args.case, case["site"])]
     captures = [os.path.join(args.case, c) for c in case["captures"]]
+    site = os.path.join(args.case, case["site"])
+    if case.get("place"):
+        site = place_sensor(site, case["place"], captures, out)
+    argv = [args.program, "audit", "-s", site]
     for c in args.instead or captures:
         argv += ["-r", c]
     if args.rules:
@@ -414,11 +547,14 @@ def main():
             flows = [json.loads(line) for line in f]
         findings = {g["id"]: g for g in report["findings"]}
         pairs = assign(truths, flows, diff)
-        roles = declared_roles(os.path.join(args.case, case["site"]))
+        roles = declared_roles(site)
         for t, f in pairs:
             judge(t, f, findings, roles, diff)
         check_volumes(captures, report, truths, flows, bool(args.instead), diff)
         check_snat(report, truths, captures, roles, diff)
+        check_probes(report, pairs, diff)
+        check_proofs(report, pairs, [] if args.instead else captures, diff)
+        check_mutual(report, truths, diff)
         check_summary(report, truths, flows, case["exit"], diff)
         check_findings(report, flows, case, diff)
     finally:

@@ -7,11 +7,14 @@ Plays the part of the program with a flow log written from the truth of lab-rows
 first as it is, then with one thing wrong at a time.
 """
 
+import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -71,7 +74,9 @@ def snat_of(truths, capture, roles):
     pairs = compare.wanted_snat(truths, [capture], roles)
     pairs = [dict(dict.fromkeys(compare.SNAT_WORDS, 0), vip=vip, node=node, **count)
              for (vip, node), count in pairs.items()]
-    return dict({w: sum(p[w] for p in pairs) for w in compare.SNAT_WORDS}, vips=pairs)
+    probes = sum(t["leg"] == "probe" and "edge-av" in roles.get(t["dst"], []) for t in truths)
+    return dict({w: sum(p[w] for p in pairs) for w in compare.SNAT_WORDS}, vips=pairs,
+                probes=probes)
 
 
 def report_of(flows, capture, snat):
@@ -129,6 +134,61 @@ FAULTS = [
 ]
 
 
+def proof_of(t, capture):
+    """What a finding about that line must say, from the answer in the capture."""
+    for n, (time_ns, frame, _) in enumerate(wire.read_any(capture), 1):
+        e = wire.ends(frame)
+        if e and e[1:3] == (t["dst"], t["dport"]) and e[3:5] == (t["src"], t["sport"]) \
+                and compare.stun_ids(frame, e):
+            break
+    second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time_ns // 10**9))
+    leg = {"client": t["src"], "client_port": t["sport"], "server": t["dst"],
+           "server_port": t["dport"], "source": capture, "packet": n,
+           "time": "%s.%09dZ" % (second, time_ns % 10**9)}
+    return {"id": "F-1", "type": "av-edge-snat", "level": "proven", "proof": {
+        "kinds": list(t["shows"]), "legs": [leg],
+        "transaction": compare.stun_ids(frame, e).pop().hex()}}
+
+
+PROOF_FAULTS = [
+    ("another kind", lambda g: g["proof"]["kinds"].append("sticky-vip")),
+    ("no kind", lambda g: g["proof"]["kinds"].clear()),
+    ("another level", lambda g: g.update(level="observed")),
+    ("another transaction", lambda g: g["proof"].update(transaction="00" * 16)),
+    ("another packet", lambda g: g["proof"]["legs"][0].update(packet=1)),
+    ("a packet that is not there", lambda g: g["proof"]["legs"][0].update(packet=9999)),
+    ("another end", lambda g: g["proof"]["legs"][0].update(client_port=1)),
+    ("another time", lambda g: g["proof"]["legs"][0].update(time="2000-01-01T00:00:00.0Z")),
+]
+
+
+def unseen_proof_faults():
+    """Those that the comparer passes over, and what is right and it does not."""
+    case = os.path.join(HERE, "lab-outside-rewritten")
+    with open(os.path.join(case, "case.json")) as f:
+        what = json.load(f)
+    capture = os.path.join(case, what["captures"][0])
+    t = next(t for t in compare.read_truth(case, what) if t["shows"] and t["transport"] == "udp")
+    unseen = []
+    for name, spoil in [("nothing", None)] + PROOF_FAULTS:
+        g = proof_of(t, capture)
+        if spoil:
+            spoil(g)
+        diff = compare.Differences()
+        with contextlib.redirect_stdout(io.StringIO()):
+            compare.check_proofs({"findings": [g]}, [(t, {"findings": ["F-1"]})], [capture], diff)
+        if bool(diff.count) != bool(spoil):
+            unseen.append("of a proof: " + name)
+    lines = [{"count": 2, "mutual": "mutual"}, {"count": 1, "mutual": None}]
+    for n in (1, 2):
+        diff = compare.Differences()
+        with contextlib.redirect_stdout(io.StringIO()):
+            compare.check_mutual({"summary": {"mutual_tls": {"mutual": n}}}, lines, diff)
+        if bool(diff.count) != (n == 1):
+            unseen.append("%d of 2 handshakes" % n)
+    return unseen
+
+
 def main():
     case = os.path.join(HERE, "lab-rows")
     with open(os.path.join(case, "case.json")) as f:
@@ -154,6 +214,14 @@ def main():
     if status != 0:
         failed += 1
         print("a flow log that is right is refused:\n" + text)
+    for name in unseen_proof_faults():
+        failed += 1
+        print("not seen: " + name)
+    spoilt = json.loads(json.dumps(report))
+    spoilt["snat"]["probes"] += 1
+    if run(case, flows, spoilt)[0] != 1:
+        failed += 1
+        print("not seen: a probe too many")
     for name, spoil in FAULTS:
         flows = perfect(truths, capture, roles)
         spoil(flows)
@@ -161,7 +229,7 @@ def main():
         if status != 1 or "DIFFERENCE" not in text:
             failed += 1
             print("not seen: " + name)
-    print("comparer: %d faults tried, %d unseen" % (len(FAULTS), failed))
+    print("comparer: %d faults tried, %d unseen" % (len(FAULTS) + len(PROOF_FAULTS), failed))
     return 1 if failed else 0
 
 

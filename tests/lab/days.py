@@ -1,39 +1,19 @@
 """What happens in each capture, and what the documents say about it."""
 
+from day import Day
 from netlab import drop
+from places import (E1A, E1W, E1V, E1I, E2A, E2V, E2I, ACCESS, WEBCONF, AV, EDGE_IN, RPE, RPI, FE1,
+                    FE2, POOL, FE1_6, POOL_6, DIR1, DIR2, DIRPOOL, MED1, MED2, MEDPOOL, CHAT, OWAS,
+                    RCC, GATEWAY, BRANCH, DC, DC2, SQL, FILES, BROKER, MONITOR, DESK, DESK2, DESK3,
+                    DESK_6, ANNE, BOB, HLB_EXT, HLB_EXT2, HLB_INT2, HLB_EDGE, HLB_MED, PARTNER,
+                    PARTNER_AV, HOME, HOTEL, PHONE, SCANNER, INET_DNS, INET_WEB, JABBER, STRANGER)
+import proofs
+import spoken
 from wire import ends
 from traffic import (REQUESTS, allocate, bad, dhcp_inform, doc, off, outside, probe,
                      stun_binding, waived)
 
-# The site of docs/examples/site.json.
-E1A, E1W, E1V, E1I = "198.51.100.21", "198.51.100.22", "198.51.100.23", "10.1.0.21"
-E2A, E2W, E2V, E2I = "198.51.100.31", "198.51.100.32", "198.51.100.33", "10.1.0.22"
-ACCESS, WEBCONF, AV, EDGE_IN = "198.51.100.11", "198.51.100.12", "198.51.100.13", "10.1.0.11"
-RPE, RPI = "198.51.100.41", "10.1.0.41"
-FE1, FE2, POOL = "10.2.0.11", "10.2.0.12", "10.2.0.10"
-FE1_6, POOL_6 = "fd00:10:2::11", "fd00:10:2::10"
-DIR1, DIR2, DIRPOOL = "10.2.0.21", "10.2.0.22", "10.2.0.20"
-MED1, MED2, MEDPOOL = "10.2.0.31", "10.2.0.32", "10.2.0.30"
-CHAT, OWAS, RCC, GATEWAY, BRANCH = "10.2.0.41", "10.2.0.51", "10.2.0.61", "10.3.0.5", "10.30.0.11"
-DC, DC2, SQL, FILES, BROKER, MONITOR = ("10.2.1.10", "10.2.1.11", "10.2.1.20", "10.2.1.30",
-                                        "10.9.0.10", "10.9.0.20")
-DESK, DESK2, DESK3, DESK4, DESK_6 = ("10.20.1.10", "10.20.1.11", "10.20.1.12", "10.20.1.13",
-                                     "fd00:10:20::10")
-ANNE, BOB, BRANCH_DESK = "10.20.2.20", "10.20.2.21", "10.30.20.5"
-HLB_EXT, HLB_EXT2 = "198.51.100.2", "198.51.100.3"
-HLB_INT2, HLB_EDGE, HLB_MED = "10.2.0.3", "10.1.0.2", "10.2.0.4"
-PARTNER, PARTNER_AV = "203.0.113.20", "203.0.113.21"
-HOME, HOTEL, PHONE, SCANNER = "203.0.113.50", "203.0.113.51", "203.0.113.52", "192.0.2.99"
-INET_DNS, INET_WEB, JABBER, STRANGER = "192.0.2.53", "192.0.2.80", "192.0.2.140", "192.0.2.141"
-
 POST = ["/", "-X", "POST", "-d", "<request what='address book' who='lab'/>"]
-
-
-class Day:
-    def __init__(self, name, purpose, play, file=None, before=None, edit=None, balancers=None):
-        self.name, self.purpose, self.play = name, purpose, play
-        self.file = file or name + ".pcapng"
-        self.before, self.edit, self.balancers = before, edit, balancers or {}
 
 
 # ---- every documented row, in the order of row-ends --------------------------
@@ -699,4 +679,4 @@ DAYS = [
         file="lab-cut.pcap", edit=cut),
     Day("lab-dns", "The pools with DNS load balancing", play_dns, balancers={"dns": True}),
     Day("lab-all", "Every feature deployed, web conferencing moved to 444", play_all),
-]
+] + proofs.DAYS + spoken.DAYS

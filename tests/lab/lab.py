@@ -6,11 +6,17 @@ import os
 import shutil
 import signal
 import sys
+import time
 
+import balancers
 import days
 import netlab
 import traffic
 import wire
+
+
+# Seconds; what was asked just before a capture's end may still be answered.
+PATIENCE = 4
 
 
 def check(capture, truth):
@@ -51,16 +57,21 @@ def play(day, servers, net, work, out, first_port):
     """One capture.  Returns the next free source port."""
     raw = os.path.join(work, day.name + ".raw.pcap")
     truth = os.path.join(out, day.name + ".truth.jsonl")
-    svcs = netlab.services(**day.balancers)
-    net.balance(svcs)
+    svcs = netlab.replaced(netlab.services(**day.balancers), *day.services())
     servers.forget()
-    op = traffic.Opener(servers, svcs, day.name, truth, first_port)
+    servers.relay(day.relays())
+    net.balance(svcs, day.faults)
+    balancers.start(servers, svcs)
+    op = traffic.Opener(servers, svcs, day.name, truth, first_port, day.place)
     op.held = []
     if day.before:
         day.before(op)
-    sensor = netlab.Sensor(raw)
+    sensor = netlab.Sensor(raw, day.place)
     try:
         day.play(op)
+        if day.after:
+            time.sleep(PATIENCE)
+            day.after(op)
     finally:
         sensor.stop()
         op.close()
@@ -79,7 +90,6 @@ def play(day, servers, net, work, out, first_port):
     return op.port
 
 
-ORIGIN = "made by tests/lab/lab.sh: real programs in network namespaces"
 LICENCE = "same as the project"
 
 
@@ -102,7 +112,7 @@ def manifest(out):
                 digest = hashlib.sha256(f.read()).hexdigest()
             packets = sum(1 for _ in wire.read_any(capture))
             kept.append("\t".join([name, digest, str(os.path.getsize(capture)), str(packets),
-                                   ORIGIN, LICENCE, day.purpose]) + "\n")
+                                   day.origin, LICENCE, day.purpose]) + "\n")
     with open(path, "w") as f:
         f.writelines(head + sorted(kept))
 
@@ -126,11 +136,15 @@ def main(argv):
         net.up()
         servers = netlab.Servers(work)
         servers.web()
-        servers.turn()
         servers.names()
         port = 49200
         for day in days.DAYS:
-            if not wanted or day.name in wanted:
+            if wanted and day.name not in wanted:
+                continue
+            missing = day.missing and day.missing()
+            if missing:
+                print("lab: %s is left out: %s" % (day.name, missing))
+            else:
                 port = play(day, servers, net, work, out, port)
         manifest(out)
     finally:

@@ -33,8 +33,9 @@ HOSTS = {
                ("int0", None, ["10.1.0.21"])],
     "edge02": [("ext0", None, ["198.51.100.31", "198.51.100.32", "198.51.100.33"]),
                ("int0", None, ["10.1.0.22"])],
-    "hlbext": [("eth0", MAC_EXT, ["198.51.100.2", "198.51.100.3", "198.51.100.11",
-                                  "198.51.100.12", "198.51.100.13"])],
+    # 198.51.100.9 is the balancer's as well; the site description does not know it
+    "hlbext": [("eth0", MAC_EXT, ["198.51.100.2", "198.51.100.3", "198.51.100.9",
+                                  "198.51.100.11", "198.51.100.12", "198.51.100.13"])],
     "hlbint": [("eth0", MAC_INT, ["10.2.0.2", "10.2.0.3", "10.1.0.2", "10.1.0.11", "10.2.0.10",
                                   "10.2.0.20", "fd00:10:2::2", "fd00:10:2::10"])],
     "hlbmed": [("eth0", MAC_MED, ["10.2.0.4", "10.2.0.30"])],
@@ -61,22 +62,64 @@ HOSTS = {
     "inet2": [("eth0", None, ["192.0.2.53", "192.0.2.80", "192.0.2.140", "192.0.2.141"])],
 }
 
+# Edge nodes: the external address of A/V, the internal one
+RELAYS = {"edge01": ("198.51.100.23", "10.1.0.21"), "edge02": ("198.51.100.33", "10.1.0.22")}
+
 EDGE_EXTERNAL = ["198.51.100.21", "198.51.100.22", "198.51.100.23",
                  "198.51.100.31", "198.51.100.32", "198.51.100.33"]
 
 ADDRESS_NS = {a: ns for ns, ifs in HOSTS.items() for _, _, addrs in ifs for a in addrs}
 
 
-class Service:
-    """One balanced service: what the balancer does with it, for nft and for the truth."""
+def _macs():
+    """(namespace, interface): its address on the wire."""
+    cables = [(ns, name, mac) for ns, ifs in HOSTS.items() for name, mac, _ in ifs]
+    return {(ns, name): mac or "02:00:5e:00:01:%02x" % n
+            for n, (ns, name, mac) in enumerate(cables, 1)}
 
-    def __init__(self, ns, vip, transport, ports, members, snat=None, stateless=False):
+
+MACS = _macs()
+
+
+class Service:
+    """One balanced service: what the balancer does with it, and what the truth is to say.
+
+    by: what balances it, "nft", or "haproxy" or "ipvs" (balancers.py).
+    keeps: of "haproxy", what it keeps of the client: None, "address" or "all".
+    """
+
+    def __init__(self, ns, vip, transport, ports, members, snat=None, stateless=False, by="nft",
+                 keeps=None):
         self.ns, self.vip, self.transport, self.ports = ns, vip, transport, ports
         self.members, self.snat, self.stateless = members, snat, stateless
+        self.by, self.keeps = by, keeps
+        self.next_port = {node: 41001 for node in members}
+
+    def is_for(self, other):
+        return (self.vip, self.transport, self.ports) == (other.vip, other.transport, other.ports)
+
+    def member(self, sport):
+        """Odd source ports go to the first one."""
+        return self.members[0 if len(self.members) == 1 or sport % 2 else 1]
 
     def leg(self, src, sport, dport):
-        """The leg behind the balancer: odd source ports go to the first member."""
-        return self.snat or src, self.members[0 if sport % 2 else 1], dport
+        """The leg behind the balancer, as (address, port, address, port); None: not known."""
+        node = self.member(sport)
+        if self.by == "haproxy" and self.keeps != "all":
+            return self.snat or src, self._own_port(node), node, dport
+        return self.snat or src, sport, node, dport
+
+    def _own_port(self, node):
+        """A full proxy takes its source ports in order, for each member anew."""
+        if self.keeps:
+            return None  # the kernel picks it
+        self.next_port[node] += 1
+        return self.next_port[node] - 1
+
+
+def replaced(svcs, *others):
+    """The services, others in the place of those that they are for."""
+    return [next((o for o in others if o.is_for(s)), s) for s in svcs]
 
 
 FE = ["10.2.0.11", "10.2.0.12"]
@@ -226,13 +269,12 @@ class Network:
                 self._sysctl("net/ipv4/ip_forward", 1)
                 if six:
                     self._sysctl("net/ipv6/conf/all/forwarding", 1)
-        for name, mac, addrs in ifs:
-            self._interface(ns, name, mac, addrs)
+        for name, _, addrs in ifs:
+            self._interface(ns, name, MACS[ns, name], addrs)
 
     def _interface(self, ns, name, mac, addrs):
         self.port += 1
         peer = "p%d" % self.port
-        mac = mac or "02:00:5e:00:01:%02x" % self.port
         run("ip", "-n", PREFIX + "net", "link", "add", peer, "type", "veth",
             "peer", "name", name, "netns", PREFIX + ns)
         run("ip", "-n", PREFIX + ns, "link", "set", name, "address", mac)
@@ -286,12 +328,15 @@ table ip way {
 }
 """ % mac)
 
-    def balance(self, svcs):
-        """Give the balancers these services; odd source ports go to the first member."""
+    def balance(self, svcs, faults=None):
+        """Give the balancers these services; odd source ports go to the first member.
+
+        faults: what the outer balancer does beside: {"snat": [rule], "late": [rule]}
+        """
         for ns in ("hlbext", "hlbint", "hlbmed"):
-            dnat, snat, raw = [], [], []
+            dnat, snat, raw, late = [], [], [], []
             for s in svcs:
-                if s.ns != ns:
+                if s.ns != ns or s.by != "nft":
                     continue
                 ip = "ip6" if ":" in s.vip else "ip"
                 ports = "{ %s }" % ", ".join(map(str, s.ports))
@@ -311,6 +356,8 @@ table ip way {
                 snat.append("ip saddr 198.51.100.21 ct original ip saddr 198.51.100.21 "
                             "meta l4proto { tcp, udp } th dport { 53, 80, 5061, 5269 } "
                             "snat ip to 198.51.100.11")
+                snat += (faults or {}).get("snat", [])
+                late += (faults or {}).get("late", [])
             nft(ns, """
 table inet lab
 delete table inet lab
@@ -324,8 +371,11 @@ table inet lab {
  chain post { type nat hook postrouting priority 100
   %s
  }
+ chain late { type filter hook postrouting priority 300
+  %s
+ }
 }
-""" % ("\n  ".join(raw), "\n  ".join(dnat), "\n  ".join(snat)))
+""" % tuple("\n  ".join(rules) for rules in (raw, dnat, snat, late)))
 
 
 def drop(ns, match):
@@ -348,21 +398,36 @@ def nft(ns, text):
         raise RuntimeError("nft in %s: %s" % (ns, p.stdout.strip()))
 
 
+def _on_cables(*names):
+    return "(%s)" % " or ".join("ether host " + MACS[n] for n in names)
+
+
 class Sensor:
-    """tcpdump on the mirror port."""
+    """tcpdump on the mirror port.
 
-    # A node's answer to a direct visitor leaves by its gateway, the balancer: the
-    # second sighting of the same packet, on the balancer's port, is left out.
-    FILTER = "not (ether src %s and (%s))" % (
-        MAC_EXT, " or ".join("src host " + a for a in EDGE_EXTERNAL))
+    place: None sees every frame once; "outside" is the cables of whoever is on the
+    Internet, "behind" those of the Edge nodes' external interfaces.
+    """
 
-    def __init__(self, path):
+    FILTERS = {
+        # A node's answer to a direct visitor leaves by its gateway, the balancer, and so
+        # does what it answers of itself to what came by a VIP: the second sighting of the
+        # same packet, on the balancer's port, is left out.
+        None: "not (ether src %s and (%s)) and not (ether src %s and udp src port 3478 and (%s))"
+              % (MAC_EXT, " or ".join("src host " + a for a in EDGE_EXTERNAL),
+                 MAC_INT, " or ".join("src host " + inner for _, inner in RELAYS.values())),
+        "outside": _on_cables(("partner", "eth0"), ("inet1", "eth0"), ("inet2", "eth0")),
+        "behind": _on_cables(("edge01", "ext0"), ("edge02", "ext0")),
+    }
+
+    def __init__(self, path, place=None):
         self.path = path
         self.log = open(path + ".log", "w+")
         self.proc = subprocess.Popen(
             ["ip", "netns", "exec", PREFIX + "net", "tcpdump", "-n", "-i", "sensor", "-s", "0",
              "-U", "--immediate-mode", "-B", "16384", "--time-stamp-precision=nano",
-             "-Z", "root", "-w", path, self.FILTER], stdout=subprocess.DEVNULL, stderr=self.log)
+             "-Z", "root", "-w", path, self.FILTERS[place]], stdout=subprocess.DEVNULL,
+            stderr=self.log)
         for _ in range(100):
             time.sleep(0.05)
             self.log.seek(0)
@@ -448,35 +513,30 @@ class Servers:
         self.work = work
         self.procs = []
         self.known = set()
-        self.passing = []  # (process or socket) of one capture only
+        self.passing = []  # programs of one capture only
+        self.turn, self.relays = [], None  # coturn's processes, and what relay() was told
         self.permanent = None
         self.sel = selectors.DefaultSelector()
         self.lock = threading.Lock()
         self.stopping = False
+        self.known |= {(a, 3478, "udp") for r in RELAYS.values() for a in r}
+        self.known |= {(a, 443, "tcp") for r in RELAYS.values() for a in r}
         self.thread = threading.Thread(target=self._loop, daemon=True)
         self.thread.start()
         self._certificates()
 
     def stop(self):
         self.stopping = True
-        for p in self.procs:
-            p.terminate()
-        for p in self.procs:
-            try:
-                p.wait(5)
-            except subprocess.TimeoutExpired:
-                p.kill()
+        for p in list(self.procs):
+            self.end(p)
         self.thread.join(2)
 
     def forget(self):
         """Before a capture: only the permanent servers listen, and no firewall drops."""
         if self.permanent is None:
             self.permanent = set(self.known)
-        for p in self.passing:
-            p.terminate()
-            p.wait(5)
-            self.procs.remove(p)
-        self.passing = []
+        for p in list(self.passing):
+            self.end(p)
         for key in list(self.sel.get_map().values()):
             self.sel.unregister(key.fileobj)
             key.fileobj.close()
@@ -484,11 +544,30 @@ class Servers:
         for ns in HOSTS:
             nft(ns, "table inet wall\ndelete table inet wall\n")
 
-    def spawn(self, ns, argv):
-        log = open(os.path.join(self.work, "servers.log"), "a")
-        p = subprocess.Popen(["ip", "netns", "exec", PREFIX + ns] + argv,
-                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    def end(self, p):
+        """The program and what it has started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(p.pid, signal.SIGTERM)
+        try:
+            p.wait(5)
+        except subprocess.TimeoutExpired:
+            pass
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(p.pid, signal.SIGKILL)
+        p.wait()
+        self.procs.remove(p)
+        if p in self.passing:
+            self.passing.remove(p)
+
+    def spawn(self, ns, argv, passing=False, **how):
+        """Start a program; a passing one ends with its capture."""
+        with open(os.path.join(self.work, "servers.log"), "a") as log:
+            how = dict({"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}, **how)
+            p = subprocess.Popen(["ip", "netns", "exec", PREFIX + ns] + argv,
+                                 start_new_session=True, **how)
         self.procs.append(p)
+        if passing:
+            self.passing.append(p)
         return p
 
     # -- certificates: one authority, one certificate a host, for both sides of TLS
@@ -510,14 +589,18 @@ class Servers:
         names["owas01"] = ["owas.contoso.example"]
         names["partner"] = ["sip.fabrikam.example"]
         for ns, dns in names.items():
-            base = self.pem(ns)
-            run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=" + dns[0],
-                "-keyout", base + ".key", "-out", base + ".csr")
-            with open(base + ".ext", "w") as f:
-                f.write("subjectAltName=%s\n" % ",".join("DNS:" + d for d in dns))
-            run("openssl", "x509", "-req", "-in", base + ".csr", "-CA", ca + ".crt", "-CAkey",
-                ca + ".key", "-CAcreateserial", "-days", "30", "-extfile", base + ".ext",
-                "-out", base + ".crt")
+            self.certificate(ns, dns)
+
+    def certificate(self, name, dns):
+        """Key and certificate, at pem(name); signed by the lab's authority."""
+        base, ca = self.pem(name), self.pem("ca")
+        run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=" + dns[0],
+            "-keyout", base + ".key", "-out", base + ".csr")
+        with open(base + ".ext", "w") as f:
+            f.write("subjectAltName=%s\n" % ",".join("DNS:" + d for d in dns))
+        run("openssl", "x509", "-req", "-in", base + ".csr", "-CA", ca + ".crt", "-CAkey",
+            ca + ".key", "-CAcreateserial", "-days", "30", "-extfile", base + ".ext",
+            "-out", base + ".crt")
 
     def pem(self, ns):
         return os.path.join(self.work, "tls-" + ns)
@@ -532,30 +615,36 @@ class Servers:
         self.known.add(key)
         ns = ADDRESS_NS[addr]
         if kind == "tls":
-            base = self.pem(ns)
-            where = "[%s]:%d" % (addr, port) if ":" in addr else "%s:%d" % (addr, port)
-            self.passing.append(self.spawn(ns, [
-                "openssl", "s_server", "-accept", where, "-cert", base + ".crt",
-                "-key", base + ".key", "-CAfile", self.pem("ca") + ".crt", "-verify", "2",
-                "-tls1_2", "-rev", "-quiet"]))
-            self._wait(ns, addr, port)
-        elif transport == "tcp":
-            with inside(ns):
-                s = socket.socket(family(addr), socket.SOCK_STREAM)
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            s.bind((addr, port))
-            s.listen(16)
-            s.setblocking(False)
-            self.sel.register(s, selectors.EVENT_READ, ("accept", ANSWERS[kind]))
+            self.tls(addr, port, "-CAfile", self.pem("ca") + ".crt", "-verify", "2", "-tls1_2",
+                     "-rev", "-quiet")
         else:
-            with inside(ns):
-                s = socket.socket(family(addr), socket.SOCK_DGRAM)
-            s.bind((addr, port))
-            s.setblocking(False)
-            self.sel.register(s, selectors.EVENT_READ, ("datagram", ANSWERS[kind]))
+            self._listen(addr, port, transport, lambda data, peer: ANSWERS[kind](data))
+
+    def tls(self, addr, port, *more, **how):
+        """openssl, with the host's certificate."""
+        ns = ADDRESS_NS[addr]
+        base = self.pem(ns)
+        where = "[%s]:%d" % (addr, port) if ":" in addr else "%s:%d" % (addr, port)
+        p = self.spawn(ns, ["openssl", "s_server", "-accept", where, "-cert", base + ".crt",
+                            "-key", base + ".key"] + list(more), passing=True, **how)
+        self.wait_quietly(ns, addr, port)
+        return p
+
+    def _listen(self, addr, port, transport, answer):
+        """A small server of our own; answer(data, peer) says what it sends back."""
+        with inside(ADDRESS_NS[addr]):
+            s = socket.socket(family(addr), socket.SOCK_STREAM if transport == "tcp"
+                              else socket.SOCK_DGRAM)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((addr, port))
+        if transport == "tcp":
+            s.listen(16)
+        s.setblocking(False)
+        self.sel.register(s, selectors.EVENT_READ,
+                          ("accept" if transport == "tcp" else "datagram", answer))
 
     @staticmethod
-    def _wait(ns, addr, port):
+    def wait(ns, addr, port):
         """Until something listens; asked from its own namespace, so off the wire."""
         for _ in range(200):
             with inside(ns):
@@ -567,6 +656,20 @@ class Servers:
                 time.sleep(0.02)
             finally:
                 s.close()
+        raise RuntimeError("nothing listens on %s port %d" % (addr, port))
+
+    @staticmethod
+    def wait_quietly(ns, addr, port):
+        """The same without a connection, which a proxy would pass on."""
+        raw = socket.inet_pton(family(addr), addr)
+        words = struct.unpack("%dI" % (len(raw) // 4), raw)
+        end = "".join("%08X" % w for w in words) + ":%04X" % port
+        path = "/proc/thread-self/net/tcp" + ("6" if ":" in addr else "")
+        for _ in range(250):
+            with inside(ns), open(path) as f:
+                if any(line.split()[1] == end and line.split()[3] == "0A" for line in f):
+                    return
+            time.sleep(0.02)
         raise RuntimeError("nothing listens on %s port %d" % (addr, port))
 
     def _loop(self):
@@ -582,8 +685,9 @@ class Servers:
                         self._serve(key.fileobj, answer)
                     else:
                         data, peer = key.fileobj.recvfrom(2048)
-                        if answer(data) is not None:
-                            key.fileobj.sendto(answer(data), peer)
+                        said = answer(data, peer)
+                        if said is not None:
+                            key.fileobj.sendto(said, peer)
 
     def _serve(self, c, answer):
         try:
@@ -591,7 +695,7 @@ class Servers:
         except ConnectionError:
             data = b""
         if data:
-            c.send(answer(data))
+            c.send(answer(data, c.getpeername()))
         else:
             self.sel.unregister(c)
             c.close()
@@ -612,13 +716,13 @@ class Servers:
                 ("inet2", ["192.0.2.80"], ["80", "443 ssl"])):
             body = "".join("  listen %s:%s;\n" % (a, p) for a in addrs for p in ports)
             body += "  location / { return 200 'contoso lab web\\n'; }\n"
-            self._nginx(ns, "server {\n%s%s}\n" % (body, self._tls(ns)))
+            self.nginx(ns, "server {\n%s%s}\n" % (body, self._tls(ns)))
             for a in addrs:
                 for p in ports:
                     self.known.add((a.strip("[]"), int(p.split()[0]), "tcp"))
         # The client says which source port the inner leg shall have: the truth
         # about that leg is written before it exists.
-        self._nginx("rp01", """
+        self.nginx("rp01", """
 server {
   listen 198.51.100.41:80;
   location / { proxy_bind 10.1.0.41:$http_x_lab_port; proxy_pass http://10.2.0.10:8080; }
@@ -637,16 +741,15 @@ server {
                                ("pchat01", "10.2.0.41", 443), ("owas01", "10.2.0.51", 443),
                                ("edge01", "10.1.0.21", 4443), ("edge02", "10.1.0.22", 4443),
                                ("inet2", "192.0.2.80", 80), ("rp01", "198.51.100.41", 443)):
-            self._wait(ns, addr, port)
+            self.wait(ns, addr, port)
 
     def _tls(self, ns):
         return ("  ssl_certificate %s.crt; ssl_certificate_key %s.key; ssl_protocols TLSv1.2;\n"
                 "  ssl_client_certificate %s.crt; ssl_verify_client optional;\n"
                 % (self.pem(ns), self.pem(ns), self.pem("ca")))
 
-    def _nginx(self, ns, servers):
-        base = os.path.join(self.work, "nginx-" + ns)
-        os.makedirs(base)
+    def nginx(self, ns, servers, passing=False):
+        base = tempfile.mkdtemp(prefix="nginx-" + ns, dir=self.work)
         with open(base + "/nginx.conf", "w") as f:
             f.write("daemon off; master_process off; user root; pid %s/pid;\n"
                     "error_log %s/error.log;\nevents {}\nhttp {\n access_log off;\n"
@@ -654,34 +757,53 @@ server {
                     " uwsgi_temp_path %s/d; scgi_temp_path %s/e;\n%s}\n"
                     % (base, base, base, base, base, base, base, servers))
         self.spawn(ns, ["nginx", "-p", base, "-c", base + "/nginx.conf", "-e",
-                        base + "/start.log"])
+                        base + "/start.log"], passing)
 
-    # -- coturn on the Edge nodes, dnsmasq inside and outside
+    # -- relays on the Edge nodes, dnsmasq inside and outside
 
-    def turn(self):
-        for ns, ext, inner in (("edge01", "198.51.100.23", "10.1.0.21"),
-                               ("edge02", "198.51.100.33", "10.1.0.22")):
-            common = ["turnserver", "-n", "-L", ext, "-L", inner, "-E", ext, "--lt-cred-mech",
-                      "--user=lab:lab", "--realm=contoso.example", "--min-port=50000",
-                      "--max-port=59999", "--no-tls", "--no-dtls", "--no-cli", "--log-file=stdout",
-                      "--no-rfc5780", "--simple-log", "-m", "1",
-                      "--pidfile=" + os.path.join(self.work, "turn-%s.pid" % ns),
-                      "--userdb=" + os.path.join(self.work, "turn-%s.db" % ns)]
-            self.spawn(ns, common + ["--listening-port=3478", "--no-tcp"])
-            self.spawn(ns, common + ["--listening-port=443", "--no-udp"])
-            for a in (ext, inner):
-                self.known.add((a, 3478, "udp"))
-                self.known.add((a, 443, "tcp"))
-            self._wait(ns, ext, 443)
-            self._wait(ns, inner, 443)
+    def relay(self, how=None):
+        """What plays the A/V Edge on the nodes; after forget().
+
+        how: by node, more arguments for coturn, or an msturn.Server, or "tls": another
+        service at port 443 outside.
+        """
+        how = {ns: (how or {}).get(ns, []) for ns in RELAYS}
+        if how == self.relays:
+            return
+        for p in [p for p in self.procs if p in self.turn]:
+            self.end(p)
+        self.turn, self.relays = [], how
+        for ns, (ext, inner) in RELAYS.items():
+            if isinstance(how[ns], list):
+                self._coturn(ns, ext, inner, how[ns])
+                continue
+            self.relays = None  # it passes with the capture
+            if how[ns] == "tls":
+                self.tls(ext, 443, "-tls1_2", "-rev", "-quiet")
+                continue
+            for addr in (ext, inner):
+                self._listen(addr, 3478, "udp", how[ns].datagram)
+                self._listen(addr, 443, "tcp", how[ns].segment)
+
+    def _coturn(self, ns, ext, inner, more):
+        common = ["turnserver", "-n", "-L", ext, "-L", inner, "-E", ext, "--lt-cred-mech",
+                  "--user=lab:lab", "--realm=contoso.example", "--min-port=50000",
+                  "--max-port=59999", "--no-tls", "--no-dtls", "--no-cli", "--log-file=stdout",
+                  "--no-rfc5780", "--simple-log", "-m", "1",
+                  "--pidfile=" + os.path.join(self.work, "turn-%s.pid" % ns),
+                  "--userdb=" + os.path.join(self.work, "turn-%s.db" % ns)] + more
+        self.turn.append(self.spawn(ns, common + ["--listening-port=3478", "--no-tcp"]))
+        self.turn.append(self.spawn(ns, common + ["--listening-port=443", "--no-udp"]))
+        self.wait(ns, ext, 443)
+        self.wait(ns, inner, 443)
 
     def peer(self, addr):
         """The other end of relayed media: sends back what it gets."""
         key = (addr, 3478, "udp")
         if key not in self.known:
             self.known.add(key)
-            self.passing.append(self.spawn(ADDRESS_NS[addr],
-                                           ["turnutils_peer", "-L", addr, "-p", "3478"]))
+            self.spawn(ADDRESS_NS[addr], ["turnutils_peer", "-L", addr, "-p", "3478"],
+                       passing=True)
             time.sleep(0.3)
 
     def names(self):
@@ -699,7 +821,7 @@ server {
             for a in addrs:
                 self.known.add((a, 53, "udp"))
                 self.known.add((a, 53, "tcp"))
-                self._wait(ns, a, 53)
+                self.wait(ns, a, 53)
 
 
 def workdir():

@@ -27,12 +27,21 @@ A truth line:
              which names no ports
   speaks     the protocol that its payload is, by the flow log's name, or "none" where
              there is no payload; null where the bytes leave it open
+  shows      kinds of evidence that the flow gives to its finding about the A/V Edge,
+             or null
+  level      "observed" where they prove nothing yet, else null
+  places     the same keys where it counts what the site says of the sensor's place
+  gives      what its av-edge-relay must name: "relay" or "alternate" as [address, first and
+             last port], or null
+  mutual     how its mutual TLS must be counted, where that is due
+  child      true where an endpoint mapper must have named its port
   states     TCP states that are right
   basis      what the initiator must be known from, or null
   strict     the same keys where --strict changes them
   why        the reading, in a few words
 """
 
+import contextlib
 import json
 import os
 import socket
@@ -40,18 +49,21 @@ import struct
 import subprocess
 import time
 
+import balancers
+import msturn
+import programs
 from netlab import ADDRESS_NS, PREFIX, family, inside
 
 HTTPS = (443, 4443, 444)
 
 # Servers that the lab has started before any capture.
-STANDING = ("nginx", "coturn", "dns", "dhcp", "web")
+STANDING = ("nginx", "coturn", "msturn", "tls443", "samba", "dns", "dhcp", "web")
 
 # What the payload is, by the kind of server that answers it.
-SPEAKS = {"tls": "tls", "coturn": "stun", "stun": "stun", "dns": "dns", "dhcp": "dhcp",
-          "sip": "sip", "rpc": "dcerpc", "smb": "smb", "ssrp": "ssrp", "xmpp": "xmpp",
-          "web": "http", "http": "http", "echo": "unknown", "ntp": "unknown",
-          "file": "unknown", "rtp": "rtp"}
+SPEAKS = {"tls": "tls", "tls443": "tls", "coturn": "stun", "stun": "stun", "dns": "dns",
+          "dhcp": "dhcp", "sip": "sip", "rpc": "dcerpc", "samba": "dcerpc", "smb": "smb",
+          "ssrp": "ssrp", "xmpp": "xmpp", "web": "http", "http": "http", "echo": "unknown",
+          "ntp": "unknown", "file": "unknown", "rtp": "rtp"}
 
 SAID = ["closed", "established", "reset"]
 
@@ -91,8 +103,9 @@ def bad(verdict, nearest=None, finding=None, **more):
 class Opener:
     """Opens the connections of one capture and keeps its truth file."""
 
-    def __init__(self, servers, svcs, name, truth_path, first_port):
+    def __init__(self, servers, svcs, name, truth_path, first_port, place=None):
         self.servers = servers
+        self.place = place
         self.services = {(s.vip, s.transport, p): s for s in svcs for p in s.ports}
         self.name = name
         self.truth = open(truth_path, "w")
@@ -106,16 +119,23 @@ class Opener:
             s.close()
         self.truth.close()
 
-    def sport(self):
-        """The next source port, from the range Windows uses; never used twice."""
+    def sport(self, odd=None):
+        """The next source port, from the range Windows uses; never used twice.
+
+        odd: choose the member of a pool by it.
+        """
         self.port += 1
+        if odd is not None and self.port % 2 != odd:
+            self.port += 1
         return self.port
 
     def say(self, transport, src, sport, dst, dport, want, conn=None):
         line = {"capture": self.name, "conn": conn or self.conn, "transport": transport,
                 "src": src, "sport": sport, "dst": dst, "dport": dport, "either": False,
                 "count": 1, "cited": False, "leg": None, "waiver": None, "later": [],
-                "nearest": None, "tail": False, "speaks": self.speaks,
+                "nearest": None, "tail": False, "speaks": self.speaks, "shows": None,
+                "level": None, "places": None, "gives": None, "mutual": None,
+                "child": False,
                 "states": SAID if transport == "tcp" else None,
                 "basis": "syn" if transport == "tcp" else None, "strict": None, "why": None}
         line.update(want)
@@ -128,14 +148,23 @@ class Opener:
         """Truth of a connection and of the leg that a balancer makes of it."""
         self.conn += 1
         svc = self.services.get((dst, transport, dport))
-        self.say(transport, src, sport, dst, dport, want)
+        if svc is None or self.place != "behind":
+            self.say(transport, src, sport, dst, dport, want)
         if svc is None:
             return
-        lsrc, ldst, lport = svc.leg(src, sport, dport)
+        lsrc, lsport, ldst, lport = svc.leg(src, sport, dport)
         if leg is None:
             # Where the source is kept, a row may allow the leg by itself as well.
             leg = dict(want, leg="balanced" if svc.snat else "*")
-        self.say(transport, lsrc, sport, ldst, lport, leg)
+        # What is answered from the real address is seen outside as well.
+        if self.place != "outside" or svc.stateless:
+            self.say(transport, lsrc, lsport, ldst, lport, leg)
+
+    def seen(self, transport, src, sport, dst, dport, speaks, want):
+        """A flow that somebody else makes of what is opened here: no leg of anything."""
+        self.conn += 1
+        self.speaks = speaks
+        self.say(transport, src, sport, dst, dport, want)
 
     def listener(self, dst, dport, transport, server):
         if server is None:
@@ -161,7 +190,7 @@ class Opener:
         if server == "nginx":
             self.speaks = "tls" if dport in HTTPS else "http"
         self.declare("tcp", src, sport, dst, dport, want, leg)
-        if server == "tls":
+        if server in ("tls", "tls443"):
             return self._s_client(src, sport, dst, dport, cert)
         if server == "nginx":
             return self._curl(src, sport, dst, dport, talk)
@@ -215,9 +244,9 @@ class Opener:
             s.close()
             time.sleep(0.05)
 
-    def connect_only(self, src, dst, dport, want, server="sip", leg=None):
+    def connect_only(self, src, dst, dport, want, server="sip", leg=None, sport=None):
         """What a balancer's monitor does: open, say nothing, close."""
-        sport = self.sport()
+        sport = sport or self.sport()
         self.listener(dst, dport, "tcp", None if server in STANDING else server)
         self.speaks = None  # some servers complain, others say nothing
         self.declare("tcp", src, sport, dst, dport, want, leg)
@@ -225,6 +254,17 @@ class Opener:
         s.connect((dst, dport))
         s.close()
         time.sleep(0.02)
+
+    def monitored(self, ns, looks, seconds=1.5):
+        """A balancer's monitor: (address, port, how, source, what it is, speaks) each."""
+        for node, port, _, source, want, speaks in looks:
+            self.conn += 1
+            self.speaks = speaks
+            self.say("tcp", source, None, node, port, dict({"count": 0}, **want))
+        p = balancers.monitor(self.servers, ns, [look[:4] for look in looks])
+        time.sleep(seconds)
+        self.servers.end(p)
+        time.sleep(0.1)
 
     def tls_only(self, src, dst, dport, want):
         """A monitor's TLS handshake: no application data."""
@@ -248,10 +288,80 @@ class Opener:
 
     @staticmethod
     def more_tls(p):
-        p.stdin.write(b"OPTIONS sip:pool01.contoso.example SIP/2.0\n")
+        p.stdin.write(LINE)
         p.stdin.flush()
         if not p.stdout.readline():
             raise RuntimeError("a held TLS connection is gone")
+
+    def handshake(self, src, dst, dport, want, version, *more, cert=False, save=None, resume=None,
+                  talk=None, answered=True):
+        """openssl's client, as the caller says.  want None: before the capture.
+
+        cert: True is the host's, a string another one's files; save, resume: the name of
+        a session.  It must be resumed where it is offered.
+        """
+        sport = self.sport()
+        self.speaks = "tls"
+        if want is not None:
+            self.declare("tcp", src, sport, dst, dport, want, None)
+        session = os.path.join(self.servers.work, "session-")
+        argv = programs.VERSIONS[version] + list(more)
+        if cert:
+            base = cert if isinstance(cert, str) else self.servers.pem(ADDRESS_NS[src])
+            argv += ["-cert", base + ".crt", "-key", base + ".key"]
+        argv += ["-sess_out", session + save] if save else []
+        argv += ["-sess_in", session + resume] if resume else []
+        p = self._openssl(src, sport, dst, dport, argv)
+        said = self._ask(p, talk or LINE, b"HTTP/1.1 200" if talk else LINE[:-1][::-1])
+        if answered != said[0] or (answered and (resume is not None) != (b"Reused, " in said[1])):
+            raise RuntimeError("TLS %s to %s port %d: %s" % (src, dst, dport, said))
+
+    @staticmethod
+    def _ask(p, line, until):
+        """Whether the answer came, and all that was printed."""
+        p.stdin.write(line)
+        p.stdin.flush()
+        seen = b""
+        while until not in seen:
+            more = p.stdout.readline()
+            if not more:
+                break
+            seen += more
+        with contextlib.suppress(BrokenPipeError):
+            p.stdin.close()
+        p.wait(10)
+        p.stdout.close()
+        time.sleep(0.02)
+        return until in seen, seen
+
+    def asked_later(self, src, dst, dport, want, version):
+        """The server asks for a certificate by renegotiation, once it was spoken to."""
+        sport = self.sport()
+        ns = ADDRESS_NS[src]
+        self.speaks = "tls"
+        server = self.servers.tls(dst, dport, *programs.VERSIONS[version],
+                                  "-CAfile", self.servers.pem("ca") + ".crt",
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.declare("tcp", src, sport, dst, dport, want, None)
+        p = self._openssl(src, sport, dst, dport, programs.VERSIONS[version] + [
+            "-cert", self.servers.pem(ns) + ".crt", "-key", self.servers.pem(ns) + ".key"])
+        p.stdin.write(LINE)
+        p.stdin.flush()
+        while LINE not in server.stdout.readline():
+            pass
+        for said in (b"R\n", b"the answer\n"):
+            server.stdin.write(said)
+            server.stdin.flush()
+            time.sleep(0.3)
+        if not self._ask(p, LINE, b"the answer")[0]:
+            raise RuntimeError("no renegotiation with %s port %d" % (dst, dport))
+
+    def _openssl(self, src, sport, dst, dport, argv):
+        return subprocess.Popen(
+            ["ip", "netns", "exec", PREFIX + ADDRESS_NS[src], "openssl", "s_client", "-connect",
+             "%s:%d" % (dst, dport), "-bind", "%s:%d" % (src, sport), "-servername",
+             "pool01.contoso.example"] + argv,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def _socket(self, src, sport, kind):
         with inside(ADDRESS_NS[src]):
@@ -276,7 +386,7 @@ class Opener:
 
     def _s_client(self, src, sport, dst, dport, cert):
         p = self._spawn_s_client(src, sport, dst, dport, cert)
-        p.stdin.write(b"OPTIONS sip:pool01.contoso.example SIP/2.0\n")
+        p.stdin.write(LINE)
         p.stdin.flush()
         answer = p.stdout.readline()
         p.stdin.close()
@@ -310,6 +420,55 @@ class Opener:
         self.speaks = "tls" if port in HTTPS else "http"
         self.declare("tcp", src, sport, "198.51.100.41", port, want, None)
         self._curl(src, sport, "198.51.100.41", port, [path, "-H", "X-Lab-Port: %d" % inner])
+
+    # ---- SIP
+
+    def call(self, src, dst, dport, want=None, leg=None, sport=None):
+        """sipp calls somebody by TCP.  want None: off the wire, to a program that passes it on."""
+        sport = sport or self.sport()
+        self.speaks = "sip"
+        if want:
+            self.declare("tcp", src, sport, dst, dport, want, leg)
+        argv = ["ip", "netns", "exec", PREFIX + ADDRESS_NS.get(src, src), "sipp", "-sn", "uac",
+                "-t", "t1", "-i", src if want else "127.0.0.1", "-p", str(sport), "-bind_local",
+                "-m", "1", "-d", "50", "-nostdin", "-timeout", "15", "-timeout_error",
+                "%s:%d" % (dst, dport)]
+        p = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, cwd=self.servers.work,
+                           check=False)
+        if p.returncode != 0:
+            raise RuntimeError("sipp %s to %s port %d: %s" % (src, dst, dport, p.stdout[-800:]))
+
+    # ---- MS-TURN
+
+    def relayed(self, src, dst, want, leg=None, sticky=False, modern=True, rounds=20):
+        """An allocation by UDP and media through it, to the real server or on to dst."""
+        sport = self.sport()
+        svc = self.services.get((dst, "udp", 3478))
+        media_to = svc.member(sport) if svc and not sticky else dst
+        self.speaks = "ms-turn"
+        self.declare("udp", src, sport, dst, 3478, want, leg)
+        s = self._socket(src, sport, socket.SOCK_DGRAM)
+        for request in msturn.asking(modern):
+            s.sendto(request, (dst, 3478))
+            s.recvfrom(4096)
+        for n in range(rounds):
+            s.sendto(msturn.rtp(n), (media_to, 3478))
+            s.recvfrom(4096)
+        s.close()
+
+    def relayed_tcp(self, src, dst, want, leg=None, modern=True, sport=None, only_hello=False):
+        """The same by TCP: pseudo-TLS, then frames.  A connection cannot move."""
+        sport = sport or self.sport()
+        self.speaks = "pseudo-tls" if only_hello else "ms-turn"
+        self.declare("tcp", src, sport, dst, 443, want, leg)
+        s = self._socket(src, sport, socket.SOCK_STREAM)
+        s.connect((dst, 443))
+        for said in [msturn.hello()] + ([] if only_hello else msturn.frames(modern)):
+            s.sendall(said)
+            s.recv(4096)
+        s.close()
+        time.sleep(0.02)
 
     # ---- UDP
 
@@ -365,12 +524,19 @@ class Opener:
                  conn=self.conn + 1)
         opener(src, dst, dport, want, sport=sport, **how)
 
-    def turn_session(self, src, dst, dport, want, node, peer, relay_want, tcp=False):
-        """An allocation and relayed media: turnutils_uclient, coturn, turnutils_peer."""
+    def turn_session(self, src, dst, dport, want, node, peer, relay_want, tcp=False, leg=None):
+        """An allocation and relayed media: turnutils_uclient, coturn, turnutils_peer.
+
+        leg: of a dst that is a VIP with one member, node.
+        """
         self.conn += 1
         self.speaks = None
-        self.say("tcp" if tcp else "udp", src, None, dst, dport,
-                 dict(want, count=2, why="the program allocates once to try and once to use"))
+        transport = "tcp" if tcp else "udp"
+        twice = {"count": 2, "why": "the program allocates once to try and once to use"}
+        self.say(transport, src, None, dst, dport, dict(want, **twice))
+        if leg:
+            snat = self.services[dst, transport, dport].snat
+            self.say(transport, snat or src, None, node, dport, dict(leg, **twice))
         self.say("udp", node, None, peer, 3478, relay_want)
         self.servers.peer(peer)
         argv = ["ip", "netns", "exec", PREFIX + ADDRESS_NS[src], "turnutils_uclient", "-L", src,
@@ -425,7 +591,15 @@ def dhcp_inform(addr):
     return fixed + opts
 
 
+# No line must begin with one of openssl's commands.
+LINE = b"OPTIONS sip:pool01.contoso.example SIP/2.0\n"
+
 HTTP_GET = b"GET /meet HTTP/1.1\r\nHost: pool01.contoso.example\r\n\r\n"
+
+# DCE/RPC bind to the endpoint mapper
+RPC_BIND = bytes.fromhex("05000b03100000004800000001000000d016d0160000000001000000"
+                         "00000100" "0883afe11f5dc91191a408002b14a0fa" "03000000"
+                         "045d888aeb1cc9119fe808002b104860" "02000000")
 
 REQUESTS = {
     "web": HTTP_GET,
@@ -434,10 +608,8 @@ REQUESTS = {
            b"Max-Forwards: 70\r\nFrom: <sip:a@contoso.example>;tag=1\r\n"
            b"To: <sip:b@contoso.example>\r\nCall-ID: lab\r\nCSeq: 1 OPTIONS\r\n"
            b"Content-Length: 0\r\n\r\n",
-    # DCE/RPC bind to the endpoint mapper
-    "rpc": bytes.fromhex("05000b03100000004800000001000000d016d0160000000001000000"
-                         "00000100" "0883afe11f5dc91191a408002b14a0fa" "03000000"
-                         "045d888aeb1cc9119fe808002b104860" "02000000"),
+    "rpc": RPC_BIND,
+    "samba": RPC_BIND,
     "ssrp": b"\x02",
     "ntp": b"\x23" + b"\0" * 39 + b"\xe1\x00\x00\x00\x00\x00\x00\x01",
     # opaque bytes that look like no protocol in particular

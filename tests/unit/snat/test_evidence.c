@@ -228,6 +228,46 @@ static void test_sticky_vip(void **state)
 	wire_close(&w);
 }
 
+/* The documented way hides the allocation from the flow to the VIP: the node answers itself. */
+static void test_sticky_by_two_paths(void **state)
+{
+	static const struct {
+		unsigned request, answer;
+		const char *vip, *node, *client;
+		bool media, want, internal;
+	} cases[] = {
+		{ ALLOCATE, ALLOCATE_OK, VIP, NODE1, HOME, true, true, false },
+		{ ALLOCATE, ALLOCATE_OK, IN_VIP, IN_NODE, DESK, true, true, true },
+		{ ALLOCATE, ALLOCATE_OK, VIP, NODE1, HOME, false, false, false },
+		{ ALLOCATE, ALLOCATE_ERROR, VIP, NODE1, HOME, true, false, false },
+		{ BINDING, BINDING_OK, VIP, NODE1, HOME, true, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct lya_snat_evidence e;
+		struct lya_flow f;
+		struct wire w;
+
+		wire_open(&w, NULL, 0);
+		say(&w, cases[i].request, 5, cases[i].client, 4000, cases[i].vip, 3478);
+		say(&w, cases[i].answer, 5, cases[i].node, 3478, cases[i].client, 4000);
+		f = wire_flow(&w, 17, cases[i].client, 4000, cases[i].vip, 3478);
+		f.app.app = LYA_APP_MSTURN;
+		f.app.seen = LYA_SEEN_STUN | LYA_SEEN_TURN;
+		if (cases[i].media)
+			f.app.seen |= LYA_SEEN_MEDIA;
+		assert_true(known(&w, &f, &e));
+		if ((e.kinds == LYA_SNAT_STICKY_VIP) != cases[i].want)
+			fail_msg("case %zu: kinds %x", i, e.kinds);
+		if (cases[i].want) {
+			assert_false(e.proven);
+			assert_int_equal(e.internal, cases[i].internal);
+		}
+		wire_close(&w);
+	}
+}
+
 /* Judge a flow with what is known of it. */
 static void judge(struct wire *w, struct lya_flow *f, struct lya_snat_evidence *e,
 		  struct lya_verdict *v)
@@ -396,6 +436,7 @@ int main(void)
 		cmocka_unit_test(test_foreign_server),
 		cmocka_unit_test(test_media_from_vip),
 		cmocka_unit_test(test_sticky_vip),
+		cmocka_unit_test(test_sticky_by_two_paths),
 		cmocka_unit_test(test_probe_or_not),
 		cmocka_unit_test(test_undeclared_source),
 		cmocka_unit_test(test_plain_finding_replaced),

@@ -275,6 +275,7 @@ static void test_reply_from_vip(void **state)
 	assert_int_equal(e.proof.n_legs, 2);
 	assert_int_equal(e.proof.legs[0].packet, 1);
 	assert_int_equal(e.proof.legs[1].packet, 2);
+	assert_true(evidence(&w, 17, HOME, 4000, NODE1, 3478).answered); /* an answer all the same */
 	assert_sums(&w, 0, 0, 0, 0); /* no proof of the opposite */
 	assert_int_equal(unpaired(&w), 0);
 	wire_close(&w);
