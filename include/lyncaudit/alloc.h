@@ -30,6 +30,14 @@ int lya_grow(void **list, size_t *cap, size_t want, size_t size);
  * used: for tables that may grow large.  NULL when refused.
  */
 void *lya_map_pages(size_t size);
+/*
+ * The same for a table that packets touch all over.  It spans more pages of
+ * 4 KiB than a processor keeps translations of, so that a packet costs a walk
+ * through the page tables beside each line that it wants.  Large pages are
+ * asked for; where there are none, it works the same.
+ */
+void *lya_map_large(size_t size);
+/* Give back what either gave. */
 void lya_unmap_pages(void *p, size_t size); /* NULL is fine */
 
 /* Test hook: let the n-th allocation from now on (1 is the next) fail; 0 turns it off. */

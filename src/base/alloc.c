@@ -109,6 +109,17 @@ void *lya_map_pages(size_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+void *lya_map_large(size_t size)
+{
+	void *p = lya_map_pages(size);
+
+#ifdef MADV_HUGEPAGE
+	if (p != NULL)
+		(void)madvise(p, size, MADV_HUGEPAGE); /* a wish */
+#endif
+	return p;
+}
+
 void lya_unmap_pages(void *p, size_t size)
 {
 	if (p != NULL)

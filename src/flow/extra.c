@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "flow/pages.h"
 #include "lyncaudit/alloc.h"
 
 enum {
@@ -23,7 +22,7 @@ int flow_extras_init(struct lya_flow_table *t, size_t bytes)
 	if (n > EXTRAS_MAX)
 		n = EXTRAS_MAX;
 	e->cap = (uint32_t)n;
-	e->list = flow_map_large((n + 1) * sizeof(*e->list));
+	e->list = lya_map_large((n + 1) * sizeof(*e->list));
 	return e->list == NULL ? LYA_ENOMEM : LYA_OK;
 }
 

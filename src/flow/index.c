@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "flow/pages.h"
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/status.h"
 
@@ -30,7 +29,7 @@ int flow_index_init(struct flow_index *x)
 {
 	x->bits = INDEX_MIN_BITS;
 	x->count = 0;
-	x->lines = flow_map_large(flow_index_bytes(x));
+	x->lines = lya_map_large(flow_index_bytes(x));
 	return x->lines == NULL ? LYA_ENOMEM : LYA_OK;
 }
 
@@ -58,7 +57,7 @@ static int index_grow(struct flow_index *x)
 
 	if (bigger.bits > INDEX_MAX_BITS)
 		return LYA_ENOMEM;
-	bigger.lines = flow_map_large(flow_index_bytes(&bigger));
+	bigger.lines = lya_map_large(flow_index_bytes(&bigger));
 	if (bigger.lines == NULL)
 		return LYA_ENOMEM;
 	for (size_t i = 0; i < flow_index_lines(x); i++)

@@ -10,7 +10,6 @@
 
 #include <string.h>
 
-#include "flow/pages.h"
 #include "lyncaudit/alloc.h"
 
 enum {

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include "flow/pages.h"
 #include "lyncaudit/alloc.h"
 
 enum {
@@ -38,7 +37,7 @@ static int pool_init(struct flow_pool *p, size_t size, size_t beside, size_t byt
 	if (n > FLOW_SLOT_NUMBER)
 		n = FLOW_SLOT_NUMBER;
 	p->n = (uint32_t)n;
-	p->memory = flow_map_large(n * p->stride);
+	p->memory = lya_map_large(n * p->stride);
 	p->links = lya_map_pages((n + 1) * sizeof(*p->links));
 	return p->memory == NULL || p->links == NULL ? LYA_ENOMEM : LYA_OK;
 }

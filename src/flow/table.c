@@ -14,7 +14,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "flow/pages.h"
 #include "lyncaudit/alloc.h"
 
 enum {
@@ -93,9 +92,9 @@ static size_t records_size(const struct lya_flow_table *t, unsigned family, size
 
 static int records_init(struct lya_flow_table *t)
 {
-	t->hot = flow_map_large(records_size(t, 0, sizeof(*t->hot)));
+	t->hot = lya_map_large(records_size(t, 0, sizeof(*t->hot)));
 	t->cold = lya_map_pages(records_size(t, 0, sizeof(*t->cold)));
-	t->wide = flow_map_large(records_size(t, 1, sizeof(*t->wide)));
+	t->wide = lya_map_large(records_size(t, 1, sizeof(*t->wide)));
 	return t->hot == NULL || t->cold == NULL || t->wide == NULL ? LYA_ENOMEM : LYA_OK;
 }
 

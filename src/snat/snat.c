@@ -12,14 +12,14 @@ enum {
 	DEFAULT_BYTES = 16 * 1024 * 1024,
 	UDP = 17,
 	UDP_LEN = 8,
-	STUN_LEN = 20 /* of a message without attributes */
+	STUN_LEN = 20, /* of a message without attributes */
+	SNAT_ID = 16
 };
 
 static int make_tables(struct lya_snat *s, size_t bytes)
 {
 	int rc = snat_table_init(&s->transactions, sizeof(struct snat_transaction),
-				 offsetof(struct snat_transaction, key),
-				 sizeof(struct snat_transaction_key),
+				 offsetof(struct snat_transaction, id), SNAT_ID,
 				 offsetof(struct snat_transaction, legs), bytes / 4);
 
 	if (rc == LYA_OK)
@@ -145,8 +145,15 @@ static void move_clock(struct lya_snat *s, const struct lya_packet *pkt)
 		s->now_ns = pkt->time_ns;
 }
 
-static void take(struct lya_snat *s, struct lya_packet *pkt)
+/* A packet that is looked at. */
+struct wanted {
+	struct lya_packet *pkt;
+	uint32_t hash; /* of a datagram's transaction */
+};
+
+static void take(struct lya_snat *s, const struct wanted *w)
 {
+	struct lya_packet *pkt = w->pkt;
 	size_t len = lya_cursor_left(&pkt->payload);
 	size_t full_len = pkt->reassembled ? len : pkt->payload_len;
 	const uint8_t *p = pkt->payload.pos;
@@ -157,9 +164,9 @@ static void take(struct lya_snat *s, struct lya_packet *pkt)
 	if (pkt->transport != UDP)
 		snat_connection_syn(s, pkt);
 	else if (lya_stun_is_request(p, len, full_len))
-		snat_transaction_request(s, pkt, p + 4);
+		snat_transaction_request(s, pkt, p + 4, w->hash);
 	else if (lya_stun_read(p, len, full_len, &msg))
-		snat_transaction_take(s, pkt, &msg);
+		snat_transaction_take(s, pkt, &msg, w->hash);
 }
 
 /*
@@ -184,29 +191,35 @@ static inline bool is_wanted(const struct lya_packet *pkt)
 
 void lya_snat_packets(struct lya_snat *s, struct lya_packet *pkts, size_t n)
 {
-	struct lya_packet *wanted[SNAT_BATCH + 1];
+	struct wanted wanted[SNAT_BATCH + 1];
 	size_t n_wanted = 0, here = 0;
 
 	assert(n <= SNAT_BATCH);
 	for (size_t i = 0; i < n; i++) {
-		wanted[n_wanted] = &pkts[i];
+		wanted[n_wanted].pkt = &pkts[i];
 		n_wanted += is_wanted(&pkts[i]);
 	}
 	for (size_t i = 0; i < n_wanted; i++) {
-		if (snat_is_elsewhere(&s->places, wanted[i]))
+		struct lya_packet *pkt = wanted[i].pkt;
+
+		if (snat_is_elsewhere(&s->places, pkt))
 			continue;
-		if (wanted[i]->kind == LYA_PKT_UDP)
-			snat_transaction_prefetch(s, wanted[i]->payload.pos + 4);
-		wanted[here++] = wanted[i];
+		wanted[here].pkt = pkt;
+		wanted[here++].hash = pkt->kind == LYA_PKT_UDP ?
+					  snat_transaction_ask(s, pkt->payload.pos + 4) :
+					  0;
 	}
 	for (size_t i = 0; i < here; i++)
-		take(s, wanted[i]);
+		if (wanted[i].pkt->kind == LYA_PKT_UDP)
+			snat_transaction_look_up(s, wanted[i].hash);
+	for (size_t i = 0; i < here; i++)
+		take(s, &wanted[i]);
 }
 
 void lya_snat_stun(struct lya_snat *s, const struct lya_packet *pkt, const struct lya_stun *msg)
 {
 	move_clock(s, pkt);
-	snat_transaction_take(s, pkt, msg);
+	snat_transaction_take(s, pkt, msg, snat_transaction_ask(s, msg->id));
 }
 
 void lya_snat_hello(struct lya_snat *s, const struct lya_packet *pkt,

@@ -72,7 +72,8 @@ static inline bool snat_serves(const struct snat_place *vip, const struct snat_p
 struct snat_item {
 	uint32_t hash;
 	bool used;
-	bool cut; /* not to be found any more: too many had its key */
+	bool cut;       /* not to be found any more: too many had its key */
+	uint16_t marks; /* its owner's; 0 in a new one */
 };
 
 struct snat_slot {
@@ -94,8 +95,9 @@ int snat_table_init(struct snat_table *t, size_t size, size_t key_at, size_t key
 		    size_t clear, size_t bytes);
 void snat_table_fini(struct snat_table *t);
 uint32_t snat_table_hash(const struct snat_table *t, const void *key);
-/* What is known of that hash is wanted soon. */
+/* What is known of that hash is wanted soon: first its slot, then its item. */
 void snat_table_prefetch(const struct snat_table *t, uint32_t hash);
+void snat_table_prefetch_item(const struct snat_table *t, uint32_t hash);
 /* The newest item with that key, NULL: none; and the next older one. */
 void *snat_table_find(const struct snat_table *t, uint32_t hash, const void *key);
 void *snat_table_again(const struct snat_table *t, const void *item);
@@ -136,24 +138,33 @@ void snat_note_proof(struct snat_note *note, const struct lya_snat_proof *proof,
 
 enum snat_state { SNAT_OPEN, SNAT_PRESERVED, SNAT_REWRITTEN };
 
-/* Padding is zero: it is compared and hashed as bytes. */
-struct snat_transaction_key {
-	uint8_t id[16];
-	uint64_t transport;
+/* What a leg keeps beside the sighting's time and client. */
+enum { SNAT_PACKET_BITS = 44, SNAT_SOURCE_BITS = 20, SNAT_PLACE_BITS = 24 };
+
+/* A struct lya_snat_leg, in the bytes that there are for it. */
+struct snat_sight {
+	int64_t time_ns;
+	uint8_t client[16];
+	uint64_t packet : SNAT_PACKET_BITS;
+	uint64_t source : SNAT_SOURCE_BITS;
+	uint64_t client_port : 16;
+	uint64_t server_port : 16;
+	uint64_t place : SNAT_PLACE_BITS; /* the server, in the list of places */
+	uint64_t digits : 4;
+	uint64_t is_ipv4 : 1;             /* the client's address */
 };
 
+/* Two cache lines: most are seen once, and fill the first. */
 struct snat_transaction {
-	struct snat_item item;
-	struct snat_transaction_key key;
-	uint8_t state;     /* enum snat_state */
-	bool reply;        /* the VIP answered what a node was asked */
-	bool asked[2];     /* a request was seen on the leg; else an answer alone */
-	bool seen[2];      /* [0]: leg to a VIP, [1]: to a node */
-	uint32_t sums;     /* where it was counted, plus one; 0: nowhere */
-	bool external;     /* it went to an external VIP */
-	int64_t last_ns;
-	struct lya_snat_leg legs[2]; /* undefined until seen */
+	struct snat_item item; /* marks: transaction.c */
+	uint8_t id[16];
+	struct snat_sight legs[2]; /* in the order seen */
+	int64_t last_ns;           /* of sightings after the first */
+	uint64_t sums;             /* where it was counted, plus one; 0: nowhere */
+	uint64_t unused;
 };
+
+_Static_assert(sizeof(struct snat_transaction) == 128, "two cache lines");
 
 struct snat_connection {
 	struct snat_item item;
@@ -170,12 +181,17 @@ struct snat_connection {
 
 enum { SNAT_BATCH = LYA_SNAT_BATCH };
 
-/* A message with that id (16 bytes), in a datagram, is taken soon. */
-void snat_transaction_prefetch(const struct lya_snat *s, const uint8_t *id);
+/*
+ * A message with that id (16 bytes) is taken soon, in which case hash is what
+ * this gives; first all of them are asked for, then all are looked up.
+ */
+uint32_t snat_transaction_ask(const struct lya_snat *s, const uint8_t *id);
+void snat_transaction_look_up(const struct lya_snat *s, uint32_t hash);
 void snat_transaction_take(struct lya_snat *s, const struct lya_packet *pkt,
-			   const struct lya_stun *msg);
+			   const struct lya_stun *msg, uint32_t hash);
 /* The same of a request with that id (16 bytes). */
-void snat_transaction_request(struct lya_snat *s, const struct lya_packet *pkt, const uint8_t *id);
+void snat_transaction_request(struct lya_snat *s, const struct lya_packet *pkt, const uint8_t *id,
+			      uint32_t hash);
 void snat_connection_syn(struct lya_snat *s, const struct lya_packet *pkt);
 void snat_connection_hello(struct lya_snat *s, const struct lya_packet *pkt,
 			   const struct lya_tls_hello *hello);

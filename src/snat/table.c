@@ -13,7 +13,7 @@
 
 #include "lyncaudit/alloc.h"
 
-enum { CAP_MIN = 64, CAP_MAX = 1 << 20, SAME_MAX = 16 };
+enum { CAP_MIN = 64, CAP_MAX = 1 << 20, SAME_MAX = 16, SOON = 4 /* items */ };
 
 int snat_table_init(struct snat_table *t, size_t size, size_t key_at, size_t key_len,
 		    size_t clear, size_t bytes)
@@ -30,8 +30,8 @@ int snat_table_init(struct snat_table *t, size_t size, size_t key_at, size_t key
 				  .clear = clear, .cap = (uint32_t)cap,
 				  .mask = (uint32_t)slots - 1, .next = 1,
 				  .key = lya_hash_key_random() };
-	t->items = lya_map_pages((cap + 1) * size);
-	t->slots = lya_map_pages(slots * sizeof(*t->slots));
+	t->items = lya_map_large((cap + 1) * size);
+	t->slots = lya_map_large(slots * sizeof(*t->slots));
 	return t->items == NULL || t->slots == NULL ? LYA_ENOMEM : LYA_OK;
 }
 
@@ -161,13 +161,19 @@ static void bound_same(struct snat_table *t, uint32_t hash)
 	item_at(t, oldest)->cut = true; /* it stays in the ring, and is counted there as unpaired */
 }
 
-/* The place of the item that comes next, and of the slot that it gives up, are wanted soon. */
+/* The number that follows n by `by` in the ring. */
+static uint32_t number_after(const struct snat_table *t, uint32_t n, uint32_t by)
+{
+	return n + by <= t->cap ? n + by : n + by - t->cap;
+}
+
+/* Items that come next, and the slots that they give up, are wanted soon. */
 static void prefetch_next(const struct snat_table *t)
 {
-	const struct snat_item *next = item_at(t, t->next);
+	const struct snat_item *item = item_at(t, number_after(t, t->next, SOON));
 
-	__builtin_prefetch(&t->slots[next->hash & t->mask], 1);
-	__builtin_prefetch(item_at(t, t->next == t->cap ? 1 : t->next + 1), 1);
+	__builtin_prefetch(&t->slots[item->hash & t->mask], 1);
+	__builtin_prefetch(item_at(t, number_after(t, t->next, 2 * SOON)), 1);
 }
 
 void *snat_table_put(struct snat_table *t, uint32_t hash, const void *key)
@@ -193,4 +199,12 @@ void *snat_table_put(struct snat_table *t, uint32_t hash, const void *key)
 void snat_table_prefetch(const struct snat_table *t, uint32_t hash)
 {
 	__builtin_prefetch(&t->slots[hash & t->mask], 1);
+}
+
+void snat_table_prefetch_item(const struct snat_table *t, uint32_t hash)
+{
+	struct snat_slot slot = t->slots[hash & t->mask];
+
+	if (slot.hash == hash)
+		__builtin_prefetch(item_at(t, slot.item), 1);
 }

@@ -17,59 +17,138 @@
 
 #include "lyncaudit/timeutil.h"
 
-enum { UDP = 17, SNAT_ID = 16 };
+enum { UDP = 17, TCP = 6, SNAT_ID = 16 };
 
 static const int64_t WINDOW_NS = SNAT_TRANSACTION_MS * (LYA_SECOND_NS / 1000);
+
+/* The marks of a transaction.  Of two bits the first is for the leg to a VIP, then to a node. */
+enum {
+	STATE = 3,            /* enum snat_state */
+	IS_TCP = 1 << 2,
+	REPLY = 1 << 3,       /* the VIP answered what a node was asked */
+	EXTERNAL = 1 << 4,    /* it went to an external VIP */
+	ASKED = 1 << 5,       /* a request was seen on the leg; else an answer alone */
+	SEEN = 1 << 7,
+	BOTH_SEEN = 3 * SEEN,
+	NODE_FIRST = 1 << 9,  /* legs[0] is the one to a node */
+	AGAIN = 1 << 10       /* last_ns is set */
+};
 
 /* One message as a sighting of its transaction. */
 struct sighting {
 	const uint8_t *id;
-	const struct lya_stun *msg; /* of an answer */
+	uint32_t hash;                  /* of it */
+	const struct lya_stun *msg;     /* of an answer */
+	const struct lya_packet *pkt;
 	const struct snat_place *place; /* the server's end */
-	struct lya_snat_leg leg;
-	uint8_t transport;
 	bool answer;
+	struct snat_sight sight;
 };
 
-static struct lya_snat_proof proof_of(const struct sighting *m, unsigned kind)
+static bool is(const struct snat_transaction *t, unsigned mark)
+{
+	return (t->item.marks & mark) != 0;
+}
+
+static void set(struct snat_transaction *t, unsigned mark)
+{
+	t->item.marks = (uint16_t)(t->item.marks | mark);
+}
+
+static void clear(struct snat_transaction *t, unsigned marks)
+{
+	t->item.marks = (uint16_t)(t->item.marks & ~marks);
+}
+
+static enum snat_state state_of(const struct snat_transaction *t)
+{
+	return (enum snat_state)(t->item.marks & STATE);
+}
+
+/* The leg to a VIP (0) or to a node (1). */
+static struct snat_sight *leg_at(struct snat_transaction *t, unsigned at)
+{
+	return &t->legs[at ^ (is(t, NODE_FIRST) ? 1 : 0)];
+}
+
+static const struct lya_addr *client_of(const struct sighting *m)
+{
+	return m->answer ? &m->pkt->dst : &m->pkt->src;
+}
+
+static uint16_t client_port(const struct sighting *m)
+{
+	return m->answer ? m->pkt->dport : m->pkt->sport;
+}
+
+static bool same_client(const struct snat_sight *a, const struct snat_sight *b)
+{
+	return a->client_port == b->client_port && a->is_ipv4 == b->is_ipv4 &&
+	       memcmp(a->client, b->client, sizeof(a->client)) == 0;
+}
+
+static bool same_leg(const struct snat_sight *a, const struct snat_sight *b)
+{
+	return same_client(a, b) && a->server_port == b->server_port && a->place == b->place;
+}
+
+static struct lya_snat_leg leg_of(const struct lya_snat *s, const struct snat_sight *sight)
+{
+	struct lya_snat_leg leg = {
+		.client.family = sight->is_ipv4 ? 4 : 6,
+		.server = s->places.list[sight->place].addr,
+		.client_port = (uint16_t)sight->client_port,
+		.server_port = (uint16_t)sight->server_port,
+		.source = (uint32_t)sight->source,
+		.packet = sight->packet,
+		.time_ns = sight->time_ns,
+		.digits = (uint8_t)sight->digits,
+	};
+
+	memcpy(leg.client.bytes, sight->client, sizeof(leg.client.bytes));
+	return leg;
+}
+
+static struct lya_snat_proof proof_of(const struct lya_snat *s, const struct sighting *m,
+				      unsigned kind)
 {
 	struct lya_snat_proof p = { .kind = (uint8_t)kind, .key = LYA_SNAT_BY_ID,
 		                    .value_len = SNAT_ID, .n_legs = 1 };
 
 	memcpy(p.value, m->id, SNAT_ID);
-	p.legs[0] = m->leg;
+	p.legs[0] = leg_of(s, &m->sight);
 	return p;
 }
 
 /* Counting ------------------------------------------------------------------------ */
 
-static struct lya_snat_sums *sums_at(struct lya_snat *s, const struct snat_transaction *t)
-{
-	return t->sums == 0 ? NULL : &s->sums[t->sums - 1];
-}
-
 /* Each transaction counts once; one of whose sightings shows rewriting is rewritten. */
-static void count(struct lya_snat *s, struct snat_transaction *t, enum snat_state state)
+static void count(struct lya_snat *s, struct snat_transaction *t, uint32_t sums,
+		  enum snat_state state)
 {
-	struct lya_snat_sums *sums = sums_at(s, t);
-
-	if (sums != NULL && state == SNAT_PRESERVED) {
-		sums->transactions_preserved++;
+	if (state_of(t) == SNAT_PRESERVED && t->sums != 0) {
+		s->sums[t->sums - 1].transactions_preserved--;
+		s->stats.all.transactions_preserved--;
+	}
+	t->sums = sums;
+	clear(t, STATE);
+	set(t, state);
+	if (sums == 0)
+		return;
+	if (state == SNAT_PRESERVED) {
+		s->sums[sums - 1].transactions_preserved++;
 		s->stats.all.transactions_preserved++;
-	} else if (sums != NULL) {
-		if (t->state == SNAT_PRESERVED) {
-			sums->transactions_preserved--;
-			s->stats.all.transactions_preserved--;
-		}
-		sums->transactions_rewritten++;
+	} else {
+		s->sums[sums - 1].transactions_rewritten++;
 		s->stats.all.transactions_rewritten++;
 	}
-	t->state = (uint8_t)state;
 }
 
 void snat_transaction_close(struct lya_snat *s, const struct snat_transaction *t, bool dropped)
 {
-	if (t->state != SNAT_OPEN || t->reply || !t->external || !t->asked[0])
+	const unsigned marks = EXTERNAL | ASKED | REPLY | STATE;
+
+	if ((t->item.marks & marks) != (EXTERNAL | ASKED | SNAT_OPEN))
 		return;
 	if (dropped)
 		s->stats.dropped++;
@@ -82,115 +161,137 @@ void snat_transaction_close(struct lya_snat *s, const struct snat_transaction *t
 /* The answer to what the node was asked comes from the VIP; it is an answer all the same. */
 static void note_reply(struct lya_snat *s, struct snat_transaction *t, const struct sighting *m)
 {
-	struct lya_snat_proof p = proof_of(m, LYA_SNAT_REPLY_FROM_VIP);
+	struct lya_snat_proof p = proof_of(s, m, LYA_SNAT_REPLY_FROM_VIP);
+	uint8_t transport = m->pkt->transport;
 
-	t->reply = true;
+	set(t, REPLY);
 	p.n_legs = 2;
-	p.legs[0] = t->legs[1];
-	p.legs[1] = t->legs[0];
-	snat_note_proof(snat_note(s, &t->legs[0], m->transport), &p, true, m->place->internal);
-	snat_note(s, &t->legs[1], m->transport)->found.answered = true;
+	p.legs[0] = leg_of(s, leg_at(t, 1));
+	p.legs[1] = leg_of(s, leg_at(t, 0));
+	snat_note_proof(snat_note(s, &p.legs[1], transport), &p, true, m->place->internal);
+	snat_note(s, &p.legs[0], transport)->found.answered = true;
 }
 
-static void note_rewritten(struct lya_snat *s, const struct snat_transaction *t,
-			   const struct sighting *m)
+static void note_rewritten(struct lya_snat *s, struct snat_transaction *t, const struct sighting *m)
 {
-	struct lya_snat_proof p = proof_of(m, LYA_SNAT_PAIRED_TRANSACTION);
-	struct snat_note *note = snat_note(s, &t->legs[1], m->transport);
+	struct lya_snat_proof p = proof_of(s, m, LYA_SNAT_PAIRED_TRANSACTION);
+	struct snat_note *note;
 
 	p.n_legs = 2;
-	p.legs[0] = t->legs[0];
-	p.legs[1] = t->legs[1];
+	p.legs[0] = leg_of(s, leg_at(t, 0));
+	p.legs[1] = leg_of(s, leg_at(t, 1));
+	note = snat_note(s, &p.legs[1], m->pkt->transport);
 	note->found.relayed = true;
 	snat_note_proof(note, &p, true, m->place->internal);
 }
 
 /* The node answers the client itself: two flows of one side each are one dialogue. */
-static void note_answered(struct lya_snat *s, const struct snat_transaction *t,
-			  const struct sighting *m)
+static void note_answered(struct lya_snat *s, struct snat_transaction *t, const struct sighting *m)
 {
-	const struct lya_snat_leg *leg = &t->legs[1];
-	struct snat_note *note = snat_note(s, leg, m->transport);
+	struct lya_snat_leg asked = leg_of(s, leg_at(t, 0)), answers = leg_of(s, leg_at(t, 1));
+	struct snat_note *note = snat_note(s, &answers, m->pkt->transport);
 
-	note->found.client_side = (int8_t)(lya_addr_cmp(&note->key.addr[0], &leg->client) != 0 ||
-	                                   note->key.port[0] != leg->client_port);
-	note = snat_note(s, &t->legs[0], m->transport);
+	note->found.client_side =
+	    (int8_t)(lya_addr_cmp(&note->key.addr[0], &answers.client) != 0 ||
+		     note->key.port[0] != answers.client_port);
+	note = snat_note(s, &asked, m->pkt->transport);
 	note->found.answered = true;
 	note->found.allocated |= m->msg->allocate && m->msg->response;
 }
 
 static void pair(struct lya_snat *s, struct snat_transaction *t, const struct sighting *m)
 {
-	const struct snat_place *vip = snat_place_at(&s->places, &t->legs[0].server);
-	const struct snat_place *node = snat_place_at(&s->places, &t->legs[1].server);
-	bool same = snat_same_client(&t->legs[0], &t->legs[1]);
+	const struct snat_sight *first = leg_at(t, 0), *second = leg_at(t, 1);
+	const struct snat_place *vip = &s->places.list[first->place];
+	const struct snat_place *node = &s->places.list[second->place];
 
-	if (!snat_serves(vip, node) || t->state == SNAT_REWRITTEN)
+	if (!snat_serves(vip, node) || state_of(t) == SNAT_REWRITTEN)
 		return;
-	t->sums = snat_sums_of(s, vip, node);
-	if (!same) {
-		count(s, t, SNAT_REWRITTEN);
+	if (!same_client(first, second)) {
+		count(s, t, snat_sums_of(s, vip, node), SNAT_REWRITTEN);
 		note_rewritten(s, t, m);
-	} else if (!t->asked[0] && t->asked[1]) {
+	} else if (!is(t, ASKED) && is(t, ASKED << 1)) {
 		/* Behind the balancer every request to a node is one that came by the VIP. */
-		if (snat_place_of_source(s, m->leg.source) != LYA_PLACE_BEHIND)
+		if (snat_place_of_source(s, m->pkt->source) != LYA_PLACE_BEHIND)
 			note_reply(s, t, m);
-	} else if (t->state == SNAT_OPEN) {
-		count(s, t, SNAT_PRESERVED);
+	} else if (state_of(t) == SNAT_OPEN) {
+		count(s, t, snat_sums_of(s, vip, node), SNAT_PRESERVED);
 	}
 }
 
-static struct snat_transaction_key key_of(const uint8_t *id, uint8_t transport)
+uint32_t snat_transaction_ask(const struct lya_snat *s, const uint8_t *id)
 {
-	struct snat_transaction_key key = { .transport = transport };
+	uint32_t hash = snat_table_hash(&s->transactions, id);
 
-	memcpy(key.id, id, sizeof(key.id));
-	return key;
+	snat_table_prefetch(&s->transactions, hash);
+	return hash;
 }
 
-void snat_transaction_prefetch(const struct lya_snat *s, const uint8_t *id)
+void snat_transaction_look_up(const struct lya_snat *s, uint32_t hash)
 {
-	struct snat_transaction_key key = key_of(id, UDP);
+	snat_table_prefetch_item(&s->transactions, hash);
+}
 
-	snat_table_prefetch(&s->transactions, snat_table_hash(&s->transactions, &key));
+/* NULL: it was not seen before. */
+static struct snat_transaction *known(const struct lya_snat *s, const struct sighting *m)
+{
+	bool is_tcp = m->pkt->transport == TCP;
+	struct snat_transaction *t = snat_table_find(&s->transactions, m->hash, m->id);
+
+	while (t != NULL && is(t, IS_TCP) != is_tcp)
+		t = snat_table_again(&s->transactions, t);
+	return t;
+}
+
+static struct snat_transaction *make(struct lya_snat *s, const struct sighting *m)
+{
+	struct snat_transaction *t = snat_table_oldest(&s->transactions);
+	int64_t last;
+
+	if (t != NULL) {
+		last = is(t, AGAIN) ? t->last_ns : t->legs[0].time_ns;
+		snat_transaction_close(s, t, snat_between(last, s->now_ns) <= WINDOW_NS);
+	}
+	t = snat_table_put(&s->transactions, m->hash, m->id);
+	if (m->pkt->transport == TCP)
+		set(t, IS_TCP);
+	return t;
 }
 
 static struct snat_transaction *transaction_of(struct lya_snat *s, const struct sighting *m)
 {
-	struct snat_transaction_key key = key_of(m->id, m->transport);
-	uint32_t hash = snat_table_hash(&s->transactions, &key);
-	struct snat_transaction *t, *old;
+	struct snat_transaction *t = known(s, m);
+	int64_t last;
 
-	t = snat_table_find(&s->transactions, hash, &key);
-	if (t == NULL) {
-		old = snat_table_oldest(&s->transactions);
-		if (old != NULL)
-			snat_transaction_close(s, old,
-					       snat_between(old->last_ns, s->now_ns) <= WINDOW_NS);
-		t = snat_table_put(&s->transactions, hash, &key);
-	} else if (snat_between(t->last_ns, m->leg.time_ns) > WINDOW_NS) {
-		memset(t->seen, 0, sizeof(t->seen)); /* sightings too old to pair; it stays counted */
-		memset(t->asked, 0, sizeof(t->asked));
-	}
-	t->last_ns = m->leg.time_ns;
+	if (t == NULL)
+		return make(s, m);
+	last = is(t, AGAIN) ? t->last_ns : t->legs[0].time_ns;
+	if (snat_between(last, m->sight.time_ns) > WINDOW_NS)
+		clear(t, BOTH_SEEN | 3 * ASKED); /* too old to pair; it stays counted */
+	t->last_ns = m->sight.time_ns;
+	set(t, AGAIN);
 	return t;
 }
 
 /* Enter a sighting; true when it shows a leg that was not known. */
 static bool enter(struct snat_transaction *t, const struct sighting *m)
 {
-	unsigned at = m->place->vip ? 0 : 1;
-	bool known = t->seen[at] && snat_same_leg(&t->legs[at], &m->leg);
+	unsigned at = m->place->vip ? 0 : 1, asked = m->answer ? 0 : (unsigned)ASKED << at;
 
-	if (known) {
-		t->asked[at] = t->asked[at] || !m->answer;
+	if (is(t, SEEN << at) && same_leg(leg_at(t, at), &m->sight)) {
+		set(t, asked);
 		return false;
 	}
-	if (t->seen[at] && t->seen[!at])
+	if ((t->item.marks & BOTH_SEEN) == BOTH_SEEN)
 		return false; /* paired: a third leg is another node's or another client's */
-	t->seen[at] = true;
-	t->asked[at] = !m->answer;
-	t->legs[at] = m->leg;
+	if (!is(t, BOTH_SEEN)) {
+		clear(t, NODE_FIRST);
+		if (at == 1)
+			set(t, NODE_FIRST);
+	}
+	clear(t, ASKED << at);
+	set(t, asked | SEEN << at);
+	*leg_at(t, at) = m->sight;
 	return true;
 }
 
@@ -200,11 +301,11 @@ static void follow(struct lya_snat *s, const struct sighting *m)
 	bool fresh = enter(t, m);
 
 	if (m->place->vip && !m->place->internal && !m->answer)
-		t->external = true;
-	if (fresh && t->seen[0] && t->seen[1])
+		set(t, EXTERNAL);
+	if (fresh && (t->item.marks & BOTH_SEEN) == BOTH_SEEN)
 		pair(s, t, m);
-	if (m->answer && !m->place->vip && t->asked[0] && t->seen[1] &&
-	    snat_same_leg(&t->legs[1], &m->leg) && snat_same_client(&t->legs[0], &m->leg))
+	if (m->answer && !m->place->vip && is(t, ASKED) && is(t, SEEN << 1) &&
+	    same_leg(leg_at(t, 1), &m->sight) && same_client(leg_at(t, 0), &m->sight))
 		note_answered(s, t, m);
 }
 
@@ -214,13 +315,6 @@ static bool same_stun_addr(const struct lya_stun_addr *a, const struct lya_addr 
 			   uint16_t port)
 {
 	return a->port == port && lya_addr_cmp(&a->addr, addr) == 0;
-}
-
-static const struct snat_transaction *known(const struct lya_snat *s, const struct sighting *m)
-{
-	struct snat_transaction_key key = key_of(m->id, m->transport);
-
-	return snat_table_find(&s->transactions, snat_table_hash(&s->transactions, &key), &key);
 }
 
 /*
@@ -234,9 +328,9 @@ static bool proves(const struct lya_snat *s, const struct sighting *m, bool *pro
 	*proven = true;
 	if (snat_is_balancer(s, &m->msg->mapped.addr))
 		return true;
-	if (snat_has_port(&s->places.relay, m->leg.server_port))
+	if (snat_has_port(&s->places.relay, (uint16_t)m->sight.server_port))
 		return false; /* relayed checks speak of peers */
-	switch (snat_place_of_source(s, m->leg.source)) {
+	switch (snat_place_of_source(s, m->pkt->source)) {
 	case LYA_PLACE_BETWEEN:
 		return true;
 	case LYA_PLACE_OUTSIDE:
@@ -249,28 +343,27 @@ static bool proves(const struct lya_snat *s, const struct sighting *m, bool *pro
 
 static void read_mapped(struct lya_snat *s, const struct sighting *m)
 {
-	struct lya_snat_proof p = proof_of(m, LYA_SNAT_MAPPED_ADDRESS);
-	const struct snat_transaction *t;
+	struct lya_snat_proof p;
+	struct snat_transaction *t;
+	struct lya_snat_leg leg;
 	bool proven;
 
-	if (m->msg->mapped.addr.family == 0 || snat_is_balancer(s, &m->leg.client) ||
-	    same_stun_addr(&m->msg->mapped, &m->leg.client, m->leg.client_port) ||
+	if (m->msg->mapped.addr.family == 0 || snat_is_balancer(s, client_of(m)) ||
+	    same_stun_addr(&m->msg->mapped, client_of(m), client_port(m)) ||
 	    !proves(s, m, &proven))
 		return;
+	p = proof_of(s, m, LYA_SNAT_MAPPED_ADDRESS);
 	p.mapped = m->msg->mapped;
 	t = known(s, m);
-	if (t != NULL && t->state == SNAT_REWRITTEN && t->seen[1])
-		snat_note_proof(snat_note(s, &t->legs[1], m->transport), &p, proven,
-				m->place->internal);
-	else
-		snat_note_proof(snat_note(s, &m->leg, m->transport), &p, proven,
-				m->place->internal);
+	leg = t != NULL && state_of(t) == SNAT_REWRITTEN && is(t, SEEN << 1) ?
+		  leg_of(s, leg_at(t, 1)) :
+		  p.legs[0];
+	snat_note_proof(snat_note(s, &leg, m->pkt->transport), &p, proven, m->place->internal);
 }
 
 static void read_relay(struct lya_snat *s, const struct sighting *m)
 {
-	struct lya_snat_relay r = { .relay = m->msg->relay, .alternate = m->msg->alternate,
-		                    .leg = m->leg };
+	struct lya_snat_relay r = { .relay = m->msg->relay, .alternate = m->msg->alternate };
 	struct lya_policy_end end;
 
 	if (m->msg->response && r.relay.addr.family != 0) {
@@ -287,45 +380,69 @@ static void read_relay(struct lya_snat *s, const struct sighting *m)
 	}
 	if (r.faults == 0)
 		return;
+	r.leg = leg_of(s, &m->sight);
 	memcpy(r.id, m->id, sizeof(r.id));
-	lya_snat_merge_relay(&snat_note(s, &m->leg, m->transport)->found.relay, &r);
+	lya_snat_merge_relay(&snat_note(s, &r.leg, m->pkt->transport)->found.relay, &r);
+}
+
+static void keep_client(struct snat_sight *sight, const struct lya_addr *client)
+{
+	memcpy(sight->client, client->bytes, client->family == 4 ? 4 : sizeof(sight->client));
+	sight->is_ipv4 = client->family == 4;
 }
 
 /* The ends of a message, whose server must be a place. */
-static bool read_sighting(const struct lya_snat *s, const struct lya_packet *pkt, bool answer,
-			  struct sighting *m)
+static bool read_sighting(struct lya_snat *s, struct sighting *m)
 {
-	m->transport = pkt->transport;
-	m->answer = answer;
-	m->place = snat_place_at(&s->places, answer ? &pkt->src : &pkt->dst);
+	const struct lya_packet *pkt = m->pkt;
+	size_t place;
+
+	m->place = snat_place_at(&s->places, m->answer ? &pkt->src : &pkt->dst);
 	if (m->place == NULL)
 		return false;
-	snat_leg_of(pkt, answer, &m->leg);
+	place = (size_t)(m->place - s->places.list);
+	if (pkt->number >> SNAT_PACKET_BITS != 0 || pkt->source >> SNAT_SOURCE_BITS != 0 ||
+	    place >> SNAT_PLACE_BITS != 0) {
+		s->stats.dropped++;
+		return false;
+	}
+	m->sight = (struct snat_sight){
+		.time_ns = pkt->time_ns,
+		.packet = pkt->number & ((UINT64_C(1) << SNAT_PACKET_BITS) - 1),
+		.source = pkt->source & ((1U << SNAT_SOURCE_BITS) - 1),
+		.client_port = client_port(m),
+		.server_port = m->answer ? pkt->sport : pkt->dport,
+		.place = place & ((1U << SNAT_PLACE_BITS) - 1),
+		.digits = (unsigned)pkt->digits & 15U,
+	};
+	keep_client(&m->sight, client_of(m));
 	return true;
 }
 
 /* A balancer that asks its own VIP is nobody's client. */
 static void follow_client(struct lya_snat *s, const struct sighting *m)
 {
-	if (!m->place->vip || !snat_is_balancer(s, &m->leg.client))
+	if (!m->place->vip || !snat_is_balancer(s, client_of(m)))
 		follow(s, m);
 }
 
-void snat_transaction_request(struct lya_snat *s, const struct lya_packet *pkt, const uint8_t *id)
+void snat_transaction_request(struct lya_snat *s, const struct lya_packet *pkt, const uint8_t *id,
+			      uint32_t hash)
 {
-	struct sighting m = { .id = id };
+	struct sighting m = { .id = id, .hash = hash, .pkt = pkt };
 
-	if (read_sighting(s, pkt, false, &m))
+	if (read_sighting(s, &m))
 		follow_client(s, &m);
 }
 
 void snat_transaction_take(struct lya_snat *s, const struct lya_packet *pkt,
-			   const struct lya_stun *msg)
+			   const struct lya_stun *msg, uint32_t hash)
 {
-	struct sighting m = { .id = msg->id, .msg = msg };
+	struct sighting m = { .id = msg->id, .hash = hash, .msg = msg, .pkt = pkt,
+		              .answer = msg->response || msg->error };
 
 	/* Indications name no server. */
-	if (msg->indication || !read_sighting(s, pkt, msg->response || msg->error, &m))
+	if (msg->indication || !read_sighting(s, &m))
 		return;
 	follow_client(s, &m);
 	if (!m.answer)
