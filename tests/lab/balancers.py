@@ -36,7 +36,7 @@ def haproxy(servers, ns, svcs):
         transparent(ns)
     servers.spawn(ns, ["haproxy", "-f", path], passing=True)
     for s in svcs:
-        servers.wait_quietly(ns, s.vip, s.ports[-1])
+        servers.wait(ns, s.vip, s.ports[-1])
 
 
 def _section(s, port):

@@ -57,7 +57,7 @@ server {
 }""" % (addr, port, tls, more, name, tickets)
         for port, more, name, tickets in ((8060, ask, "asks", "off"), (8061, "", "open", "on"))),
         passing=True)
-    servers.wait_quietly(ns, addr, 8061)
+    servers.wait(ns, addr, 8061)
 
 
 # ---- prosody -------------------------------------------------------------------------
@@ -104,7 +104,7 @@ class Prosody:
                 "modules": '"dialback"' if how == "clear" else '"tls", "saslauth"'})
         self._names(how, at)
         servers.spawn(ns, self._seeing(["prosody", "-F", "--config", self.config]), passing=True)
-        servers.wait_quietly(ns, addr, port)
+        servers.wait(ns, addr, port)
 
     def _names(self, how, at):
         """DNS of its own, on the loopback."""
@@ -191,9 +191,9 @@ class Samba:
                              "rpc server dynamic port range = %d-%d" % ports if ports else ""})
         quiet = ["-F", "--no-process-group", "-s", self.config]
         servers.spawn(ns, ["smbd"] + quiet, passing=True)
-        servers.wait_quietly(ns, addr, 445)
+        servers.wait(ns, addr, 445)
         servers.spawn(ns, [DCERPCD, "--libexec-rpcds"] + quiet, passing=True)
-        servers.wait_quietly(ns, addr, 135)
+        servers.wait(ns, addr, 135)
 
     def fetch(self, who, dialect):
         """A client reads a file and writes one."""
@@ -272,4 +272,4 @@ class Kamailio:
                       passing=True)
         for where in listens:
             _, addr, port = where.split(":")
-            servers.wait_quietly(ns, addr, int(port))
+            servers.wait(ns, addr, int(port))

@@ -381,8 +381,9 @@ class Opener:
         if cert:
             base = self.servers.pem(ns)
             argv += ["-cert", base + ".crt", "-key", base + ".key"]
-        return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                stderr=subprocess.DEVNULL)
+        with open(os.path.join(self.servers.work, "clients.log"), "a") as log:
+            return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                    stderr=log)
 
     def _s_client(self, src, sport, dst, dport, cert):
         p = self._spawn_s_client(src, sport, dst, dport, cert)
