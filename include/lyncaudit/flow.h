@@ -125,7 +125,8 @@ struct lya_flow_stats {
 	uint64_t open;           /* now */
 	uint64_t open_peak;
 	uint64_t given_up;       /* payload inspections cut short because too many were under way */
-	uint64_t details_lost;   /* MACs, paths, ICMP codes and handshakes lost for want of room */
+	uint64_t details_lost;   /* MACs, paths, ICMP codes, handshakes, messages in several
+	                            segments: not kept for want of room */
 	size_t bytes;            /* memory held */
 };
 
