@@ -165,6 +165,18 @@ void capture_reader_close(struct capture_reader *r)
 	lya_free(r);
 }
 
+int capture_reader_tell_interfaces(struct capture_reader *r, struct lya_interfaces *all,
+				   struct lya_error *err)
+{
+	struct lya_interface only = { .link = r->pcap.link, .snaplen = r->pcap.snaplen,
+				      .tsresol = r->pcap.digits };
+
+	r->interfaces = all;
+	if (r->format != CAPTURE_PCAP)
+		return LYA_OK; /* they are in its blocks */
+	return capture_interfaces_add(all, 0, r->budget, &only, "", 0, err);
+}
+
 void capture_reader_grow(struct capture_reader *r, size_t buffer)
 {
 	r->target = buffer;
