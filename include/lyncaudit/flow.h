@@ -99,6 +99,17 @@ struct lya_flow_observer {
 				const struct lya_tls_hello *hello);
 };
 
+/* A packet that was counted, and where; borrowed until the call returns. */
+struct lya_flow_sight {
+	struct lya_packet *pkt; /* an ICMP error: it answers the flow and is not counted */
+	uint64_t serial;        /* the flow's */
+	uint64_t packets[2];    /* of the flow by now, by side; the last 32 bits of each */
+	uint8_t side;           /* that sent it; of an ICMP error: that it answers */
+	bool settled;           /* what the flow speaks is known: payload changes nothing more */
+	bool settles;           /* ... since this packet */
+	uint32_t record;        /* the table's own */
+};
+
 struct lya_flow_options {
 	size_t max_flows;        /* 0: from max_bytes */
 	size_t max_bytes;        /* cap for all state of the table; 0: 1 GiB */
@@ -115,6 +126,11 @@ struct lya_flow_options {
 	 * May be NULL, then none is looked for.
 	 */
 	int (*on_detail)(void *ctx, const struct lya_flow_detail *detail);
+	/*
+	 * Called for every packet of a flow when all was done with it; a negative answer
+	 * as above.  May be NULL: packets then go by the handful, which is faster.
+	 */
+	int (*on_packet)(void *ctx, const struct lya_flow_sight *sight);
 	void *ctx;
 	struct lya_flow_observer observer;
 };
@@ -160,6 +176,12 @@ int lya_flow_table_take(struct lya_flow_table *t, struct lya_packet *pkts, size_
  */
 int lya_flow_table_each(struct lya_flow_table *t,
                         int (*fn)(void *ctx, const struct lya_flow *flow), void *ctx);
+/*
+ * The flow of a sight that is settled, as it would end now, but for what was lost.
+ * Only from on_packet; borrowed until that returns.
+ */
+const struct lya_flow *lya_flow_table_peek(struct lya_flow_table *t,
+					   const struct lya_flow_sight *sight);
 /* End every flow, in order of its last packet, then serial. */
 int lya_flow_table_flush(struct lya_flow_table *t);
 void lya_flow_table_stats(const struct lya_flow_table *t, struct lya_flow_stats *out);

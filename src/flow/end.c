@@ -3,6 +3,7 @@
  */
 #include "flow/table.h"
 
+#include <assert.h>
 #include <string.h>
 
 uint64_t flow_serial(const struct lya_flow_table *t, uint32_t n)
@@ -140,6 +141,18 @@ const struct lya_flow *flow_tell(struct lya_flow_table *t, uint32_t n)
 	fill_counts(t, n, f);
 	fill_evidence(flow_hot_at(t, n), f);
 	flow_inspect_result(t, n, &f->app);
+	return f;
+}
+
+const struct lya_flow *lya_flow_table_peek(struct lya_flow_table *t,
+					   const struct lya_flow_sight *sight)
+{
+	const struct lya_flow *f;
+
+	assert(flow_is(flow_hot_at(t, sight->record), FLOW_INSPECTED) &&
+	       "an inspection goes on undisturbed");
+	f = flow_tell(t, sight->record);
+	fill_origin(t, sight->record, &t->ended);
 	return f;
 }
 

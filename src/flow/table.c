@@ -352,6 +352,18 @@ static inline void note_due(struct lya_flow_table *t, uint32_t n, const struct f
 	flow_due_add(&t->measured, flow_is(h, FLOW_MEASURED), n, side, pkt);
 }
 
+/*
+ * A packet with SYN or RST.  What an inspection makes of payload depends on where
+ * the handshake says that it begins: payload that came before is looked at before.
+ */
+static void note_turn(struct lya_flow_table *t, uint32_t n, const struct flow_hot *h,
+		      unsigned side, const struct lya_packet *pkt)
+{
+	if ((h->count[FLOW_PAYLOAD][0] | h->count[FLOW_PAYLOAD][1]) != 0)
+		flow_drain(t);
+	flow_tcp_note(t, n, side, pkt);
+}
+
 /* Add a packet to its flow. */
 static void update(struct lya_flow_table *t, uint32_t n, struct flow_hot *h, unsigned side,
 		   struct lya_packet *pkt)
@@ -361,7 +373,7 @@ static void update(struct lya_flow_table *t, uint32_t n, struct flow_hot *h, uns
 	if (h->count[FLOW_PACKETS][side] == 0)
 		note_mac(t, n, side, pkt);
 	if ((flags & (LYA_TCP_SYN | LYA_TCP_RST)) != 0)
-		flow_tcp_note(t, n, side, pkt);
+		note_turn(t, n, h, side, pkt);
 	note_flags(h, side, pkt, (flags & (LYA_TCP_SYN | LYA_TCP_RST)) != 0 ? 0 : flags);
 	if ((flags & LYA_TCP_FIN) != 0)
 		h->word |= side == 0 ? FLOW_FIN_0 : FLOW_FIN_1;
@@ -621,11 +633,41 @@ static inline int take_packet(struct lya_flow_table *t, struct flow_ahead *a,
 	return LYA_OK;
 }
 
-static int take_handful(struct lya_flow_table *t, struct lya_packet *pkts, size_t n,
-			bool one_second)
+/* The flow that a packet was counted to, or an ICMP error answers; 0: none. */
+static uint32_t flow_of(struct lya_flow_table *t, struct flow_ahead *a,
+			const struct lya_packet *pkt)
 {
-	flow_keys_of(t, pkts, n);
-	look_ahead(t, n);
+	if (a->key.end[1] != 0)
+		return flow_find(t, &a->key); /* with the VLANs that it was found by */
+	if (!flow_key_quoted(t, pkt, &a->key))
+		return 0;
+	return find(t, &a->key, pkt);
+}
+
+/* Tell of a packet that was taken, when its payload was looked at too. */
+static int show_packet(struct lya_flow_table *t, struct flow_ahead *a, struct lya_packet *pkt)
+{
+	uint32_t n = flow_of(t, a, pkt);
+	const struct flow_hot *h = flow_hot_at(t, n);
+	struct lya_flow_sight sight = { .pkt = pkt, .record = n, .side = (uint8_t)a->key.side };
+	bool was_settled = flow_is(h, FLOW_INSPECTED);
+
+	flow_drain(t);
+	if (n == 0)
+		return LYA_OK;
+	sight.serial = flow_serial(t, n);
+	sight.packets[0] = h->count[FLOW_PACKETS][0];
+	sight.packets[1] = h->count[FLOW_PACKETS][1];
+	sight.settled = flow_is(h, FLOW_INSPECTED);
+	sight.settles = sight.settled && !was_settled;
+	return t->options.on_packet(t->options.ctx, &sight);
+}
+
+/* Compiled for each answer: who shows nothing pays nothing. */
+static inline __attribute__((always_inline)) int take_each(struct lya_flow_table *t,
+							   struct lya_packet *pkts, size_t n,
+							   bool one_second, bool shown)
+{
 	for (size_t i = 0; i < n; i++) {
 		int rc = LYA_OK;
 
@@ -633,9 +675,25 @@ static int take_handful(struct lya_flow_table *t, struct lya_packet *pkts, size_
 			rc = flow_clock_move(t, pkts[i].time_ns);
 		if (rc == LYA_OK)
 			rc = take_packet(t, &t->ahead[i], &pkts[i]);
-		if (rc != LYA_OK)
+		if (shown && rc == LYA_OK)
+			rc = show_packet(t, &t->ahead[i], &pkts[i]);
+		if (rc < 0)
 			return rc;
 	}
+	return LYA_OK;
+}
+
+static int take_handful(struct lya_flow_table *t, struct lya_packet *pkts, size_t n,
+			bool one_second)
+{
+	int rc;
+
+	flow_keys_of(t, pkts, n);
+	look_ahead(t, n);
+	rc = t->options.on_packet == NULL ? take_each(t, pkts, n, one_second, false)
+					  : take_each(t, pkts, n, one_second, true);
+	if (rc != LYA_OK)
+		return rc;
 	flow_drain(t);
 	return flow_lacks_memory(t) ? LYA_ENOMEM : LYA_OK;
 }
