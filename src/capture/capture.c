@@ -22,7 +22,7 @@ static int capture_begin(struct lya_capture *c, const struct lya_capture_options
 {
 	int rc = LYA_OK;
 
-	c->budget.max = options->max_bytes == 0 ? default_max_bytes : options->max_bytes;
+	c->cap.max = options->max_bytes == 0 ? default_max_bytes : options->max_bytes;
 	if (!is_blank(options->filter))
 		rc = capture_filter_new(&c->filter, options->filter, err);
 	if (rc == LYA_OK)
@@ -62,7 +62,7 @@ void lya_capture_close(struct lya_capture *c)
 	capture_merge_end(c);
 	capture_sources_free(c);
 	capture_filter_free(c->filter);
-	assert(c->budget.used == 0 && "what was counted is given back");
+	assert(c->cap.used == 0 && "what was counted is given back");
 	lya_free(c);
 }
 

@@ -48,9 +48,9 @@ static int reader_room(struct capture_reader *r, size_t want, struct lya_error *
 	}
 	if (cap <= r->cap)
 		return LYA_OK;
-	buf = capture_budget_realloc(r->budget, r->buf, r->cap, cap);
+	buf = capture_budget_realloc(&r->budget, r->buf, r->cap, cap);
 	if (buf == NULL)
-		return capture_budget_error(r->budget, "a buffer for its packets", err);
+		return capture_budget_error(&r->budget, "a buffer for its packets", err);
 	r->buf = buf;
 	r->cap = cap;
 	return LYA_OK;
@@ -133,7 +133,7 @@ static int reader_begin(struct capture_reader *r, struct lya_error *err)
 }
 
 int capture_reader_open(struct capture_reader **out, struct capture_stream *stream, size_t buffer,
-			struct capture_budget *budget, struct lya_error *err)
+			struct capture_cap *cap, struct lya_error *err)
 {
 	struct capture_reader *r = lya_calloc(1, sizeof(*r));
 	int rc;
@@ -144,7 +144,7 @@ int capture_reader_open(struct capture_reader **out, struct capture_stream *stre
 		return lya_error_nomem(err);
 	}
 	r->stream = stream;
-	r->budget = budget;
+	r->budget.cap = cap;
 	r->target = buffer;
 	rc = reader_begin(r, err);
 	if (rc != LYA_OK) {
@@ -160,7 +160,7 @@ void capture_reader_close(struct capture_reader *r)
 	if (r == NULL)
 		return;
 	capture_pcapng_end(r);
-	capture_budget_free(r->budget, r->buf, r->cap);
+	capture_budget_free(&r->budget, r->buf, r->cap);
 	capture_stream_close(r->stream);
 	lya_free(r);
 }

@@ -71,7 +71,7 @@ struct capture_pcapng {
 
 struct capture_reader {
 	struct capture_stream *stream;
-	struct capture_budget *budget;
+	struct capture_budget budget;
 	uint8_t *buf;
 	size_t pos, end, cap;
 	size_t target; /* what cap is to grow to at the next fill */
@@ -97,7 +97,7 @@ struct capture_reader {
  * header or cannot be read.  The text in err names no file.
  */
 int capture_reader_open(struct capture_reader **r, struct capture_stream *stream, size_t buffer,
-			struct capture_budget *budget, struct lya_error *err);
+			struct capture_cap *cap, struct lya_error *err);
 void capture_reader_close(struct capture_reader *r);
 /* Use a buffer of this size from the next read on. */
 void capture_reader_grow(struct capture_reader *r, size_t buffer);
