@@ -12,6 +12,7 @@
 #include "capture/budget.h"
 #include "capture/filter.h"
 #include "capture/reader.h"
+#include "capture/shelf.h"
 #include "lyncaudit/capture.h"
 
 enum {
@@ -47,6 +48,7 @@ struct capture_input {
 
 struct lya_capture {
 	struct capture_cap cap;
+	struct capture_shelf shelf;
 	struct capture_filter *filter; /* NULL: none */
 	struct lya_source *sources;
 	struct capture_input *inputs; /* of the same index */
