@@ -13,8 +13,8 @@
  * everything after it.  LYA_OK or LYA_ENOMEM.
  */
 int capture_interfaces_add(struct lya_interfaces *all, size_t number,
-			   struct capture_budget *budget, const struct lya_interface *what,
+			   struct capture_cap *cap, const struct lya_interface *what,
 			   const void *name, size_t name_len, struct lya_error *err);
-void capture_interfaces_clear(struct lya_interfaces *all, struct capture_budget *budget);
+void capture_interfaces_clear(struct lya_interfaces *all, struct capture_cap *cap);
 
 #endif

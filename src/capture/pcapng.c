@@ -357,7 +357,7 @@ static int interface_add(struct capture_reader *r, uint32_t len, struct lya_erro
 	r->ng.ifaces = list;
 	r->ng.ifaces[r->ng.n_ifaces++] = i;
 	return capture_interfaces_add(r->interfaces, r->ng.iface_base + r->ng.n_ifaces - 1,
-				      r->budget, &told, name.value, name.len, err);
+				      r->budget.cap, &told, name.value, name.len, err);
 }
 
 static void statistics_note(struct capture_reader *r, uint32_t len)

@@ -111,7 +111,7 @@ static void interfaces_are_bounded(void **state)
 	assert_int_equal(strlen(all.list[0].name), 255);
 	assert_null(all.list[1].name);
 	assert_int_equal(strlen(all.list[2].name), 255);
-	capture_interfaces_clear(&all, &m.budget);
+	capture_interfaces_clear(&all, &m.cap);
 	memory_close(&m);
 	bytes_free(&b);
 }
@@ -120,17 +120,17 @@ static void interfaces_are_bounded(void **state)
 static void without_room_nothing_is_told(void **state)
 {
 	static const struct lya_interface what = { .link = 1, .tsresol = 6 };
-	struct capture_budget budget = { .max = 4 * sizeof(struct lya_interface) + 8 };
+	struct capture_cap cap = { .max = 4 * sizeof(struct lya_interface) + 8 };
 	struct lya_interfaces all = { 0 };
 
 	(void)state;
-	assert_int_equal(capture_interfaces_add(&all, 0, &budget, &what, "eth0", 4, NULL), LYA_OK);
-	assert_int_equal(capture_interfaces_add(&all, 1, &budget, &what, "eth1", 4, NULL), LYA_OK);
+	assert_int_equal(capture_interfaces_add(&all, 0, &cap, &what, "eth0", 4, NULL), LYA_OK);
+	assert_int_equal(capture_interfaces_add(&all, 1, &cap, &what, "eth1", 4, NULL), LYA_OK);
 	assert_int_equal(all.n, 1); /* five bytes twice are ten */
-	assert_int_equal(capture_interfaces_add(&all, 2, &budget, &what, "", 0, NULL), LYA_OK);
+	assert_int_equal(capture_interfaces_add(&all, 2, &cap, &what, "", 0, NULL), LYA_OK);
 	assert_int_equal(all.n, 1); /* not in the place of the one before */
-	capture_interfaces_clear(&all, &budget);
-	assert_int_equal(budget.used, 0);
+	capture_interfaces_clear(&all, &cap);
+	assert_int_equal(cap.used, 0);
 }
 
 int main(void)
