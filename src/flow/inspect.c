@@ -164,6 +164,7 @@ void flow_inspect_settle(struct lya_flow_table *t, uint32_t n)
 	flow_slot_give(t, n);
 	flow_cold_at(t, n)->result = results_put(t, &res);
 	flow_set(h, FLOW_INSPECTED);
+	t->inspect.settled = n;
 	keep_prefix(t, n, &res);
 	t->inspect.fed = fed;
 }

@@ -514,7 +514,8 @@ static uint32_t find_beside(struct lya_flow_table *t, struct flow_key *key,
 }
 
 /* As flow_find, where the packet's VLANs may tell two flows apart. */
-static uint32_t find(struct lya_flow_table *t, struct flow_key *key, const struct lya_packet *pkt)
+static inline uint32_t find(struct lya_flow_table *t, struct flow_key *key,
+			    const struct lya_packet *pkt)
 {
 	uint32_t n = t->split_flows != 0 ? find_beside(t, key, pkt) : 0;
 
@@ -633,41 +634,11 @@ static inline int take_packet(struct lya_flow_table *t, struct flow_ahead *a,
 	return LYA_OK;
 }
 
-/* The flow that a packet was counted to, or an ICMP error answers; 0: none. */
-static uint32_t flow_of(struct lya_flow_table *t, struct flow_ahead *a,
-			const struct lya_packet *pkt)
+static int take_handful(struct lya_flow_table *t, struct lya_packet *pkts, size_t n,
+			bool one_second)
 {
-	if (a->key.end[1] != 0)
-		return flow_find(t, &a->key); /* with the VLANs that it was found by */
-	if (!flow_key_quoted(t, pkt, &a->key))
-		return 0;
-	return find(t, &a->key, pkt);
-}
-
-/* Tell of a packet that was taken, when its payload was looked at too. */
-static int show_packet(struct lya_flow_table *t, struct flow_ahead *a, struct lya_packet *pkt)
-{
-	uint32_t n = flow_of(t, a, pkt);
-	const struct flow_hot *h = flow_hot_at(t, n);
-	struct lya_flow_sight sight = { .pkt = pkt, .record = n, .side = (uint8_t)a->key.side };
-	bool was_settled = flow_is(h, FLOW_INSPECTED);
-
-	flow_drain(t);
-	if (n == 0)
-		return LYA_OK;
-	sight.serial = flow_serial(t, n);
-	sight.packets[0] = h->count[FLOW_PACKETS][0];
-	sight.packets[1] = h->count[FLOW_PACKETS][1];
-	sight.settled = flow_is(h, FLOW_INSPECTED);
-	sight.settles = sight.settled && !was_settled;
-	return t->options.on_packet(t->options.ctx, &sight);
-}
-
-/* Compiled for each answer: who shows nothing pays nothing. */
-static inline __attribute__((always_inline)) int take_each(struct lya_flow_table *t,
-							   struct lya_packet *pkts, size_t n,
-							   bool one_second, bool shown)
-{
+	flow_keys_of(t, pkts, n);
+	look_ahead(t, n);
 	for (size_t i = 0; i < n; i++) {
 		int rc = LYA_OK;
 
@@ -675,27 +646,41 @@ static inline __attribute__((always_inline)) int take_each(struct lya_flow_table
 			rc = flow_clock_move(t, pkts[i].time_ns);
 		if (rc == LYA_OK)
 			rc = take_packet(t, &t->ahead[i], &pkts[i]);
-		if (shown && rc == LYA_OK)
-			rc = show_packet(t, &t->ahead[i], &pkts[i]);
-		if (rc < 0)
+		if (rc != LYA_OK)
 			return rc;
 	}
-	return LYA_OK;
-}
-
-static int take_handful(struct lya_flow_table *t, struct lya_packet *pkts, size_t n,
-			bool one_second)
-{
-	int rc;
-
-	flow_keys_of(t, pkts, n);
-	look_ahead(t, n);
-	rc = t->options.on_packet == NULL ? take_each(t, pkts, n, one_second, false)
-					  : take_each(t, pkts, n, one_second, true);
-	if (rc != LYA_OK)
-		return rc;
 	flow_drain(t);
 	return flow_lacks_memory(t) ? LYA_ENOMEM : LYA_OK;
+}
+
+/* The flow that a packet was counted to, or an ICMP error answers; 0: none. */
+static uint32_t flow_of(struct lya_flow_table *t, struct flow_key *key,
+			const struct lya_packet *pkt)
+{
+	if (key->end[1] != 0)
+		return flow_find(t, key); /* with the VLANs that it was found by */
+	return flow_key_quoted(t, pkt, key) ? find(t, key, pkt) : 0;
+}
+
+/* Tell of a packet that was taken alone. */
+static int show_packet(struct lya_flow_table *t, struct lya_packet *pkt)
+{
+	struct flow_key *key = &t->ahead[0].key;
+	uint32_t n = flow_of(t, key, pkt);
+	const struct flow_hot *h = flow_hot_at(t, n);
+	struct lya_flow_sight sight = {
+		.pkt = pkt,
+		.packets = { h->count[FLOW_PACKETS][0], h->count[FLOW_PACKETS][1] },
+		.side = (uint8_t)key->side,
+		.settled = flow_is(h, FLOW_INSPECTED),
+		.settles = t->inspect.settled == n,
+		.record = n,
+	};
+
+	if (n == 0)
+		return LYA_OK;
+	sight.serial = flow_serial(t, n);
+	return t->options.on_packet(t->options.ctx, &sight);
 }
 
 int lya_flow_table_take(struct lya_flow_table *t, struct lya_packet *pkts, size_t n,
@@ -704,12 +689,17 @@ int lya_flow_table_take(struct lya_flow_table *t, struct lya_packet *pkts, size_
 	/* The packets' times move the clock within the second at most; it is moved. */
 	bool one_second = batch != NULL && n != 0 &&
 			  flow_clock_stays(t, batch->oldest_ns, batch->newest_ns);
+	size_t most = t->options.on_packet == NULL ? FLOW_BATCH : 1;
 
 	while (n != 0 && t->status == LYA_OK) {
-		size_t some = n < FLOW_BATCH ? n : FLOW_BATCH;
-		int rc = take_handful(t, pkts, some, one_second);
+		size_t some = n < most ? n : most;
+		int rc;
 
-		if (t->status == LYA_OK) /* else who was told a detail has failed */
+		t->inspect.settled = 0;
+		rc = take_handful(t, pkts, some, one_second);
+		if (rc == LYA_OK && t->options.on_packet != NULL)
+			rc = show_packet(t, pkts);
+		if (t->status == LYA_OK && rc < 0) /* else who was told a detail has failed */
 			t->status = rc;
 		pkts += some;
 		n -= some;

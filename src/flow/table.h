@@ -129,6 +129,7 @@ struct flow_inspect {
 	struct lya_app_observer observer; /* its ctx is the table */
 	uint32_t current;  /* the flow that is being fed: what its observer hears is about it */
 	uint32_t slot;     /* the large slot that holds its state; 0: another place */
+	uint32_t settled;  /* the flow whose inspection ended last in this handful; 0: none did */
 	int64_t packet_ns; /* time of that packet */
 	struct flow_sessions sessions;
 	struct lya_packet *fed; /* that packet, while it is read; NULL: none */
