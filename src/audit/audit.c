@@ -5,21 +5,25 @@
  */
 #include "lyncaudit/audit.h"
 
+#include <string.h>
+
 #include "audit/follow.h"
 #include "audit/judge.h"
+#include "audit/relay.h"
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/timeutil.h"
 
 struct lya_audit {
 	struct audit_follow *follow;
 	struct audit_judge *judge;
+	struct audit_relay *relay; /* NULL: all in the caller's thread */
 	struct lya_audit_counts counts;
 	struct lya_limit *limits;
 	size_t n_limits;
 	struct lya_packet batch[AUDIT_BATCH];
 };
 
-/* What follow tells is judged at once -------------------------------------------- */
+/* In one thread what follow tells is judged at once -------------------------------------------- */
 
 static int take_flow(void *ctx, const struct lya_flow *flow, const struct lya_snat_evidence *found)
 {
@@ -58,14 +62,22 @@ static int make_stages(struct lya_audit *a, const struct lya_policy *policy,
 	struct lya_audit_options options = *given;
 	struct audit_sink sink = { .ctx = a, .flow = take_flow, .listener = take_listener,
 				   .listeners_known = take_listeners_known, .detail = take_detail };
-	int rc;
+	int rc = LYA_OK;
 
 	if (options.max_memory == 0)
 		options.max_memory = LYA_AUDIT_MEMORY;
+	if (options.threads > 1) {
+		rc = audit_relay_new(&a->relay, err);
+		if (rc < 0)
+			return rc;
+		sink = audit_relay_sink(a->relay);
+	}
 	rc = audit_follow_new(&a->follow, policy, &options, &sink, err);
-	if (rc < 0)
+	if (rc == LYA_OK)
+		rc = audit_judge_new(&a->judge, policy, &options, audit_follow_snat(a->follow), err);
+	if (rc < 0 || a->relay == NULL)
 		return rc;
-	return audit_judge_new(&a->judge, policy, &options, audit_follow_snat(a->follow), err);
+	return audit_relay_start(a->relay, a->follow, a->judge, options.threads, err);
 }
 
 int lya_audit_new(struct lya_audit **result, const struct lya_policy *policy,
@@ -91,6 +103,7 @@ void lya_audit_free(struct lya_audit *a)
 {
 	if (a == NULL)
 		return;
+	audit_relay_free(a->relay); /* its threads first */
 	audit_judge_free(a->judge);
 	audit_follow_free(a->follow);
 	lya_limits_free(a->limits, a->n_limits);
@@ -127,10 +140,11 @@ static void count_packet(struct lya_audit *a, const struct lya_packet *pkt)
 }
 
 /* Few batches hold anything that counts here. */
-static void count_packets(struct lya_audit *a, size_t n, const struct lya_batch *batch)
+static void count_packets(struct lya_audit *a, const struct lya_packet *pkts, size_t n,
+			  const struct lya_batch *batch)
 {
 	for (size_t i = 0; i < n && !batch->plain; i++)
-		count_packet(a, &a->batch[i]);
+		count_packet(a, &pkts[i]);
 }
 
 /* What the flow table answered: its own failure, or what a callback said. */
@@ -139,23 +153,74 @@ static int tell_failure(int rc, struct lya_error *err)
 	return rc == LYA_ENOMEM ? lya_error_nomem(err) : rc;
 }
 
-int lya_audit_take(struct lya_audit *a, const struct lya_frame *frames, size_t n,
-                   struct lya_error *err)
+/* At most AUDIT_BATCH frames. */
+static void decode(struct lya_audit *a, const struct lya_frame *frames, struct lya_packet *pkts,
+		   size_t n, struct lya_batch *batch)
+{
+	lya_decode_batch(frames, pkts, n, batch);
+	count_frames(&a->counts, n, batch);
+	count_packets(a, pkts, n, batch);
+}
+
+static size_t batch_of(size_t left)
+{
+	return left < AUDIT_BATCH ? left : AUDIT_BATCH;
+}
+
+/* As many of the frames as a block holds; *n is how many. */
+static void fill_block(struct lya_audit *a, const struct lya_frame *frames, size_t *n,
+		       struct audit_block *block)
+{
+	size_t done = 0, i = 0;
+
+	for (; i < AUDIT_BLOCK_BATCHES && done < *n; i++) {
+		block->n[i] = batch_of(*n - done);
+		memcpy(block->frames[i], &frames[done], block->n[i] * sizeof(*frames));
+		decode(a, block->frames[i], block->pkts[i], block->n[i], &block->batch[i]);
+		done += block->n[i];
+	}
+	block->n_batches = i;
+	*n = done;
+}
+
+static int take_in_threads(struct lya_audit *a, const struct lya_frame *frames, size_t n)
 {
 	for (size_t done = 0; done < n;) {
-		size_t some = n - done < AUDIT_BATCH ? n - done : AUDIT_BATCH;
+		struct audit_block *block;
+		size_t some = n - done;
+		int rc = audit_relay_block(a->relay, &block);
+
+		if (rc != 0)
+			return rc;
+		fill_block(a, &frames[done], &some, block);
+		audit_relay_send(a->relay);
+		done += some;
+	}
+	return 0;
+}
+
+static int take_here(struct lya_audit *a, const struct lya_frame *frames, size_t n)
+{
+	for (size_t done = 0; done < n;) {
+		size_t some = batch_of(n - done);
 		struct lya_batch batch;
 		int rc;
 
-		lya_decode_batch(&frames[done], a->batch, some, &batch);
-		count_frames(&a->counts, some, &batch);
-		count_packets(a, some, &batch);
+		decode(a, &frames[done], a->batch, some, &batch);
 		rc = audit_follow_take(a->follow, a->batch, some, &batch);
 		if (rc != 0)
-			return tell_failure(rc, err);
+			return rc;
 		done += some;
 	}
-	return LYA_OK;
+	return 0;
+}
+
+int lya_audit_take(struct lya_audit *a, const struct lya_frame *frames, size_t n,
+                   struct lya_error *err)
+{
+	int rc = a->relay != NULL ? take_in_threads(a, frames, n) : take_here(a, frames, n);
+
+	return rc != 0 ? tell_failure(rc, err) : LYA_OK;
 }
 
 /* What reasm says of the clocks goes to the measures of the sources. */
@@ -217,7 +282,7 @@ static int finish_stages(struct lya_audit *a, struct lya_validity *validity,
 int lya_audit_finish(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
                      struct lya_error *err)
 {
-	int rc = audit_follow_finish(a->follow);
+	int rc = a->relay != NULL ? audit_relay_finish(a->relay) : audit_follow_finish(a->follow);
 	struct lya_validity *validity;
 
 	if (rc != 0)

@@ -9,7 +9,7 @@
 
 enum {
 	/* Of the memory: one part in so many. */
-	LISTENERS_PART = 16,
+	LISTENERS_PART = 32,
 	DETAILS_PART = 64,
 	LEDGER_PART = 4,
 	/* Where one flow in ten shows one direction only, the mirror is lame. */
