@@ -70,6 +70,7 @@ struct lya_flow {
 	uint8_t mac[2][6];      /* source MAC of the first packet of each side; zero: none */
 	struct lya_app_result app; /* prefix: of known protocols only while there is room */
 	uint64_t serial;        /* 1, 2, ... in order of the flows' first packets */
+	uint32_t record;        /* a number that it alone had while it went on */
 };
 
 /* What a payload says on its way, while the flow goes on; borrowed until the call returns. */
@@ -81,6 +82,7 @@ enum lya_flow_detail_kind {
 struct lya_flow_detail {
 	enum lya_flow_detail_kind kind;
 	uint64_t serial;       /* the flow's */
+	uint32_t record;       /* likewise */
 	int64_t time_ns;       /* of the packet that told it */
 	struct lya_addr addr;  /* the side that says it */
 	struct lya_addr peer;  /* the other one */
@@ -102,13 +104,14 @@ struct lya_flow_observer {
 /* A packet that was counted, and where; borrowed until the call returns. */
 struct lya_flow_sight {
 	struct lya_packet *pkt; /* an ICMP error: it answers the flow and is not counted */
-	uint64_t serial;        /* the flow's */
 	uint64_t packets[2];    /* of the flow by now, by side; the last 32 bits of each */
+	uint32_t record;        /* the flow's */
 	uint8_t side;           /* that sent it; of an ICMP error: that it answers */
 	bool settled;           /* what the flow speaks is known: payload changes nothing more */
 	bool settles;           /* ... since this packet */
-	uint32_t record;        /* the table's own */
 };
+
+enum { LYA_FLOW_ENOUGH = 1 };
 
 struct lya_flow_options {
 	size_t max_flows;        /* 0: from max_bytes */
@@ -128,7 +131,8 @@ struct lya_flow_options {
 	int (*on_detail)(void *ctx, const struct lya_flow_detail *detail);
 	/*
 	 * Called for every packet of a flow when all was done with it; a negative answer
-	 * as above.  May be NULL: packets then go by the handful, which is faster.
+	 * as above, LYA_FLOW_ENOUGH: of this flow no more are wanted.  May be NULL: packets
+	 * then go by the handful, which is faster.
 	 */
 	int (*on_packet)(void *ctx, const struct lya_flow_sight *sight);
 	void *ctx;
@@ -167,6 +171,11 @@ void lya_flow_table_free(struct lya_flow_table *t); /* flows still open are drop
  */
 int lya_flow_table_take(struct lya_flow_table *t, struct lya_packet *pkts, size_t n,
 			const struct lya_batch *batch);
+/*
+ * Where packets are shown and come one at a time: n of them come next, at most 64.
+ * Memory that they will want is asked for; nothing else changes.
+ */
+void lya_flow_table_expect(struct lya_flow_table *t, struct lya_packet *pkts, size_t n);
 /*
  * Show every flow that is open, as it would end now, in no order of meaning but
  * the same for the same packets; a negative answer of fn stops, and is the

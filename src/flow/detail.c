@@ -72,6 +72,7 @@ static void tell(struct lya_flow_table *t, unsigned side, struct lya_flow_detail
 	if (t->status != LYA_OK)
 		return;
 	d->serial = flow_serial(t, n);
+	d->record = n;
 	d->time_ns = t->inspect.packet_ns;
 	flow_address(t, n, side, &d->addr);
 	flow_address(t, n, !side, &d->peer);

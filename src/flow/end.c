@@ -137,6 +137,7 @@ const struct lya_flow *flow_tell(struct lya_flow_table *t, uint32_t n)
 
 	flow_inspect_settle(t, n);
 	memset(f, 0, sizeof(*f));
+	f->record = n;
 	fill_ends(t, n, f);
 	fill_counts(t, n, f);
 	fill_evidence(flow_hot_at(t, n), f);

@@ -267,6 +267,12 @@ static inline void prefetch_large(const struct lya_flow_table *t, uint32_t n)
 		__builtin_prefetch(slot + i, 1);
 }
 
+void flow_prefetch_slot(const struct lya_flow_table *t, uint32_t n)
+{
+	flow_prefetch_small(&t->inspect, flow_hot_at(t, n), true);
+	prefetch_large(t, n);
+}
+
 void flow_inspect_drain(struct lya_flow_table *t)
 {
 	struct flow_dues *d = &t->inspect.due;

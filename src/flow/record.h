@@ -149,6 +149,9 @@ static inline uint16_t flow_port(const struct flow_hot *h, unsigned side)
 #define FLOW_FIN_0 UINT32_C(0x01000000)
 #define FLOW_FIN_1 UINT32_C(0x02000000)
 
+/* In bit 26: of its packets no more are to be shown. */
+#define FLOW_ENOUGH UINT32_C(0x04000000)
+
 /* The number of the flow's extra, or of its slot (FLOW_SLOT, see table.h); 0: neither. */
 static inline uint32_t flow_word(const struct flow_hot *h)
 {

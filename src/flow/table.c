@@ -667,20 +667,32 @@ static int show_packet(struct lya_flow_table *t, struct lya_packet *pkt)
 {
 	struct flow_key *key = &t->ahead[0].key;
 	uint32_t n = flow_of(t, key, pkt);
-	const struct flow_hot *h = flow_hot_at(t, n);
+	struct flow_hot *h = flow_hot_at(t, n);
 	struct lya_flow_sight sight = {
 		.pkt = pkt,
 		.packets = { h->count[FLOW_PACKETS][0], h->count[FLOW_PACKETS][1] },
+		.record = n,
 		.side = (uint8_t)key->side,
 		.settled = flow_is(h, FLOW_INSPECTED),
 		.settles = t->inspect.settled == n,
-		.record = n,
 	};
+	int rc;
 
-	if (n == 0)
+	if (n == 0 || (h->word & FLOW_ENOUGH) != 0)
 		return LYA_OK;
-	sight.serial = flow_serial(t, n);
-	return t->options.on_packet(t->options.ctx, &sight);
+	rc = t->options.on_packet(t->options.ctx, &sight);
+	if (rc == LYA_FLOW_ENOUGH)
+		h->word |= FLOW_ENOUGH;
+	return rc;
+}
+
+void lya_flow_table_expect(struct lya_flow_table *t, struct lya_packet *pkts, size_t n)
+{
+	assert(n <= FLOW_BATCH);
+	flow_keys_of(t, pkts, n);
+	look_ahead(t, n);
+	for (size_t i = 0; i < n; i++)
+		flow_prefetch_slot(t, t->ahead[i].record);
 }
 
 int lya_flow_table_take(struct lya_flow_table *t, struct lya_packet *pkts, size_t n,

@@ -3,7 +3,7 @@
  */
 #include "packets.h"
 
-enum { SIGHTS_MAX = 4096 };
+enum { SIGHTS_MAX = 4096, RECORDS_MAX = 1024 };
 
 /* What was shown, beside what ended. */
 struct shown {
@@ -14,6 +14,8 @@ struct shown {
 	bool peek;              /* at every settled flow */
 	struct lya_flow peeked; /* the last one */
 	size_t stop_at;
+	size_t enough_at; /* 0: never */
+	uint64_t of_record[RECORDS_MAX]; /* packets shown since the flow before it ended */
 };
 
 static int on_packet(void *ctx, const struct lya_flow_sight *sight)
@@ -22,16 +24,35 @@ static int on_packet(void *ctx, const struct lya_flow_sight *sight)
 
 	assert_in_range(s->n, 0, SIGHTS_MAX - 1);
 	s->list[s->n++] = *sight;
+	assert_in_range(sight->record, 1, RECORDS_MAX - 1);
+	s->of_record[sight->record] += sight->pkt->kind != LYA_PKT_ICMP_ERROR;
 	if (s->peek && sight->settled)
 		s->peeked = *lya_flow_table_peek(s->table, sight);
+	if (s->n == s->enough_at)
+		return LYA_FLOW_ENOUGH;
 	return s->n == s->stop_at ? LYA_ESTOP : LYA_OK;
+}
+
+/* Every packet of a flow was shown, and with the flow's own number. */
+static int on_end(void *ctx, const struct lya_flow *flow)
+{
+	struct shown *s = ctx;
+
+	if (s->enough_at == 0)
+		assert_int_equal(s->of_record[flow->record], flow->packets[0] + flow->packets[1]);
+	s->of_record[flow->record] = 0;
+	return test_on_end(ctx, flow);
 }
 
 static void begin(struct shown *s, bool peek)
 {
+	struct lya_flow_options o = { .max_bytes = (size_t)8 << 20, .on_packet = on_packet,
+				      .on_end = on_end, .ctx = s };
+	struct lya_error err;
+
 	memset(s, 0, sizeof(*s));
 	s->peek = peek;
-	s->table = test_table(&s->ended, (struct lya_flow_options){ .on_packet = on_packet });
+	assert_int_equal(lya_flow_table_new(&s->table, &o, &err), LYA_OK);
 }
 
 static void with_payload(struct lya_packet *p, const char *text)
@@ -64,7 +85,7 @@ static void test_settles(void **state)
 	assert_int_equal(s.n, 6);
 	for (size_t i = 0; i < 6; i++) {
 		assert_ptr_equal(s.list[i].pkt, &p[i]); /* in their order, each once */
-		assert_int_equal(s.list[i].serial, 1);
+		assert_int_equal(s.list[i].record, 1);
 		assert_int_equal(s.list[i].side, i == 1 || i == 4);
 		assert_int_equal(s.list[i].packets[0] + s.list[i].packets[1], i + 1);
 		if (s.list[i].settles)
@@ -114,12 +135,12 @@ static void test_others(void **state)
 	assert_int_equal(s.n, 5);
 	assert_ptr_equal(s.list[0].pkt, &p[0]);
 	assert_ptr_equal(s.list[1].pkt, &p[2]);
-	assert_int_equal(s.list[1].serial, 1);
+	assert_int_equal(s.list[1].record, s.list[0].record);
 	assert_int_equal(s.list[1].side, s.list[0].side);
 	assert_int_equal(s.list[1].packets[0] + s.list[1].packets[1], 1); /* not counted */
 	assert_ptr_equal(s.list[2].pkt, &p[5]);
-	assert_int_equal(s.list[2].serial, 2);
-	assert_int_equal(s.list[4].serial, 3); /* the flow before had ended */
+	assert_int_not_equal(s.list[2].record, s.list[0].record);
+	assert_int_equal(s.ended.n, 1); /* of the reused ports: the flow before */
 	assert_int_equal(s.list[4].packets[0] + s.list[4].packets[1], 1);
 	test_done(s.table, &s.ended);
 }
@@ -138,6 +159,30 @@ static void test_stop(void **state)
 	assert_int_equal(s.n, 2);
 	assert_int_equal(lya_flow_table_take(s.table, p, 3, NULL), LYA_ESTOP);
 	assert_int_equal(lya_flow_table_flush(s.table), LYA_ESTOP);
+	test_done(s.table, &s.ended);
+}
+
+/* Of a flow that has shown enough nothing more comes, of others it does. */
+static void test_enough(void **state)
+{
+	static struct shown s;
+	struct lya_packet p[] = {
+		test_tcp(0, 1, 50000, 2, 80, T_SYN), test_tcp(1, 1, 50000, 2, 80, T_SYN),
+		test_udp(2, 1, 50000, 2, 80),        test_tcp(3, 2, 80, 1, 50000, T_RSTACK),
+		test_udp(4, 2, 80, 1, 50000),
+	};
+
+	(void)state;
+	begin(&s, false);
+	s.enough_at = 1;
+	assert_int_equal(lya_flow_table_take(s.table, p, 5, NULL), LYA_OK);
+	assert_int_equal(s.n, 3);
+	assert_ptr_equal(s.list[1].pkt, &p[2]);
+	assert_ptr_equal(s.list[2].pkt, &p[4]);
+	assert_int_equal(lya_flow_table_flush(s.table), LYA_OK);
+	assert_int_equal(s.ended.n, 2);
+	assert_int_equal(s.ended.list[0].state, LYA_STATE_REFUSED); /* nor is anything lost of it */
+	assert_int_equal(s.ended.list[0].packets[0], 2);
 	test_done(s.table, &s.ended);
 }
 
@@ -186,7 +231,6 @@ static void test_same(void **state)
 	enum { PACKETS = SIGHTS_MAX };
 	static struct lya_packet first[PACKETS], second[PACKETS], third[PACKETS];
 	static struct shown s;
-	static uint64_t counted[PACKETS + 1];
 	struct test_ended plain, single;
 	struct lya_flow_table *t = test_table(&plain, (struct lya_flow_options){ 0 });
 	struct lya_flow_table *one = test_table(&single, (struct lya_flow_options){ 0 });
@@ -211,11 +255,6 @@ static void test_same(void **state)
 		assert_memory_equal(&plain.list[i], &single.list[i], sizeof(plain.list[i]));
 		assert_memory_equal(&plain.list[i], &s.ended.list[i], sizeof(plain.list[i]));
 	}
-	for (size_t i = 0; i < s.n; i++)
-		counted[s.list[i].serial]++;
-	for (size_t i = 0; i < plain.n; i++)
-		assert_int_equal(counted[plain.list[i].serial],
-				 plain.list[i].packets[0] + plain.list[i].packets[1]);
 	test_done(t, &plain);
 	test_done(one, &single);
 	test_done(s.table, &s.ended);
@@ -225,7 +264,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_settles), cmocka_unit_test(test_others),
-		cmocka_unit_test(test_stop),    cmocka_unit_test(test_same),
+		cmocka_unit_test(test_stop),    cmocka_unit_test(test_enough),
+		cmocka_unit_test(test_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
