@@ -134,6 +134,18 @@ struct lya_finding {
 	char *what, *why, *fix; /* one sentence each */
 };
 
+/* Packets of a finding in a file of evidence. */
+struct lya_finding_packets {
+	uint64_t packets;
+	uint64_t left_out; /* known to belong there, and not there for want of memory */
+};
+
+/* Who is shown packets, each by its source and its number there. */
+struct lya_packet_visitor {
+	void (*packet)(void *ctx, uint32_t source, uint64_t number);
+	void *ctx;
+};
+
 struct lya_ledger;
 
 struct lya_ledger_options {
@@ -175,6 +187,20 @@ void lya_ledger_free(struct lya_ledger *l);
 int lya_ledger_take(struct lya_ledger *l, const struct lya_flow *flow,
 		    const struct lya_policy_end ends[static 2], const struct lya_verdict *verdict,
 		    struct lya_flow_findings *out);
+
+/*
+ * True when a flow so judged is part of a finding, or may be one of those that all flows
+ * together make.  Of other flows no ledger shows an example.
+ */
+bool lya_finding_concerns(const struct lya_policy *p, const struct lya_flow *flow,
+			  const struct lya_policy_end ends[static 2], const struct lya_verdict *v);
+
+/*
+ * Show the place of every packet that a finding names or, before lya_ledger_finish,
+ * may come to name: the first of each flow shown, and the legs of proofs.  Some come twice.
+ */
+void lya_ledger_each_packet(const struct lya_ledger *l, const struct lya_packet_visitor *v);
+void lya_finding_each_packet(const struct lya_finding *f, const struct lya_packet_visitor *v);
 
 /* Add what `from` holds; it may only be freed after that.  Both have the same policy and bound. */
 int lya_ledger_merge(struct lya_ledger *l, struct lya_ledger *from);

@@ -65,31 +65,46 @@ static bool is_sip(const struct lya_policy *p, const struct lya_verdict *v)
 	return false;
 }
 
-/* SIP between an Edge pool and internal servers, in which direction; NULL: it is none. */
+/* SIP between an Edge pool and internal servers: in which direction.  False: it is none. */
+static bool sip_way(const struct lya_policy *p, const struct lya_flow *flow,
+		    const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
+		    enum sip_way *way)
+{
+	static const lya_roles edge = BIT(EDGE_INTERNAL) | BIT(EDGE_INTERNAL_VIP);
+	const struct lya_policy_end *from = &ends[v->initiator], *to = &ends[!v->initiator];
+
+	if (v->kind != LYA_VERDICT_DOCUMENTED || v->leg == LYA_LEG_PROBE || flow->transport != 6 ||
+	    !is_sip(p, v))
+		return false;
+	*way = SIP_TO_EDGE;
+	if ((to->roles & edge) != 0 &&
+	    ((from->roles & LYA_ROLES_INTERNAL_SERVER) != 0 || v->leg == LYA_LEG_BALANCED))
+		return true;
+	*way = SIP_FROM_EDGE;
+	return (from->roles & edge) != 0 && (to->roles & LYA_ROLES_INTERNAL_SERVER) != 0;
+}
+
+/* The sums of a way that the flow went; NULL: it is no such flow. */
 static struct split *sip_of(struct overall *o, const struct lya_policy *p,
 			    const struct lya_flow *flow, const struct lya_policy_end ends[static 2],
 			    const struct lya_verdict *v)
 {
-	static const lya_roles edge = BIT(EDGE_INTERNAL) | BIT(EDGE_INTERNAL_VIP);
-	const struct lya_policy_end *from = &ends[v->initiator], *to = &ends[!v->initiator];
 	enum sip_way way;
 	int32_t pool;
 
-	if (v->kind != LYA_VERDICT_DOCUMENTED || v->leg == LYA_LEG_PROBE || flow->transport != 6 ||
-	    !is_sip(p, v))
+	if (!sip_way(p, flow, ends, v, &way))
 		return NULL;
-	if ((to->roles & edge) != 0 &&
-	    ((from->roles & LYA_ROLES_INTERNAL_SERVER) != 0 || v->leg == LYA_LEG_BALANCED)) {
-		way = SIP_TO_EDGE;
-		pool = to->pool;
-	} else if ((from->roles & edge) != 0 && (to->roles & LYA_ROLES_INTERNAL_SERVER) != 0) {
-		way = SIP_FROM_EDGE;
-		pool = from->pool;
-	} else {
-		return NULL;
-	}
+	pool = ends[way == SIP_TO_EDGE ? !v->initiator : v->initiator].pool;
 	assert(pool >= 0 && (size_t)pool < o->n_pools && "a declared host has a pool");
 	return &o->sip[pool][way];
+}
+
+bool overall_shows(const struct lya_policy *p, const struct lya_flow *flow,
+		   const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
+{
+	enum sip_way way;
+
+	return sip_way(p, flow, ends, v, &way) || attempts_fail(p, flow, ends, v);
 }
 
 static bool share_port(const struct lya_policy *p, size_t a, size_t b)
