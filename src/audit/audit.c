@@ -25,11 +25,12 @@ struct lya_audit {
 
 /* In one thread what follow tells is judged at once -------------------------------------------- */
 
-static int take_flow(void *ctx, const struct lya_flow *flow, const struct lya_snat_evidence *found)
+static int take_flow(void *ctx, const struct lya_flow *flow, const struct lya_snat_evidence *found,
+		     struct lya_trail_flow kept)
 {
 	const struct lya_audit *a = ctx;
 
-	return audit_judge_flow(a->judge, flow, found);
+	return audit_judge_flow(a->judge, flow, found, kept);
 }
 
 static int take_listener(void *ctx, const struct lya_flow *flow)
@@ -304,6 +305,15 @@ const struct lya_limit *lya_audit_limits(const struct lya_audit *a, size_t *n)
 {
 	*n = a->n_limits;
 	return a->limits;
+}
+
+int lya_audit_evidence(const struct lya_audit *a, const struct lya_source *sources,
+		       size_t n_sources, struct lya_output *out,
+		       struct lya_finding_packets *counts, struct lya_finding_packets *total,
+		       struct lya_error *err)
+{
+	return lya_evidence_write(audit_judge_evidence(a->judge), audit_judge_ledger(a->judge),
+				  sources, n_sources, out, counts, total, err);
 }
 
 void lya_audit_counts(const struct lya_audit *a, struct lya_audit_counts *out)

@@ -33,7 +33,7 @@ class Program(Case):
                     in_help.add(word.split("=")[0].lstrip("-"))
         in_page = {word.lstrip("-").split("=")[0] for word in page.replace(",", " ").split()
                    if word.startswith("-") and len(word) > 2 and word[1].isalpha()}
-        self.assertEqual(in_help, in_page - {"width", "compact", "literal", "offset", "column",
+        self.assertEqual(in_help, in_page - {"width", "compact", "bullet", "literal", "offset", "column",
                                              "tag", "version"})
 
     def test_version(self):
