@@ -96,6 +96,11 @@ struct app_rpc {
 	uint8_t window_have;
 };
 
+/* smb.c */
+struct app_smb {
+	bool begun; /* a NetBIOS session is open, or none is needed */
+};
+
 /* turn.c */
 struct app_frames {
 	uint32_t len;      /* of the frame's body */
@@ -136,6 +141,7 @@ struct app_side {
 		struct app_xmpp xmpp;
 		struct app_dns dns;
 		struct app_rpc rpc;
+		struct app_smb smb;
 		struct app_frames frames;
 	} u;
 };
