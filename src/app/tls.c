@@ -647,6 +647,14 @@ static void read_data(struct lya_app_state *st, unsigned side)
 	st->service = true;
 }
 
+/* The other side's stream begins with a record, too. */
+static bool is_answered(const struct lya_app_state *st, unsigned side)
+{
+	const struct app_side *other = &st->side[!side];
+
+	return other->machine == APP_TLS_MACHINE && (other->u.tls.flags & TLS_VALID);
+}
+
 /* A record's header is there; false when it is none. */
 static bool begin_record(struct lya_app_state *st, unsigned side)
 {
@@ -657,8 +665,8 @@ static bool begin_record(struct lya_app_state *st, unsigned side)
 	t->rec_left = t->rec_len = app_be16(p + 3);
 	if (p[0] < REC_CCS || p[0] > REC_DATA || p[1] != 3 || p[2] > 4 || t->rec_len > REC_MAX)
 		return false;
-	if (t->flags & TLS_VALID)
-		recognised(st); /* two in a row, without a hello: a flow whose start was missed */
+	if ((t->flags & TLS_VALID) || is_answered(st, side))
+		recognised(st); /* two, without a hello: a flow whose start was missed */
 	t->flags |= TLS_VALID;
 	if (t->rec_type != REC_HANDSHAKE && st->app == LYA_APP_TLS)
 		is_real(st, side);
@@ -681,8 +689,9 @@ static void read_alert(struct lya_app_state *st, unsigned side, struct lya_curso
 	enum { WARNING = 1, FATAL = 2, NO_CERTIFICATE = 41 };
 	const uint8_t *p = app_piece(&st->side[side], in, 2);
 
-	if (p == NULL)
+	if (p == NULL || (p[0] != WARNING && p[0] != FATAL))
 		return;
+	recognised(st); /* seven bytes that say nothing else, be they all that was said */
 	if (p[0] == FATAL)
 		st->tls |= LYA_TLS_ALERT;
 	if (p[0] == WARNING && p[1] == NO_CERTIFICATE && is_client(st, side))

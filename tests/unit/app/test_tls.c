@@ -423,6 +423,13 @@ static void test_midstream(void **state)
 
 	memset(&t, 0, sizeof(t));
 	say(&t, 0);
+	add_opaque(&t, 23, 0x0303, 120);
+	say(&t, 1);
+	add_opaque(&t, 21, 0x0303, 26);
+	check_talk("a record from each", &t, &want);
+
+	memset(&t, 0, sizeof(t));
+	say(&t, 0);
 	RECORD(&t, 0x0303, add_certificate(&t, "fe1.example.com", client_names, 1, 100));
 	RECORD(&t, 0x0303, add_body_message(&t, 0x10, 66));
 	add_finish(&t, 0x0303);
@@ -431,6 +438,23 @@ static void test_midstream(void **state)
 	want.tls = LYA_TLS_GAP;
 	want.service = false;
 	check_talk("from the client's certificate on", &t, &want);
+}
+
+/* Who says nothing but "I could not read that" says it in TLS. */
+static void test_lone_alert(void **state)
+{
+	static struct talk t;
+	struct expect want = { .app = LYA_APP_TLS, .client = -1, .tls = LYA_TLS_ALERT };
+
+	(void)state;
+	memset(&t, 0, sizeof(t));
+	SAY_BYTES(&t, 1, 21, 3, 3, 0, 2, 2, 50);
+	check_talk("alert", &t, &want);
+
+	memset(&t, 0, sizeof(t));
+	SAY_BYTES(&t, 1, 21, 3, 3, 0, 2, 9, 50);
+	want = (struct expect){ .app = LYA_APP_UNKNOWN, .client = -1, .service = true };
+	check_talk("no level of alerts", &t, &want);
 }
 
 /* Exact layouts, and what is nearly so. */
@@ -616,6 +640,7 @@ int main(void)
 		cmocka_unit_test(test_13_retry),
 		cmocka_unit_test(test_ssl2_hello),
 		cmocka_unit_test(test_midstream),
+		cmocka_unit_test(test_lone_alert),
 		cmocka_unit_test(test_pseudo),
 		cmocka_unit_test(test_pseudo_answered_by_real),
 		cmocka_unit_test(test_not_tls),
