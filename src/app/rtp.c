@@ -100,7 +100,7 @@ static bool note_rtp(struct app_side *s, const uint8_t *p, size_t full_len)
 	ahead = (uint16_t)(seq - r->seq);
 	if (r->count > 0 && ahead >= 1 && ahead <= STEP_MAX)
 		r->count = (uint8_t)(r->count < IN_SEQUENCE ? r->count + 1 : IN_SEQUENCE);
-	else if (r->count < IN_SEQUENCE)
+	else if (r->count < IN_SEQUENCE && (r->count == 0 || ahead != 0)) /* 0: seen twice */
 		r->count = 1;
 	r->seq = seq;
 	return r->count >= IN_SEQUENCE;

@@ -191,6 +191,12 @@ static void rtp_repeated(struct talk *t) /* the same packet again is no sequence
 		add_rtp(t, 0, 0xABCD, 7);
 }
 
+static void rtp_twice(struct talk *t) /* by a mirror, say */
+{
+	for (unsigned i = 0; i < 6; i++)
+		add_rtp(t, 0, 0xABCD, 7 + i / 2);
+}
+
 static void lengths(struct talk *t) /* a building's controllers: kind, and the length there */
 {
 	for (unsigned n = 24; n < 30; n++) {
@@ -467,6 +473,7 @@ static const struct udp_case cases[] = {
 	{ "RTP, two sources in turn", rtp_two_sources, IS(RTP, -1, .seen = MEDIA, .service = true),
 	  0 },
 	{ "RTP, one packet repeated", rtp_repeated, IS(UNKNOWN, -1, .seen = 0), 0 },
+	{ "RTP, every packet twice", rtp_twice, IS(RTP, -1, .seen = MEDIA, .service = true), 0 },
 	{ "lengths where RTP counts", lengths, IS(UNKNOWN, -1, .seen = 0), 0 },
 	{ "RTCP in clear", rtcp_clear, IS(RTCP, -1, .service = true), 0 },
 	{ "SRTCP", rtcp_secure, IS(RTCP, -1, .service = true), 0 },
