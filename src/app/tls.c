@@ -86,6 +86,7 @@ enum {
 enum {
 	TLS_1_0 = 0x0301,
 	TLS_1_3 = 0x0304,
+	TLS_1_3_DRAFT = 0x7F,  /* first byte of the versions of its drafts */
 	SUITE_PSEUDO = 0x0018, /* TLS_DH_anon_WITH_RC4_128_MD5 */
 	PSEUDO_CLIENT_REC = 0x2D,
 	PSEUDO_CLIENT_MSG = 0x29,
@@ -223,19 +224,28 @@ static void end_server_hello(struct lya_app_state *st, unsigned side)
 		st->obs->on_server_hello(st->obs->ctx, side, &t->hello);
 }
 
-/* Version, random, session id length. */
+static uint16_t version_of(const uint8_t *p)
+{
+	return p[0] == TLS_1_3_DRAFT ? TLS_1_3 : app_be16(p);
+}
+
+/*
+ * Version, random, session id length.  Early drafts of TLS 1.3 left that one out
+ * of the ServerHello, which named their version; since then 1.2 stands there.
+ */
 static bool read_fixed(struct lya_app_state *st, unsigned side, const uint8_t *p)
 {
 	struct app_tls *t = &st->side[side].u.tls;
 	bool client = t->msg_type == MSG_CLIENT_HELLO;
+	bool draft = !client && version_of(p) == TLS_1_3;
 
-	if (p[0] != 3 || p[34] > 32)
+	if (!draft && (p[0] != 3 || p[34] > 32))
 		return false;
-	t->hello.version = app_be16(p);
+	t->hello.version = version_of(p);
 	memcpy(t->hello.random, p + 2, 32);
-	t->hello.session_id_len = p[34];
+	t->hello.session_id_len = draft ? 0 : p[34];
 	t->flags |= TLS_HELLO;
-	t->step = STEP_SESSION;
+	t->step = draft ? STEP_SKIP : STEP_SESSION;
 	st->tls |= client ? LYA_TLS_CLIENT_HELLO : LYA_TLS_SERVER_HELLO;
 	if (!client) /* until supported_versions says otherwise, which may get lost */
 		st->tls_version = t->hello.version;
@@ -418,7 +428,7 @@ static bool take_step(struct lya_app_state *st, unsigned side, const uint8_t *p)
 		read_ext(st, side, p);
 		break;
 	case STEP_VERSIONS:
-		t->hello.version = app_be16(p);
+		t->hello.version = version_of(p);
 		t->step = STEP_EXT;
 		break;
 	case STEP_SNI_LEN: /* list length, name type, name length: one name is all there is */

@@ -333,6 +333,34 @@ static void test_13(void **state)
 	check_damaged("1.3", &t, TCP, LYA_APP_TLS, LYA_APP_TLS);
 }
 
+/* A ServerHello of early drafts: no session id, no ChangeCipherSpec. */
+static void test_13_draft(void **state)
+{
+	static struct talk t;
+	struct hello h = { .version = 0x0303, .ticket = -1 };
+	struct expect want = { .app = LYA_APP_TLS, .client = 0, .version = 0x0304, .tls = CH | SH };
+	static const unsigned versions[] = { 0x0304, 0x7F12 };
+	size_t msg;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		memset(&t, 0, sizeof(t));
+		say(&t, 0);
+		RECORD(&t, 0x0301, add_client_hello(&t, &h));
+		say(&t, 1);
+		RECORD(&t, 0x0301, {
+			msg = open_message(&t, 2);
+			add16(&t, versions[i]);
+			add_fill(&t, 32, 0x80);
+			add(&t, "\xC0\x2B\x00\x08\x00\x28\x00\x04\x00\x1D\x00\x00", 12);
+			close_message(&t, msg);
+		});
+		add_opaque(&t, 23, 0x0301, 900);
+		check_talk(i == 0 ? "1.3, draft 14" : "1.3, draft 18", &t, &want);
+		check_damaged("1.3, draft", &t, TCP, LYA_APP_TLS, LYA_APP_TLS);
+	}
+}
+
 /* A second pair of hellos in clear follows, after a ChangeCipherSpec for show. */
 static void test_13_retry(void **state)
 {
@@ -637,6 +665,7 @@ int main(void)
 		cmocka_unit_test(test_renegotiation),
 		cmocka_unit_test(test_alerts),
 		cmocka_unit_test(test_13),
+		cmocka_unit_test(test_13_draft),
 		cmocka_unit_test(test_13_retry),
 		cmocka_unit_test(test_ssl2_hello),
 		cmocka_unit_test(test_midstream),
