@@ -23,6 +23,7 @@ enum {
 	REC_ALERT = 21,
 	REC_HANDSHAKE = 22,
 	REC_DATA = 23,
+	REC_HEARTBEAT = 24,    /* RFC 6520; no stream begins with it */
 	REC_MAX = 16384 + 2048 /* RFC 5246 6.2.3: room for what encryption adds */
 };
 
@@ -673,7 +674,7 @@ static bool begin_record(struct lya_app_state *st, unsigned side)
 
 	t->rec_type = p[0];
 	t->rec_left = t->rec_len = app_be16(p + 3);
-	if (p[0] < REC_CCS || p[0] > REC_DATA || p[1] != 3 || p[2] > 4 || t->rec_len > REC_MAX)
+	if (p[0] < REC_CCS || p[0] > REC_HEARTBEAT || p[1] != 3 || p[2] > 4 || t->rec_len > REC_MAX)
 		return false;
 	if ((t->flags & TLS_VALID) || is_answered(st, side))
 		recognised(st); /* two, without a hello: a flow whose start was missed */

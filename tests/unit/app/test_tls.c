@@ -333,6 +333,31 @@ static void test_13(void **state)
 	check_damaged("1.3", &t, TCP, LYA_APP_TLS, LYA_APP_TLS);
 }
 
+/* Heartbeats may come at any time, even before the server's hello. */
+static void test_heartbeat(void **state)
+{
+	static struct talk t;
+	struct hello h = { .version = 0x0303, .ticket = -1 };
+	struct expect want = {
+		.app = LYA_APP_TLS, .client = 0, .version = 0x0303, .tls = CH | SH | SCERT | DONE
+	};
+
+	(void)state;
+	memset(&t, 0, sizeof(t));
+	say(&t, 0);
+	RECORD(&t, 0x0301, add_client_hello(&t, &h));
+	add_opaque(&t, 24, 0x0303, 8);
+	say(&t, 1);
+	RECORD(&t, 0x0303, {
+		add_server_hello(&t, &h);
+		add_certificate(&t, "pool.example.com", server_names, 1, 20);
+	});
+	add_opaque(&t, 24, 0x0303, 1000);
+	RECORD(&t, 0x0303, add_body_message(&t, 0x0E, 0));
+	check_talk("heartbeat", &t, &want);
+	check_damaged("heartbeat", &t, TCP, LYA_APP_TLS, LYA_APP_TLS);
+}
+
 /* A ServerHello of early drafts: no session id, no ChangeCipherSpec. */
 static void test_13_draft(void **state)
 {
@@ -665,6 +690,7 @@ int main(void)
 		cmocka_unit_test(test_renegotiation),
 		cmocka_unit_test(test_alerts),
 		cmocka_unit_test(test_13),
+		cmocka_unit_test(test_heartbeat),
 		cmocka_unit_test(test_13_draft),
 		cmocka_unit_test(test_13_retry),
 		cmocka_unit_test(test_ssl2_hello),
