@@ -76,7 +76,8 @@ struct lya_flow {
 /* What a payload says on its way, while the flow goes on; borrowed until the call returns. */
 enum lya_flow_detail_kind {
 	LYA_DETAIL_RPC_PORT, /* the endpoint mapper named a port of its host */
-	LYA_DETAIL_CERT_NAME /* one name of the certificate that this side shows */
+	LYA_DETAIL_CERT_NAME, /* one name of the certificate that this side shows */
+	LYA_DETAIL_SNI        /* the name of the host that this side asks the other for */
 };
 
 struct lya_flow_detail {
@@ -90,6 +91,7 @@ struct lya_flow_detail {
 	bool client;           /* that side is the client */
 	uint16_t rpc_port;     /* LYA_DETAIL_RPC_PORT */
 	const char *cert_name; /* LYA_DETAIL_CERT_NAME: all names of one certificate in a row */
+	const char *sni;       /* LYA_DETAIL_SNI */
 };
 
 /* Who wants details of TCP payload as they come; functions may be NULL, all is borrowed. */
@@ -166,7 +168,8 @@ void lya_flow_table_free(struct lya_flow_table *t); /* flows still open are drop
 /*
  * Take n packets (kinds TCP, UDP, FRAGMENT, CUT and ICMP_ERROR; others, and
  * those marked as duplicates, are passed over but tell the time), in order of
- * time.  What is known of them together spares work; batch may be NULL.  Their bytes are not kept; some of them are filled.  Returns 0, or what on_end answered, or
+ * time.  What is known of them together spares work; batch may be NULL.  Their bytes
+ * are not kept; some of them are filled.  Returns 0, or what on_end answered, or
  * LYA_ENOMEM.
  */
 int lya_flow_table_take(struct lya_flow_table *t, struct lya_packet *pkts, size_t n,
@@ -177,14 +180,14 @@ int lya_flow_table_take(struct lya_flow_table *t, struct lya_packet *pkts, size_
  */
 void lya_flow_table_expect(struct lya_flow_table *t, struct lya_packet *pkts, size_t n);
 /*
- * Show every flow that is open, as it would end now, in no order of meaning but
- * the same for the same packets; a negative answer of fn stops, and is the
- * answer.  Ends, evidence, counters and app are filled, times, source, path, MAC
- * addresses and losses are not.  Payload under inspection is given up for that:
- * call it when all packets are in.  flow is borrowed.
+ * Show every open flow with known ports that was answered, as it would end now,
+ * in no order of meaning but the same for the same packets; a negative answer of
+ * fn stops, and is the answer.  Ends, evidence, counters and app are filled, times,
+ * source, path, MAC addresses and losses are not.  Payload under inspection is given
+ * up for that: call it when all packets are in.  flow is borrowed.
  */
-int lya_flow_table_each(struct lya_flow_table *t,
-                        int (*fn)(void *ctx, const struct lya_flow *flow), void *ctx);
+int lya_flow_table_answered(struct lya_flow_table *t,
+                            int (*fn)(void *ctx, const struct lya_flow *flow), void *ctx);
 /*
  * The flow of a sight that is settled, as it would end now, but for what was lost.
  * Only from on_packet; borrowed until that returns.
