@@ -174,8 +174,10 @@ int audit_judge_flow(struct audit_judge *j, const struct lya_flow *flow,
 {
 	int rc = enter(j, flow, found, &kept);
 
-	lya_packets_free(kept.first); /* where it did not come to that */
-	lya_packets_free(kept.legs);
+	if (j->evidence != NULL) { /* what was not taken, for it did not come to that */
+		lya_packets_free(kept.first);
+		lya_packets_free(kept.legs);
+	}
 	return rc;
 }
 

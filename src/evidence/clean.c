@@ -18,6 +18,8 @@ bool trail_is_clean(const struct lya_policy *policy, struct lya_policy_memo *mem
 
 	if (l->other_name && !l->own_name)
 		return false;
+	if (l->seeks_other && (flow->app.tls & (LYA_TLS_APP_DATA | LYA_TLS_GAP)) == 0)
+		return false; /* it may turn out to have been in vain */
 	for (unsigned side = 0; side < 2; side++) {
 		lya_policy_end_of(policy, &flow->addr[side], &ends[side]);
 		if ((ends[side].roles & WATCHED) != 0)

@@ -123,21 +123,38 @@ void lya_trail_leg(struct lya_trail *t, const struct lya_snat_leg *leg)
 		ring_add(&t->legs, head, packet_data(head));
 }
 
-void lya_trail_detail(struct lya_trail *t, const struct lya_flow_detail *d)
+static void note_asked(const struct lya_trail *t, struct live *l, const struct lya_flow_detail *d)
 {
-	struct live *l = live_find(&t->live, d->record);
+	struct lya_policy_end client, server;
+	int32_t host;
+
+	lya_policy_end_of(t->policy, &d->addr, &client);
+	lya_policy_end_of(t->policy, &d->peer, &server);
+	l->seeks_other |= lya_policy_asked(t->policy, &client, &server, d->name, &host) != NULL;
+}
+
+static void note_shown(const struct lya_trail *t, struct live *l, const struct lya_flow_detail *d)
+{
 	struct lya_policy_end end;
 	int32_t other = -1;
 	bool own = false;
 
-	if (l == NULL || d->kind != LYA_DETAIL_CERT_NAME || d->client)
-		return;
 	lya_policy_end_of(t->policy, &d->addr, &end);
 	if (end.host < 0)
 		return;
-	lya_policy_cert_name(t->policy, &end, d->cert_name, &own, &other);
+	lya_policy_cert_name(t->policy, &end, d->name, &own, &other);
 	l->own_name |= own;
 	l->other_name |= other >= 0;
+}
+
+void lya_trail_detail(struct lya_trail *t, const struct lya_flow_detail *d)
+{
+	struct live *l = live_find(&t->live, d->record);
+
+	if (l != NULL && d->kind == LYA_DETAIL_SNI)
+		note_asked(t, l, d);
+	else if (l != NULL && d->kind == LYA_DETAIL_CERT_NAME && !d->client)
+		note_shown(t, l, d);
 }
 
 /* Packets of flows ------------------------------------------------------------------------ */

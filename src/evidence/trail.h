@@ -18,6 +18,7 @@ struct live {
 	uint16_t group;
 	uint8_t n, n_icmp; /* packets, and of them ICMP errors */
 	bool asked;    /* whether it is clean was asked, and it was not */
+	bool seeks_other; /* its client asked for a name of another host */
 	bool own_name; /* a certificate of its server names that host, */
 	bool other_name; /* or another one of the site */
 };

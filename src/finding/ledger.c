@@ -331,7 +331,7 @@ bool lya_finding_concerns(const struct lya_policy *p, const struct lya_flow *flo
 			  const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
 {
 	return v->finding != LYA_FINDING_NONE || v->feature_off || v->expired >= 0 ||
-	       v->payload.finding != LYA_FINDING_NONE || v->payload.shown > 0 ||
+	       v->payload.finding != LYA_FINDING_NONE || v->payload.shown != 0 ||
 	       (v->snat != NULL && (v->snat->kinds | v->snat->relay.faults) != 0) ||
 	       misplaced_route(flow, ends, v) || misplaced_server(p, flow, ends, v) >= 0 ||
 	       overall_shows(p, flow, ends, v);

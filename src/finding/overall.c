@@ -66,7 +66,7 @@ static bool is_sip(const struct lya_policy *p, const struct lya_verdict *v)
 }
 
 /* SIP between an Edge pool and internal servers: in which direction.  False: it is none. */
-static bool sip_way(const struct lya_policy *p, const struct lya_flow *flow,
+static inline bool sip_way(const struct lya_policy *p, const struct lya_flow *flow,
 		    const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
 		    enum sip_way *way)
 {

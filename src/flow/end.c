@@ -79,7 +79,7 @@ static void fill_evidence(const struct flow_hot *h, struct lya_flow *f)
 	}
 }
 
-static void fill_origin(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
+static inline void fill_origin(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
 {
 	const struct flow_cold *c = flow_cold_at(t, n);
 

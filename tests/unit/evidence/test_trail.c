@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "../app/tls_talk.h"
 #include "../audit/pipeline.h"
 #include "../finding/world.h"
 #include "evidence/trail.h"
@@ -274,6 +275,99 @@ static void test_clean(void **state)
 	end(&s);
 }
 
+static struct talk words;
+
+/* A handshake between a client and a front-end: the name asked for, those shown, then data. */
+static void shake(struct stage *s, uint16_t sport, const char *sni, const char *shown,
+		  unsigned data)
+{
+	const struct hello client = { .version = 0x0303, .sni = sni, .ticket = -1 };
+	const struct hello server = { .version = 0x0303, .session_len = 32, .ticket = -1 };
+	uint32_t seq[2] = { 101, 501 };
+
+	memset(&words, 0, sizeof(words));
+	say(&words, 0);
+	RECORD(&words, 0x0303, add_client_hello(&words, &client));
+	say(&words, 1);
+	RECORD(&words, 0x0303, add_server_hello(&words, &server));
+	RECORD(&words, 0x0303, add_certificate(&words, shown, &shown, 1, 64));
+	RECORD(&words, 0x0303, add_body_message(&words, 0x0E, 0));
+	for (unsigned side = 0; side < 2; side++) {
+		say(&words, side);
+		if (side == 0)
+			RECORD(&words, 0x0303, add_body_message(&words, 0x10, 130));
+		add_finish(&words, 0x0303);
+	}
+	for (unsigned i = 0; i < data; i++) {
+		say(&words, i % 2);
+		add_opaque(&words, 23, 0x0303, 64);
+	}
+	tcp(s, CLIENT, sport, FRONT_END, 443, SYN, NULL);
+	tcp(s, FRONT_END, 443, CLIENT, sport, SYN | ACK, NULL);
+	for (size_t i = 0; i < words.parts; i++) {
+		unsigned side = words.part[i].side;
+		struct segment g = { .src = side == 0 ? CLIENT : FRONT_END,
+				     .dst = side == 0 ? FRONT_END : CLIENT,
+				     .sport = side == 0 ? sport : 443,
+				     .dport = side == 0 ? 443 : sport,
+				     .flags = ACK,
+				     .seq = seq[side],
+				     .ack = seq[!side],
+				     .len = (uint16_t)words.part[i].len,
+				     .payload = (const char *)words.bytes + words.part[i].at };
+
+		seq[side] += g.len;
+		send_frame(s, &g, 0);
+	}
+}
+
+/* A name that may have been asked for in vain, or a certificate of another host: not clean. */
+static void test_other_names(void **state)
+{
+	static const struct {
+		const char *sni, *shown;
+		unsigned data;
+		bool clean;
+	} cases[] = {
+		{ "fe01.contoso.example", "fe01.contoso.example", 24, true },
+		{ "owas.contoso.example", "fe01.contoso.example", 0, false },
+		{ "owas.contoso.example", "fe01.contoso.example", 24, true }, /* it went on */
+		{ NULL, "owas.contoso.example", 24, false },
+	};
+	static struct stage s;
+	uint64_t clean = 0;
+
+	(void)state;
+	begin(&s, (size_t)8 << 20);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		shake(&s, (uint16_t)(50000 + i), cases[i].sni, cases[i].shown, cases[i].data);
+		clean += cases[i].clean;
+		if (stats_of(&s).cleared != clean)
+			fail_msg("case %zu", i);
+	}
+	end_flows(&s);
+	end(&s);
+}
+
+/* Where an inspection was given up during the handshake, the flow has not shown all. */
+static void test_given_up(void **state)
+{
+	struct lya_flow f =
+	    world_flow("10.20.0.5", 50000, "10.2.0.11", 443, 6, LYA_STATE_ESTABLISHED);
+	struct live l = { .seeks_other = true };
+	struct world w;
+
+	(void)state;
+	world_open(&w, NULL);
+	f.app.tls = LYA_TLS_SERVER_CERT;
+	assert_false(trail_is_clean(w.policy, NULL, &f, &l));
+	f.app.tls |= LYA_TLS_APP_DATA;
+	assert_true(trail_is_clean(w.policy, NULL, &f, &l));
+	f.app.tls = LYA_TLS_SERVER_CERT | LYA_TLS_GAP;
+	assert_true(trail_is_clean(w.policy, NULL, &f, &l));
+	world_close(&w);
+}
+
 /* A fragment that waits for its head is told of without a frame, and is there all the same. */
 static void test_fragment(void **state)
 {
@@ -390,6 +484,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first),    cmocka_unit_test(test_late_side),
 		cmocka_unit_test(test_icmp),     cmocka_unit_test(test_clean),
+		cmocka_unit_test(test_other_names), cmocka_unit_test(test_given_up),
 		cmocka_unit_test(test_fragment), cmocka_unit_test(test_legs),
 		cmocka_unit_test(test_bytes),    cmocka_unit_test(test_crowd),
 	};

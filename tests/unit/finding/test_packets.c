@@ -44,7 +44,8 @@ static struct lya_flow numbered(const char *src, const char *dst, uint16_t dport
 	return f;
 }
 
-static bool concerns(const struct world *w, const struct lya_flow *f)
+/* shown: whose certificate the server showed, or the client asked for, as in the verdict. */
+static bool concerns(const struct world *w, const struct lya_flow *f, int32_t shown)
 {
 	struct lya_policy_end ends[2];
 	struct lya_verdict v;
@@ -52,6 +53,7 @@ static bool concerns(const struct world *w, const struct lya_flow *f)
 	for (unsigned side = 0; side < 2; side++)
 		lya_policy_end_of(w->policy, &f->addr[side], &ends[side]);
 	lya_policy_judge(w->policy, NULL, f, ends, -1, &v);
+	v.payload.shown = shown;
 	return lya_finding_concerns(w->policy, f, ends, &v);
 }
 
@@ -63,13 +65,16 @@ static void test_concerns(void **state)
 		uint16_t port;
 		enum lya_flow_state state;
 		bool concerns;
+		int32_t shown;
 	} cases[] = {
-		{ "10.20.0.5", "10.2.0.11", 443, LYA_STATE_ESTABLISHED, false },
-		{ "10.20.0.5", "10.2.0.11", 443, LYA_STATE_ATTEMPTED, true },
-		{ "10.20.0.5", "10.2.0.11", 443, LYA_STATE_REFUSED, true },
-		{ "10.2.0.11", "10.1.0.41", 4443, LYA_STATE_ESTABLISHED, true },
-		{ "10.2.0.11", "10.1.0.11", 5061, LYA_STATE_ESTABLISHED, true },
-		{ "10.20.0.5", "10.20.0.6", 50000, LYA_STATE_ESTABLISHED, false },
+		{ "10.20.0.5", "10.2.0.11", 443, LYA_STATE_ESTABLISHED, false, 0 },
+		{ "10.20.0.5", "10.2.0.11", 443, LYA_STATE_ESTABLISHED, true, 1 },
+		{ "10.20.0.5", "10.2.0.11", 443, LYA_STATE_ESTABLISHED, true, -1 },
+		{ "10.20.0.5", "10.2.0.11", 443, LYA_STATE_ATTEMPTED, true, 0 },
+		{ "10.20.0.5", "10.2.0.11", 443, LYA_STATE_REFUSED, true, 0 },
+		{ "10.2.0.11", "10.1.0.41", 4443, LYA_STATE_ESTABLISHED, true, 0 },
+		{ "10.2.0.11", "10.1.0.11", 5061, LYA_STATE_ESTABLISHED, true, 0 },
+		{ "10.20.0.5", "10.20.0.6", 50000, LYA_STATE_ESTABLISHED, false, 0 },
 	};
 	struct world w;
 
@@ -79,7 +84,7 @@ static void test_concerns(void **state)
 		struct lya_flow f =
 		    numbered(cases[i].src, cases[i].dst, cases[i].port, cases[i].state, 1);
 
-		if (concerns(&w, &f) != cases[i].concerns)
+		if (concerns(&w, &f, cases[i].shown) != cases[i].concerns)
 			fail_msg("%s to %s %u: wanted %d", cases[i].src, cases[i].dst,
 				 cases[i].port, cases[i].concerns);
 	}
