@@ -93,6 +93,14 @@ struct lya_finding_sample {
 	uint8_t prefix[LYA_APP_PREFIX];
 };
 
+/* Where an Edge node sends what is for outside addresses, and where it should. */
+struct lya_finding_gateway {
+	uint8_t sent_to[6]; /* the station that most of the flows go to */
+	uint8_t vip[6];     /* of the load balancer with the Access VIP */
+	const char *vip_host;
+	bool declared; /* vip is; else it was seen */
+};
+
 struct lya_finding {
 	char id[LYA_FINDING_ID];
 	enum lya_finding_type kind;
@@ -116,6 +124,7 @@ struct lya_finding {
 	uint16_t snat_kinds;   /* av-edge-snat: kinds of evidence, bits LYA_SNAT_... */
 	const struct lya_snat_proof *snat;  /* av-edge-snat: the one that tells most; or NULL */
 	const struct lya_snat_relay *relay; /* av-edge-relay: what was answered; else NULL */
+	const struct lya_finding_gateway *gateway; /* gateway-mismatch; else NULL */
 	const char *statement; /* id of the statement of the prose that is broken, or NULL */
 	const char *place;     /* path in the site description, or NULL */
 	uint32_t spoken;       /* about payload: what was recognised, bits 1 << enum lya_app */

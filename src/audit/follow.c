@@ -30,9 +30,17 @@ struct audit_follow {
 static int tell_flow(void *ctx, const struct lya_flow *flow)
 {
 	struct audit_follow *f = ctx;
+	return f->sink.flow(f->sink.ctx, flow, lya_snat_found(f->snat, flow),
+			    (struct lya_trail_flow){ 0 });
+}
+
+/* As tell_flow, where packets are kept. */
+static int tell_kept(void *ctx, const struct lya_flow *flow)
+{
+	struct audit_follow *f = ctx;
 	const struct lya_snat_evidence *found = lya_snat_found(f->snat, flow);
-	struct lya_trail_flow kept = { 0 };
-	int rc = f->trail == NULL ? LYA_OK : lya_trail_end(f->trail, flow, found, &kept);
+	struct lya_trail_flow kept;
+	int rc = lya_trail_end(f->trail, flow, found, &kept);
 
 	if (rc == LYA_OK)
 		return f->sink.flow(f->sink.ctx, flow, found, kept);
@@ -100,7 +108,7 @@ static int make_flows(struct audit_follow *f, const struct lya_policy *policy,
 		.max_flows = options->max_flows,
 		.max_bytes = options->max_memory / FLOWS_PART - less,
 		.vlan_in_key = lya_policy_site(policy)->vlan_in_key,
-		.on_end = tell_flow,
+		.on_end = options->evidence ? tell_kept : tell_flow,
 		.on_detail = tell_detail,
 		.on_packet = options->evidence ? keep_packet : NULL,
 		.ctx = f,

@@ -33,7 +33,8 @@ int overall_init(struct overall *o, const struct lya_policy *p, size_t max_findi
 	o->sip = lya_calloc(o->n_pools, sizeof(*o->sip));
 	o->tried = lya_calloc(o->n_rules + 1, sizeof(*o->tried));
 	o->hosts = lya_calloc(o->n_hosts + 1, sizeof(*o->hosts));
-	if (o->sip == NULL || o->tried == NULL || o->hosts == NULL)
+	if (o->sip == NULL || o->tried == NULL || o->hosts == NULL ||
+	    gateway_init(&o->gateway, p) != LYA_OK)
 		return LYA_ENOMEM;
 	return attempts_init(&o->attempts, max < ATTEMPTS_MAX ? max : ATTEMPTS_MAX);
 }
@@ -48,6 +49,7 @@ void overall_fini(struct overall *o)
 	lya_free(o->tried);
 	lya_free(o->hosts);
 	attempts_fini(&o->attempts);
+	gateway_fini(&o->gateway);
 	*o = (struct overall){ 0 };
 }
 
@@ -104,7 +106,8 @@ bool overall_shows(const struct lya_policy *p, const struct lya_flow *flow,
 {
 	enum sip_way way;
 
-	return sip_way(p, flow, ends, v, &way) || attempts_fail(p, flow, ends, v);
+	return sip_way(p, flow, ends, v, &way) || attempts_fail(p, flow, ends, v) ||
+	       gateway_shows(p, flow, ends);
 }
 
 static bool share_port(const struct lya_policy *p, size_t a, size_t b)
@@ -153,6 +156,8 @@ int overall_take(struct overall *o, const struct lya_policy *p, const struct lya
 	}
 	if (v->kind != LYA_VERDICT_DOCUMENTED && v->mixup >= 0)
 		note_meant(o, p, ends, v);
+	if (rc == LYA_OK)
+		rc = gateway_take(&o->gateway, p, flow, ends, v);
 	if (rc == LYA_OK && sip != NULL)
 		rc = split_add(sip, flow, ends, v, NULL);
 	return rc;
@@ -163,6 +168,8 @@ int overall_merge(struct overall *o, const struct overall *from)
 	int rc = attempts_merge(&o->attempts, &from->attempts);
 	size_t made;
 
+	if (rc == LYA_OK)
+		rc = gateway_merge(&o->gateway, &from->gateway);
 	for (size_t i = 0; i < o->n_rules; i++)
 		o->tried[i] = o->tried[i] || from->tried[i];
 	for (size_t i = 0; i < o->n_hosts; i++)
@@ -333,5 +340,5 @@ int overall_findings(const struct lya_ledger *l, struct lya_finding **list, size
 		if (is_missing(l, i))
 			rc = add_missing(l, i, list, n, cap);
 	}
-	return rc;
+	return rc == LYA_OK ? gateway_findings(l, list, n, cap) : rc;
 }

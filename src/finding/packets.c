@@ -12,7 +12,7 @@ static void legs_each(const struct lya_snat_proof *proof, const struct lya_snat_
 		v->packet(v->ctx, relay->leg.source, relay->leg.packet);
 }
 
-static void entry_each_packet(const struct entry *e, const struct lya_packet_visitor *v)
+void entry_each_packet(const struct entry *e, const struct lya_packet_visitor *v)
 {
 	for (size_t i = 0; i < e->n_samples; i++)
 		v->packet(v->ctx, e->samples[i].source, e->samples[i].packet);
@@ -41,6 +41,7 @@ void lya_ledger_each_packet(const struct lya_ledger *l, const struct lya_packet_
 {
 	folds_each_packet(&l->folds, v);
 	attempts_each_packet(&l->overall.attempts, v);
+	gateway_each_packet(&l->overall.gateway, v);
 	for (size_t i = 0; i < l->overall.n_pools; i++) {
 		for (unsigned way = 0; way < SIP_WAYS; way++)
 			split_each_packet(&l->overall.sip[i][way], v);

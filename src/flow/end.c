@@ -79,7 +79,13 @@ static void fill_evidence(const struct flow_hot *h, struct lya_flow *f)
 	}
 }
 
-static inline void fill_origin(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
+static void fill_macs(const uint8_t *macs, unsigned side, struct lya_flow *f)
+{
+	memcpy(f->to_mac[side], macs, sizeof(f->to_mac[side]));
+	memcpy(f->mac[side], macs + sizeof(f->to_mac[side]), sizeof(f->mac[side]));
+}
+
+static inline __attribute__((always_inline)) void fill_origin(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
 {
 	const struct flow_cold *c = flow_cold_at(t, n);
 
@@ -88,8 +94,8 @@ static inline void fill_origin(const struct lya_flow_table *t, uint32_t n, struc
 	f->number = (uint64_t)c->number_hi << 32 | c->number;
 	f->serial = flow_serial(t, n);
 	for (unsigned side = 0; side < 2; side++)
-		if (c->mac[side] != 0)
-			memcpy(f->mac[side], flow_intern_at(&t->macs, c->mac[side]), 6);
+		if (c->macs[side] != 0)
+			fill_macs(flow_intern_at(&t->macs, c->macs[side]), side, f);
 	if (c->origin != 0) {
 		const struct flow_origin *o = flow_intern_at(&t->origins, c->origin);
 

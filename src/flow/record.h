@@ -68,13 +68,16 @@ struct flow_hot {
 	uint16_t flags;
 };
 
+/* Bytes of the MAC addresses in a frame. */
+enum { FLOW_MACS = 12 };
+
 struct flow_cold {
 	int64_t first_ns;
 	uint32_t number; /* of the first packet, low bits */
 	uint32_t origin; /* source and path, interned */
 	uint32_t isn;    /* of the SYN, or what the SYN-ACK says of it */
 	uint32_t serial; /* low bits */
-	uint16_t mac[2]; /* interned */
+	uint16_t macs[2]; /* destination and source, as in a frame; interned */
 	uint16_t number_hi;
 	uint16_t result; /* struct lya_app_result but for its prefix, interned */
 };

@@ -122,7 +122,7 @@ static int table_init(struct lya_flow_table *t)
 	if (rc == LYA_OK)
 		rc = flow_intern_init(&t->origins, sizeof(struct flow_origin), origins_max(t));
 	if (rc == LYA_OK)
-		rc = flow_intern_init(&t->macs, 6, NUMBERS_16);
+		rc = flow_intern_init(&t->macs, FLOW_MACS, NUMBERS_16);
 	if (rc == LYA_OK)
 		rc = flow_intern_init(&t->ctxs, sizeof(struct flow_ctx), NUMBERS_16);
 	return rc;
@@ -301,17 +301,30 @@ static inline void count(struct lya_flow_table *t, uint32_t n, struct flow_hot *
 		flow_extra_carry(t, n, what, side);
 }
 
-static void note_mac(struct lya_flow_table *t, uint32_t n, unsigned side, struct lya_packet *pkt)
+/* Of a frame that has no destination, or has it elsewhere. */
+static uint32_t put_macs(struct lya_flow_table *t, const struct lya_packet *pkt)
 {
-	uint32_t mac;
+	uint8_t pair[FLOW_MACS] = { 0 };
+
+	if (pkt->eth_dst != NULL)
+		memcpy(pair, pkt->eth_dst, FLOW_MACS / 2);
+	memcpy(pair + FLOW_MACS / 2, pkt->eth_src, FLOW_MACS / 2);
+	return flow_intern_put(&t->macs, pair);
+}
+
+static void note_macs(struct lya_flow_table *t, uint32_t n, unsigned side, struct lya_packet *pkt)
+{
+	bool in_a_row;
+	uint32_t macs;
 
 	lya_packet_fill(pkt);
 	if (pkt->eth_src == NULL)
 		return;
-	mac = flow_intern_put(&t->macs, pkt->eth_src);
-	if (mac == 0)
+	in_a_row = pkt->eth_dst != NULL && pkt->eth_dst + FLOW_MACS / 2 == pkt->eth_src;
+	macs = in_a_row ? flow_intern_put(&t->macs, pkt->eth_dst) : put_macs(t, pkt);
+	if (macs == 0)
 		t->stats.details_lost++;
-	flow_cold_at(t, n)->mac[side] = (uint16_t)mac;
+	flow_cold_at(t, n)->macs[side] = (uint16_t)macs;
 }
 
 static inline void count_packet(struct lya_flow_table *t, uint32_t n, struct flow_hot *h,
@@ -371,7 +384,7 @@ static void update(struct lya_flow_table *t, uint32_t n, struct flow_hot *h, uns
 	unsigned flags = pkt->tcp_flags;
 
 	if (h->count[FLOW_PACKETS][side] == 0)
-		note_mac(t, n, side, pkt);
+		note_macs(t, n, side, pkt);
 	if ((flags & (LYA_TCP_SYN | LYA_TCP_RST)) != 0)
 		note_turn(t, n, h, side, pkt);
 	note_flags(h, side, pkt, (flags & (LYA_TCP_SYN | LYA_TCP_RST)) != 0 ? 0 : flags);

@@ -43,6 +43,10 @@ if(TARGET lyncaudit)
     set_tests_properties(golden.carriers.${name} PROPERTIES LABELS golden TIMEOUT 300)
   endforeach()
 
+  add_test(NAME golden.gateway COMMAND Python3::Interpreter ${GOLDEN}/gateway.py
+    $<TARGET_FILE:lyncaudit> ${GOLDEN}/lab-day --rules ${PROJECT_SOURCE_DIR}/rules/lync-server-2013)
+  set_tests_properties(golden.gateway PROPERTIES LABELS golden TIMEOUT 120)
+
   add_test(NAME golden.truncate COMMAND Python3::Interpreter ${GOLDEN}/truncate.py
     $<TARGET_FILE:lyncaudit> ${GOLDEN}/lab-midstream
     --rules ${PROJECT_SOURCE_DIR}/rules/lync-server-2013)
