@@ -14,6 +14,7 @@
 
 #include "lyncaudit/capture.h"
 #include "lyncaudit/decode.h"
+#include "lyncaudit/evidence.h"
 #include "lyncaudit/finding.h"
 #include "lyncaudit/flow.h"
 #include "lyncaudit/policy.h"
@@ -33,7 +34,11 @@ struct lya_audit_options {
 	size_t max_memory;  /* cap for all state, bytes; 0: 1 GiB */
 	size_t max_flows;   /* 0: what max_memory allows */
 	unsigned threads;   /* 0 and 1: the caller's alone; more than three are not used */
-	/* Called for every ended flow, in order of end and from one thread at a time; a negative answer stops.  May be NULL. */
+	bool evidence;      /* keep packets that prove findings, for lya_audit_evidence */
+	/*
+	 * Called for every ended flow, in order of end and from one thread at a time; a
+	 * negative answer stops.  May be NULL.
+	 */
 	int (*on_flow)(void *ctx, const struct lya_audit_flow *flow);
 	/* Called when a finding begins (see lya_ledger_options).  May be NULL. */
 	int (*on_finding)(void *ctx, const struct lya_finding *finding);
@@ -85,6 +90,14 @@ int lya_audit_finish(struct lya_audit *a, const struct lya_source *sources, size
 const struct lya_ledger *lya_audit_ledger(const struct lya_audit *a);
 const struct lya_limit *lya_audit_limits(const struct lya_audit *a, size_t *n);
 void lya_audit_counts(const struct lya_audit *a, struct lya_audit_counts *out);
+/*
+ * Write the packets that prove the findings (lya_evidence_write); only with
+ * options.evidence, and after lya_audit_finish with the same sources.
+ */
+int lya_audit_evidence(const struct lya_audit *a, const struct lya_source *sources,
+		       size_t n_sources, struct lya_output *out,
+		       struct lya_finding_packets *counts, struct lya_finding_packets *total,
+		       struct lya_error *err);
 /* Of address rewriting in front of the A/V Edge; after lya_audit_finish. */
 const struct lya_snat *lya_audit_snat(const struct lya_audit *a);
 void lya_audit_flow_stats(const struct lya_audit *a, struct lya_flow_stats *out);

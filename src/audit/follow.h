@@ -20,8 +20,12 @@ enum { AUDIT_BATCH = LYA_SNAT_BATCH }; /* packets taken at a time: they stay in 
  */
 struct audit_sink {
 	void *ctx;
-	/* A flow has ended; found: what its other leg showed until then, or NULL. */
-	int (*flow)(void *ctx, const struct lya_flow *flow, const struct lya_snat_evidence *found);
+	/*
+	 * A flow has ended; found: what its other leg showed until then, or NULL.  What was
+	 * kept of its packets is the sink's, whatever it answers.
+	 */
+	int (*flow)(void *ctx, const struct lya_flow *flow, const struct lya_snat_evidence *found,
+		    struct lya_trail_flow kept);
 	/* No more packets: every flow that is left, before the first of them ends; then that. */
 	int (*listener)(void *ctx, const struct lya_flow *flow);
 	int (*listeners_known)(void *ctx);

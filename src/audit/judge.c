@@ -12,6 +12,7 @@ enum {
 	LISTENERS_PART = 32,
 	DETAILS_PART = 64,
 	LEDGER_PART = 4,
+	EVIDENCE_PART = 32, /* see FLOWS_LESS_PART in follow.c */
 	/* Where one flow in ten shows one direction only, the mirror is lame. */
 	ONE_SIDED_PART = 10
 };
@@ -24,6 +25,7 @@ struct audit_judge {
 	struct audit_listeners *listeners;
 	struct audit_details *details;
 	struct lya_ledger *ledger;
+	struct lya_evidence *evidence; /* NULL: no packets are kept */
 	struct lya_validity *validity;
 	struct lya_site_fault *faults;
 	size_t n_faults;
@@ -48,6 +50,8 @@ static int make_parts(struct audit_judge *j, struct lya_error *err)
 	rc = lya_site_check(lya_policy_site(j->policy), &j->faults, &j->n_faults, err);
 	if (rc == LYA_OK)
 		rc = lya_validity_new(&j->validity, err);
+	if (rc == LYA_OK && j->options.evidence)
+		rc = lya_evidence_new(&j->evidence, memory / EVIDENCE_PART, err);
 	return rc < 0 ? rc : lya_ledger_new(&j->ledger, j->policy, &ledger_options, err);
 }
 
@@ -77,6 +81,7 @@ void audit_judge_free(struct audit_judge *j)
 	if (j == NULL)
 		return;
 	lya_ledger_free(j->ledger);
+	lya_evidence_free(j->evidence);
 	lya_validity_free(j->validity);
 	lya_site_faults_free(j->faults, j->n_faults);
 	audit_listeners_free(j->listeners);
@@ -122,8 +127,20 @@ static int judge(struct audit_judge *j, const struct lya_flow **flow, struct lya
 	return rc;
 }
 
-int audit_judge_flow(struct audit_judge *j, const struct lya_flow *flow,
-		     const struct lya_snat_evidence *found)
+/* The ledger has taken the flow: what was kept of it may be evidence. */
+static int take_packets(struct audit_judge *j, const struct lya_audit_flow *f,
+			struct lya_trail_flow kept)
+{
+	bool concerned;
+
+	if (j->evidence == NULL)
+		return LYA_OK;
+	concerned = lya_finding_concerns(j->policy, f->flow, f->ends, f->verdict);
+	return lya_evidence_take(j->evidence, j->ledger, f->flow, concerned, kept);
+}
+
+static int enter(struct audit_judge *j, const struct lya_flow *flow,
+		 const struct lya_snat_evidence *found, struct lya_trail_flow *kept)
 {
 	struct lya_flow joined;
 	struct lya_snat_evidence evidence;
@@ -143,9 +160,25 @@ int audit_judge_flow(struct audit_judge *j, const struct lya_flow *flow,
 	told.flow = flow;
 	if (rc == 0)
 		rc = lya_ledger_take(j->ledger, flow, ends, &verdict, &findings);
+	if (rc == 0) {
+		rc = take_packets(j, &told, *kept);
+		*kept = (struct lya_trail_flow){ 0 };
+	}
 	if (rc != 0 || j->options.on_flow == NULL)
 		return rc;
 	return j->options.on_flow(j->options.ctx, &told);
+}
+
+int audit_judge_flow(struct audit_judge *j, const struct lya_flow *flow,
+		     const struct lya_snat_evidence *found, struct lya_trail_flow kept)
+{
+	int rc = enter(j, flow, found, &kept);
+
+	if (j->evidence != NULL) { /* what was not taken, for it did not come to that */
+		lya_packets_free(kept.first);
+		lya_packets_free(kept.legs);
+	}
+	return rc;
 }
 
 int audit_judge_listener(struct audit_judge *j, const struct lya_flow *flow)
@@ -206,4 +239,9 @@ int audit_judge_finish(struct audit_judge *j, const struct lya_validity *validit
 const struct lya_ledger *audit_judge_ledger(const struct audit_judge *j)
 {
 	return j->ledger;
+}
+
+const struct lya_evidence *audit_judge_evidence(const struct audit_judge *j)
+{
+	return j->evidence;
 }

@@ -20,10 +20,11 @@ void audit_judge_free(struct audit_judge *j);
 
 /*
  * One conversation is over: judge it and enter it.  found is what its other
- * leg showed (lya_snat_found), or NULL.  0, LYA_ENOMEM, or what the callback answered.
+ * leg showed (lya_snat_found), or NULL; what was kept of its packets is taken in any
+ * case.  0, LYA_ENOMEM, or what the callback answered.
  */
 int audit_judge_flow(struct audit_judge *j, const struct lya_flow *flow,
-		     const struct lya_snat_evidence *found);
+		     const struct lya_snat_evidence *found, struct lya_trail_flow kept);
 /* A flow goes on, and shows who listens.  0 or LYA_ENOMEM, as below. */
 int audit_judge_listener(struct audit_judge *j, const struct lya_flow *flow);
 /* All flows that are left were shown: no ending one shows another listener. */
@@ -39,5 +40,6 @@ int audit_judge_finish(struct audit_judge *j, const struct lya_validity *validit
 		       size_t n_sources, struct lya_error *err);
 /* After that. */
 const struct lya_ledger *audit_judge_ledger(const struct audit_judge *j);
+const struct lya_evidence *audit_judge_evidence(const struct audit_judge *j); /* NULL: none is kept */
 
 #endif
