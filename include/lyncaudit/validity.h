@@ -27,7 +27,16 @@ enum lya_limit_kind {
 	LYA_LIMIT_EVICTED,
 	LYA_LIMIT_TRUNCATED,
 	LYA_LIMIT_CHECKSUMS,
+	LYA_LIMIT_UNREAD,
 	LYA_LIMITS
+};
+
+/* Why what a packet carries could not be read although all of it was there. */
+enum lya_unread {
+	LYA_UNREAD_LINK,   /* a link type that the decoder does not know */
+	LYA_UNREAD_MACSEC, /* encrypted below IP */
+	LYA_UNREAD_DEPTH,  /* tags, labels or tunnels nested beyond the bounds */
+	LYA_UNREADS
 };
 
 const char *lya_limit_name(enum lya_limit_kind kind); /* "one-sided" */
@@ -46,6 +55,8 @@ struct lya_source_measures {
 	uint64_t duplicates[4];    /* packets recognised as a second sighting, by enum lya_duplicate */
 	uint64_t cut_ports;        /* packets cut before their ports or addresses, */
 	uint64_t cut_flags;        /* and TCP segments cut before their flags */
+	uint64_t unread[LYA_UNREADS]; /* packets that could not be read, by enum lya_unread, */
+	uint64_t malformed;        /* and those with headers that cannot be */
 	uint64_t bad_ip_checksums; /* packets with a wrong IPv4 header checksum */
 	uint64_t checked;          /* packets whose TCP or UDP checksum was looked at, a sample; */
 	uint64_t bad_checksums;    /* those of them with a wrong one, */

@@ -20,6 +20,9 @@ static const double ONE_SIDED_SHARE = 0.01;
 /* Fewer wrong checksums than this happen on any network, and mean nothing. */
 static const double CHECKSUM_SHARE = 0.05;
 
+/* Nor do fewer malformed packets: more of them are a capture that is not what it says it is. */
+static const double MALFORMED_SHARE = 0.05;
+
 /* Within it even copies without an IP id are recognised; the clocks count as equal. */
 #define CLOCKS_EQUAL_NS (LYA_DUPLICATE_NO_ID_WINDOW_MS * (LYA_SECOND_NS / 1000))
 
@@ -29,6 +32,7 @@ static const char *const names[LYA_LIMITS] = {
 	[LYA_LIMIT_SNAPLEN] = "snaplen",     [LYA_LIMIT_GAP] = "gap",
 	[LYA_LIMIT_CLOCK] = "clock",         [LYA_LIMIT_EVICTED] = "evicted",
 	[LYA_LIMIT_TRUNCATED] = "truncated", [LYA_LIMIT_CHECKSUMS] = "checksums",
+	[LYA_LIMIT_UNREAD] = "unread",
 };
 
 const char *lya_limit_name(enum lya_limit_kind kind)
@@ -165,6 +169,23 @@ static void limit_snaplen(struct limits *l, const struct lya_source *s,
 	add_text(l, LYA_LIMIT_SNAPLEN, s->name, share_of(s->snapped, s->packets), &text);
 }
 
+/* A source without a packet; what could not be read at all is told elsewhere. */
+static void limit_empty(struct limits *l, const struct lya_source *s)
+{
+	if (s->packets > 0 || s->skipped || s->truncated || s->error != NULL)
+		return;
+	if (s->filtered > 0)
+		add(l, LYA_LIMIT_GAP, s->name, 1.0,
+		    "The filter passed none of its %" PRIu64
+		    " packets: nothing of it is in this report, and rows may count as not "
+		    "observed for that reason.",
+		    s->filtered);
+	else
+		add(l, LYA_LIMIT_GAP, s->name, 1.0,
+		    "It holds no packets: nothing was seen there, and rows may count as not "
+		    "observed for that reason.");
+}
+
 static void limit_gap(struct limits *l, const struct lya_source *s,
 		      const struct lya_source_measures *m)
 {
@@ -280,6 +301,36 @@ static void limit_checksums(struct limits *l, const struct lya_source *s,
 		    m->unfinished, m->checked);
 }
 
+static void limit_unread(struct limits *l, const struct lya_source *s,
+			 const struct lya_source_measures *m)
+{
+	static const char *const why[LYA_UNREADS] = {
+		[LYA_UNREAD_LINK] = "of a link type that is not known",
+		[LYA_UNREAD_MACSEC] = "encrypted with MACsec",
+		[LYA_UNREAD_DEPTH] = "nested too deep",
+	};
+	bool damaged = share_of(m->malformed, s->packets) > MALFORMED_SHARE;
+	uint64_t unread = damaged ? m->malformed : 0;
+	const char *comma = "";
+	struct lya_text text = { 0 };
+
+	for (size_t i = 0; i < LYA_UNREADS; i++)
+		unread += m->unread[i];
+	if (unread == 0)
+		return;
+	lya_text_addf(&text, "%" PRIu64 " packets could not be read (", unread);
+	for (size_t i = 0; i < LYA_UNREADS; i++) {
+		if (m->unread[i] == 0)
+			continue;
+		lya_text_addf(&text, "%s%" PRIu64 " %s", comma, m->unread[i], why[i]);
+		comma = ", ";
+	}
+	if (damaged)
+		lya_text_addf(&text, "%s%" PRIu64 " malformed", comma, m->malformed);
+	lya_text_addf(&text, "): what they carry was held against no row, and is not in this report.");
+	add_text(l, LYA_LIMIT_UNREAD, s->name, share_of(unread, s->packets), &text);
+}
+
 /* One kind of limit over one source. */
 static void limit(struct limits *l, enum lya_limit_kind kind, const struct lya_validity *v,
 		  size_t i, const struct lya_source *sources, const struct lya_source_measures *m)
@@ -304,6 +355,7 @@ static void limit(struct limits *l, enum lya_limit_kind kind, const struct lya_v
 		break;
 	case LYA_LIMIT_GAP:
 		limit_gap(l, s, m);
+		limit_empty(l, s);
 		break;
 	case LYA_LIMIT_CLOCK:
 		limit_steps(l, s, m);
@@ -314,6 +366,9 @@ static void limit(struct limits *l, enum lya_limit_kind kind, const struct lya_v
 		break;
 	case LYA_LIMIT_CHECKSUMS:
 		limit_checksums(l, s, m);
+		break;
+	case LYA_LIMIT_UNREAD:
+		limit_unread(l, s, m);
 		break;
 	case LYA_LIMIT_EVICTED: /* of the table, not of a source */
 	case LYA_LIMITS:

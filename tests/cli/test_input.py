@@ -80,6 +80,41 @@ class Input(Case):
         self.assertEqual(capture["packets"], len(documented()) + len(wrong_direction()))
         self.assertEqual(self.report()["summary"]["flows"]["total"], 1)
 
+    def limits(self, kind):
+        return {limit["where"]: limit for limit in self.report()["validity"]["limits"]
+                if limit["kind"] == kind}
+
+    def test_unread(self):
+        """A capture that could not be read at all is no proof of anything, and says so."""
+        macsec = [frame[:12] + b"\x88\xe5" + frame[14:] for frame in wrong_direction()]
+        ethernet_as_ip = pcap(wrong_direction(), link=101)
+        for name, data, said in (("wifi.pcap", pcap(wrong_direction(), link=127), "link type"),
+                                 ("macsec.pcap", pcap(macsec), "MACsec"),
+                                 ("raw.pcap", ethernet_as_ip, "malformed")):
+            self.write(name, data)
+            result = self.audit("-r", name, "-o", "report.json")
+            self.assertEqual(result.status, 0, result.err)
+            limit = self.limits("unread")[name]
+            self.assertEqual(limit["share"], 1.0)
+            self.assertIn("%d packets" % len(macsec), limit["what"])
+            self.assertIn(said, limit["what"])
+        self.write("good.pcap", pcap(documented()))
+        self.assertEqual(self.audit("-r", "good.pcap", "-o", "report.json").status, 0)
+        self.assertEqual(self.limits("unread"), {})
+
+    def test_no_packets(self):
+        """A sensor that captured nothing is named; a file that is no capture never was one."""
+        self.write("none.pcap", pcap([]))
+        self.write("good.pcap", pcap(documented()))
+        self.assertEqual(self.audit("-r", "none.pcap", "-r", "good.pcap", "-o", "report.json")
+                         .status, 0)
+        gaps = self.limits("gap")
+        self.assertEqual(list(gaps), ["none.pcap"])
+        self.assertIn("no packets", gaps["none.pcap"]["what"])
+        self.audit("-r", "good.pcap", "-f", "udp", "-o", "report.json")
+        self.assertIn("none of its %d packets" % len(documented()),
+                      self.limits("gap")["good.pcap"]["what"])
+
     def test_directory(self):
         """What is no capture in a directory is listed with the reason and skipped."""
         os.mkdir(self.path("ring"))

@@ -119,7 +119,7 @@ static void test_all(void **state)
 {
 	static const char *const order[] = { "loss",      "drops",    "duplicates", "snaplen",
 					     "gap",       "clock",    "evicted",    "truncated",
-					     "truncated", "checksums" };
+					     "truncated", "checksums", "unread" };
 	struct lya_source sources[2] = { plain(name_a), plain(name_b) };
 	struct lya_source_measures measures[2] = {
 		{ .lost = 10,
@@ -129,6 +129,8 @@ static void test_all(void **state)
 		  .cut_ports = 2,
 		  .checked = 50,
 		  .bad_checksums = 3,
+		  .unread = { [LYA_UNREAD_LINK] = 7, [LYA_UNREAD_DEPTH] = 1 },
+		  .malformed = 12,
 		  .gaps = 1,
 		  .gap_ns = 25 * (uint64_t)LYA_SECOND_NS,
 		  .back_ns = 1500000000 },
@@ -159,6 +161,10 @@ static void test_all(void **state)
 	assert_true(find(list, n, "clock")->share == 0.02);
 	assert_true(find(list, n, "evicted")->share == 0.5);
 	assert_true(find(list, n, "checksums")->share == 0.06);
+	assert_true(find(list, n, "unread")->share == 0.2);
+	assert_non_null(strstr(find(list, n, "unread")->what,
+			       "20 packets could not be read (7 of a link type that is not known, "
+			       "1 nested too deep, 12 malformed)"));
 	assert_string_equal(find(list, n, "evicted")->where, "flow table");
 	assert_non_null(strstr(find(list, n, "duplicates")->what,
 			       "50 packets were second sightings (30 exact, 15 with"));
