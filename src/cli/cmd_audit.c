@@ -194,7 +194,10 @@ static int open_inputs(struct audit_run *run)
 	return rc < 0 ? rc : lya_audit_new(&run->audit, run->loaded.policy, &audit, &run->err);
 }
 
-/* An output that failed says why when it is committed: keep that text. */
+/*
+ * An output that failed says why when it is committed: keep that text.  One
+ * whose commit failed is gone by now, and has said it.
+ */
 static int tell_output_failure(struct audit_run *run)
 {
 	struct lya_output **outputs[] = { &run->flows, &run->findings };
@@ -347,7 +350,7 @@ static int perform(struct audit_run *run, int *status)
 	cli_progress_end(&run->progress);
 	if (rc == LYA_OK)
 		rc = finish(run, status);
-	return rc == LYA_EOUTPUT && run->report != NULL ? tell_output_failure(run) : rc;
+	return rc == LYA_EOUTPUT ? tell_output_failure(run) : rc;
 }
 
 static void release(struct audit_run *run)

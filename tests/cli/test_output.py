@@ -40,6 +40,11 @@ class Output(Case):
             result = self.audit("-r", "bad.pcap", option, "/dev/full", *extra)
             self.fails(result, "/dev/full", "No space left")
             self.assertEqual(self.names(), ["bad.pcap"])
+        for threads in "1", "3":
+            for option in "--flows", "--findings":
+                result = self.audit("-r", source(*DAY), "-q", "--threads", threads, option,
+                                    "/dev/full")
+                self.fails(result, "/dev/full: cannot be written: No space left")
         self.assertTrue(stat.S_ISCHR(os.stat("/dev/full").st_mode))
 
     def test_full_standard_output(self):
