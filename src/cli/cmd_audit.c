@@ -179,6 +179,7 @@ static int open_inputs(struct audit_run *run)
 		.n_offsets = o->n_offsets,
 		.max_bytes = capture_memory(o),
 		.hold = threads_of(o) > 1 ? LYA_AUDIT_HOLD : 0,
+		.stop = &stop_asked,
 	};
 	struct lya_audit_options audit = {
 		.max_memory = o->max_memory,
@@ -230,7 +231,7 @@ static int read_all(struct audit_run *run)
 			break;
 		}
 	}
-	if (rc == LYA_ESTOP) { /* a signal while it waited for a pipe */
+	if (rc == LYA_ESTOP) { /* a signal while it waited, or while nothing passed the filter */
 		run->interrupted = true;
 		rc = LYA_OK;
 	}

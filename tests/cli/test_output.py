@@ -182,6 +182,26 @@ class Stopped(Case):
                     os.unlink(self.path("report.json"))
                     self.assertEqual(self.names(), ["fifo"])
 
+    def test_filtered(self):
+        """A capture without end of which nothing passes the filter: who asks to stop is heard."""
+        self.start(pcap(documented()), "-f", "udp", "-o", "report.json")
+        records = pcap(documented())[24:] * 5000
+
+        def feed():
+            try:
+                while True:
+                    self.fifo.write(records)
+            except OSError: # it has gone
+                pass
+
+        feeder = threading.Thread(target=feed, daemon=True)
+        feeder.start()
+        time.sleep(0.5)
+        self.assertEqual(self.stop(signal.SIGINT), 3)
+        feeder.join()
+        self.assertIs(self.report()["capture"]["interrupted"], True)
+        self.assertEqual(self.report()["capture"]["packets"], 0)
+
     def test_summary(self):
         self.start(pcap(documented()))
         self.assertEqual(self.stop(signal.SIGINT), 3)
