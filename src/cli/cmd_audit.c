@@ -27,7 +27,7 @@
 
 enum { FRAMES = 256 };
 
-/* Set by SIGINT and SIGTERM: a handler can reach nothing else. */
+/* Set by SIGINT, SIGTERM and SIGHUP: a handler can reach nothing else. */
 static volatile sig_atomic_t stop_asked;
 
 struct audit_run {
@@ -55,11 +55,15 @@ static void ask_stop(int signal_number)
 static void catch_signals(void)
 {
 	struct sigaction action = { .sa_handler = ask_stop, .sa_flags = (int)SA_RESETHAND };
+	struct sigaction given;
 
 	sigemptyset(&action.sa_mask);
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
+	if (sigaction(SIGHUP, NULL, &given) == 0 && given.sa_handler != SIG_IGN) /* nohup(1) */
+		(void)sigaction(SIGHUP, &action, NULL);
 	(void)signal(SIGPIPE, SIG_IGN); /* a broken pipe is an output error with a message */
+	(void)signal(SIGXFSZ, SIG_IGN); /* and so is a file that would be too large */
 }
 
 static int64_t wall_clock_ns(void)

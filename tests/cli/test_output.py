@@ -83,6 +83,14 @@ class Output(Case):
             self.assertEqual(report, "old")
             self.assertLessEqual(set(names), {"report.json", "flows", "findings"})
 
+    def test_file_size_limit(self):
+        """More than ulimit -f allows is an error like a full disk, and no death by signal."""
+        limit = ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh"]
+        for option in "-o", "--flows", "--findings":
+            result = self.audit("-r", source(*DAY), "-q", option, "large", wrap=limit)
+            self.fails(result, "large: cannot be written: File too large")
+            self.assertEqual(self.names(), ["bad.pcap"])
+
     def test_device(self):
         """A device is written to directly and stays one."""
         result = self.audit("-r", "bad.pcap", "-o", "/dev/null")
@@ -168,7 +176,7 @@ class Stopped(Case):
 
     def test_signals(self):
         """What was read is reported, marked incomplete: 1 with findings, 3 without."""
-        for number in signal.SIGINT, signal.SIGTERM:
+        for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
             for frames, status in (wrong_direction(), 1), (documented(), 3):
                 with self.subTest(signal=number, status=status):
                     self.start(pcap(frames), "-o", "report.json")
@@ -181,6 +189,19 @@ class Stopped(Case):
                                      "non-compliant" if status == 1 else "incomplete")
                     os.unlink(self.path("report.json"))
                     self.assertEqual(self.names(), ["fifo"])
+
+    def test_no_hangup(self):
+        """nohup(1): who was started so goes on when the terminal has gone."""
+        old = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self.addCleanup(signal.signal, signal.SIGHUP, old)
+        self.start(pcap(wrong_direction()), "-o", "report.json")
+        self.child.send_signal(signal.SIGHUP)
+        time.sleep(0.2)
+        self.fifo.write(pcap(wrong_direction())[24:])
+        self.fifo.close()
+        self.assertEqual(self.child.wait(60), 1)
+        self.assertIs(self.report()["capture"]["interrupted"], False)
+        self.assertEqual(self.report()["capture"]["packets"], 2 * len(wrong_direction()))
 
     def test_filtered(self):
         """A capture without end of which nothing passes the filter: who asks to stop is heard."""
