@@ -81,6 +81,12 @@ class Case(unittest.TestCase):
             self.assertIn(text, result.err)
         self.assertNotIn("Sanitizer", result.err)
 
+    def need_nameless_files(self):
+        try:
+            os.close(os.open(self.dir, os.O_TMPFILE | os.O_WRONLY, 0o600))
+        except OSError as why:
+            self.skipTest("a file without a name cannot be made here (O_TMPFILE): %s" % why)
+
     def names(self):
         return sorted(os.listdir(self.dir))
 

@@ -138,11 +138,36 @@ class Output(Case):
         self.assertEqual(self.report()["schema"], "lyncaudit-report/1")
         self.assertEqual(self.names(), ["bad.pcap", "report.json"])
 
+    def test_named_at_once(self):
+        """Where a file without a name could get none later, it has a temporary one meanwhile."""
+        hide = 'mount -t tmpfs none /proc/$$/fd && exec "$@"'
+        unshare = shutil.which("unshare")
+        wrap = [unshare or "unshare", "-rm", "sh", "-c", hide, "sh"]
+        if unshare is None or subprocess.run([*wrap, "true"], check=False, cwd=self.dir,
+                                             stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest("/proc/self/fd cannot be hidden here")
+        self.write("report.json", "old")
+        self.assertEqual(self.audit("-r", "bad.pcap", "-o", "report.json", wrap=wrap).status, 1)
+        self.assertEqual(self.report()["schema"], "lyncaudit-report/1")
+        self.fails(self.audit("-r", "none.pcap", "-o", "report.json", wrap=wrap), "none.pcap")
+        self.assertEqual(self.names(), ["bad.pcap", "report.json"])
+
     def test_private(self):
         """Reports hold addresses: they are their owner's."""
         self.audit("-r", "bad.pcap", "-o", "report.json", "--flows", "flows", "--findings", "found")
         for name in "report.json", "flows", "found":
             self.assertEqual(stat.S_IMODE(os.stat(self.path(name)).st_mode) & 0o077, 0, name)
+
+
+    def test_among_captures(self):
+        """Outputs in the folder that is read are no captures, and not there yet."""
+        self.need_nameless_files()
+        os.mkdir(self.path("ring"))
+        self.write("ring/1.pcap", pcap(wrong_direction()))
+        self.assertEqual(self.audit("-r", "ring", "-o", "ring/report.json", "--flows",
+                                    "ring/flows").status, 1)
+        self.assertEqual([s["name"] for s in self.report("ring/report.json")["capture"]["sources"]],
+                         ["ring/1.pcap"])
 
 
 class Stopped(Case):
@@ -229,12 +254,14 @@ class Stopped(Case):
         self.assertIn(b"INCOMPLETE", self.child.stdout.read())
 
     def test_killed(self):
-        """kill -9: the report before stands as it was, under its own name."""
+        """kill -9: the report before stands as it was, under its own name, and nothing beside it."""
         self.write("report.json", "old")
         self.start(pcap(wrong_direction()), "-o", "report.json", "--flows", "flows")
         self.assertEqual(self.stop(signal.SIGKILL), -signal.SIGKILL)
         self.assertEqual(self.read("report.json"), b"old")
         self.assertNotIn("flows", self.names())
+        self.need_nameless_files()
+        self.assertEqual(self.names(), ["fifo", "report.json"])
 
     def test_killed_first(self):
         """... and where none stood before, none appears."""
