@@ -75,7 +75,8 @@ struct lya_flow {
 /* What a payload says on its way, while the flow goes on; borrowed until the call returns. */
 enum lya_flow_detail_kind {
 	LYA_DETAIL_RPC_PORT, /* the endpoint mapper named a port of its host */
-	LYA_DETAIL_CERT_NAME /* one name of the certificate that this side shows */
+	LYA_DETAIL_CERT_NAME, /* one name of the certificate that this side shows */
+	LYA_DETAIL_SNI        /* the name of the host that this side asks the other for */
 };
 
 struct lya_flow_detail {
@@ -88,6 +89,7 @@ struct lya_flow_detail {
 	bool client;           /* that side is the client */
 	uint16_t rpc_port;     /* LYA_DETAIL_RPC_PORT */
 	const char *cert_name; /* LYA_DETAIL_CERT_NAME: all names of one certificate in a row */
+	const char *sni;       /* LYA_DETAIL_SNI */
 };
 
 /* Who wants details of TCP payload as they come; functions may be NULL, all is borrowed. */
