@@ -85,7 +85,7 @@ struct lya_rule {
 };
 
 /* Rules of a set: far beyond any document, and a position in the list fits in 16 bits. */
-enum { LYA_RULES_MAX = 10000 };
+enum { LYA_RULES_MAX = 16384 };
 
 struct lya_rules {
 	char *name;             /* the folder's name: "lync-server-2013" */

@@ -260,7 +260,7 @@ static void a_set_has_room_for_so_many_rules(void **state)
 		assert_int_equal(rules != NULL, i == 0);
 		if (rules == NULL) {
 			(void)snprintf(message, sizeof(message),
-				       "f: rules: wanted at most 10000 rules in a rule set, "
+				       "f: rules: wanted at most 16384 rules in a rule set, "
 				       "found %zu",
 				       sizes[i]);
 			assert_string_equal(diags.list[0].text, message);
