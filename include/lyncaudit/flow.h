@@ -88,8 +88,8 @@ struct lya_flow_detail {
 	uint16_t port;         /* of the side that says it */
 	bool client;           /* that side is the client */
 	uint16_t rpc_port;     /* LYA_DETAIL_RPC_PORT */
-	const char *cert_name; /* LYA_DETAIL_CERT_NAME: all names of one certificate in a row */
-	const char *sni;       /* LYA_DETAIL_SNI */
+	/* LYA_DETAIL_CERT_NAME, all names of one certificate in a row, and LYA_DETAIL_SNI */
+	const char *name;
 };
 
 /* Who wants details of TCP payload as they come; functions may be NULL, all is borrowed. */

@@ -175,8 +175,8 @@ static int take_detail(void *ctx, const struct lya_flow_detail *detail)
 	if (rc != 0)
 		return rc;
 	e->of.said.detail = *detail;
-	if (detail->cert_name != NULL)
-		(void)memcpy(e->of.said.name, detail->cert_name, strlen(detail->cert_name) + 1);
+	if (detail->name != NULL)
+		(void)memcpy(e->of.said.name, detail->name, strlen(detail->name) + 1);
 	return written(r);
 }
 
@@ -201,8 +201,8 @@ static int judge_event(struct audit_relay *r, struct event *e)
 		audit_judge_listeners_known(r->judge);
 		return 0;
 	default:
-		if (e->of.said.detail.cert_name != NULL)
-			e->of.said.detail.cert_name = e->of.said.name;
+		if (e->of.said.detail.name != NULL)
+			e->of.said.detail.name = e->of.said.name;
 		return audit_judge_detail(r->judge, &e->of.said.detail);
 	}
 }
