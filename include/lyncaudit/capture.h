@@ -46,6 +46,7 @@ struct lya_source {
 	int64_t first_ns, last_ns; /* least and greatest packet time, or LYA_TIME_NONE */
 	int64_t time_offset_ns;
 	bool truncated;      /* the file ends inside a record */
+	bool unread;         /* not read to its end, for which there is still time */
 	uint64_t dropped;    /* told by the file's own statistics */
 	uint64_t snapped;    /* packets of which less was captured than sent */
 	uint64_t steps_back; /* packets older than the one before them */

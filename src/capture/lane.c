@@ -99,6 +99,7 @@ int capture_lane_finish(struct lya_capture *c, struct capture_lane *lane, struct
 	const struct capture_reader *r = lane->reader;
 	int rc = LYA_OK;
 
+	src->unread = false;
 	src->truncated = r->truncated;
 	src->dropped = r->dropped;
 	if (r->why[0] != '\0' && src->error == NULL) {

@@ -172,7 +172,7 @@ static void limit_snaplen(struct limits *l, const struct lya_source *s,
 /* A source without a packet; what could not be read at all is told elsewhere. */
 static void limit_empty(struct limits *l, const struct lya_source *s)
 {
-	if (s->packets > 0 || s->skipped || s->truncated || s->error != NULL)
+	if (s->packets > 0 || s->skipped || s->truncated || s->unread || s->error != NULL)
 		return;
 	if (s->filtered > 0)
 		add(l, LYA_LIMIT_GAP, s->name, 1.0,
@@ -271,6 +271,11 @@ static void limit_truncated(struct limits *l, const struct lya_source *s)
 		    " (%s): what came later is not "
 		    "in this report.",
 		    s->packets, s->error);
+	else if (s->unread && !s->skipped)
+		add(l, LYA_LIMIT_TRUNCATED, s->name, 0.0,
+		    "The audit was stopped when packet %" PRIu64
+		    " of it had been read: what comes later is not in this report.",
+		    s->packets);
 }
 
 static void limit_checksums(struct limits *l, const struct lya_source *s,

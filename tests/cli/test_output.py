@@ -248,6 +248,16 @@ class Stopped(Case):
         self.assertIs(self.report()["capture"]["interrupted"], True)
         self.assertEqual(self.report()["capture"]["packets"], 0)
 
+    def test_not_reached(self):
+        """Each source that was not read to its end says so, and none that it holds nothing."""
+        self.write("later.pcap", pcap(documented(), start=program.START + 3600))
+        self.start(pcap(documented()), "-r", "later.pcap", "-o", "report.json")
+        self.assertEqual(self.stop(signal.SIGINT), 3)
+        limits = {(l["kind"], l["where"]): l["what"] for l in self.report()["validity"]["limits"]}
+        self.assertIn("when packet %d of it" % len(documented()), limits["truncated", "fifo"])
+        self.assertIn("when packet 0 of it", limits["truncated", "later.pcap"])
+        self.assertNotIn(("gap", "later.pcap"), limits)
+
     def test_summary(self):
         self.start(pcap(documented()))
         self.assertEqual(self.stop(signal.SIGINT), 3)
