@@ -43,7 +43,7 @@ const char *lya_limit_name(enum lya_limit_kind kind); /* "one-sided" */
 
 struct lya_limit {
 	enum lya_limit_kind kind;
-	const char *where; /* a source's name (borrowed from the sources), or "flow table" */
+	const char *where; /* a source's name (borrowed from the sources), or "flow table", ... */
 	double share;      /* 0 to 1, of what `what` says; 0 where no share can be given */
 	char *what;        /* one sentence */
 };
@@ -69,6 +69,13 @@ struct lya_source_measures {
 	uint64_t twin_packets; /* packets that another source holds too; 0: no clock to compare */
 	size_t twin;           /* that source */
 	int64_t ahead_ns;      /* this clock less the twin's */
+};
+
+/* What was let go to stay within the memory, beside what the flow table tells of itself. */
+struct lya_forgotten {
+	uint64_t datagrams; /* that came in fragments, and were not known to be whole */
+	uint64_t details;   /* listeners, ports of endpoint mappers, names, that were not learnt */
+	uint64_t legs;      /* transactions and connections of the A/V Edge */
 };
 
 struct lya_validity;
@@ -99,11 +106,12 @@ void lya_validity_measures(const struct lya_validity *v, size_t source,
 
 /*
  * The limits of this audit, by kind, then place; freed with lya_limits_free.
- * measures has one entry per source, or is NULL.
+ * measures has one entry per source; it and forgotten may be NULL.
  */
 int lya_validity_limits(const struct lya_validity *v, const struct lya_source *sources,
 			size_t n_sources, const struct lya_source_measures *measures,
-			const struct lya_flow_stats *flows, struct lya_limit **list, size_t *n,
+			const struct lya_flow_stats *flows,
+			const struct lya_forgotten *forgotten, struct lya_limit **list, size_t *n,
 			struct lya_error *err);
 void lya_limits_free(struct lya_limit *list, size_t n);
 

@@ -248,6 +248,7 @@ static int make_limits(struct lya_audit *a, const struct lya_validity *validity,
 		       const struct lya_source *sources, size_t n_sources, struct lya_error *err)
 {
 	struct lya_source_measures *measures = lya_calloc(n_sources + 1, sizeof(*measures));
+	struct lya_forgotten forgotten;
 	struct lya_flow_stats stats;
 	int rc;
 
@@ -256,10 +257,12 @@ static int make_limits(struct lya_audit *a, const struct lya_validity *validity,
 	for (size_t i = 0; i < n_sources; i++)
 		lya_validity_measures(validity, i, &measures[i]);
 	audit_follow_stats(a->follow, &stats);
+	audit_follow_forgotten(a->follow, &forgotten);
+	forgotten.details += audit_judge_forgotten(a->judge);
 	rc = measure_clocks(a, measures, n_sources, err);
 	if (rc == LYA_OK)
 		rc = lya_validity_limits(validity, sources, n_sources, measures, &stats,
-					 &a->limits, &a->n_limits, err);
+					 &forgotten, &a->limits, &a->n_limits, err);
 	lya_free(measures);
 	return rc;
 }

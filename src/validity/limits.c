@@ -257,6 +257,44 @@ static void limit_evicted(struct limits *l, const struct lya_flow_stats *flows)
 		    flows->evicted);
 }
 
+/* What had to make room for more, or found none: each costs less than a flow. */
+static void limit_forgotten(struct limits *l, const struct lya_flow_stats *flows,
+			    const struct lya_forgotten *f)
+{
+	uint64_t details = flows->details_lost + f->details;
+
+	if (flows->given_up > 0)
+		add(l, LYA_LIMIT_EVICTED, "payload inspection",
+		    share_of(flows->given_up, flows->flows),
+		    "%" PRIu64
+		    " flows were not listened to as long as they could have been, because too "
+		    "many were at once: what was spoken in them (TLS handshakes, cleartext, "
+		    "protocols) is known less well (--max-memory raises the limit).",
+		    flows->given_up);
+	if (details > 0)
+		add(l, LYA_LIMIT_EVICTED, "details", 0.0,
+		    "%" PRIu64
+		    " times there was no room for what belongs to a flow or a server (MAC "
+		    "addresses, paths, ICMP errors, first bytes, handshakes, listeners, names, "
+		    "ports of endpoint mappers): checks that need it were left out "
+		    "(--max-memory raises the limit).",
+		    details);
+	if (f->datagrams > 0)
+		add(l, LYA_LIMIT_EVICTED, "fragments", 0.0,
+		    "%" PRIu64
+		    " datagrams in fragments were forgotten before they were whole, because too "
+		    "many were under way: what they said was not read, and the ports of later "
+		    "fragments may be unknown (--max-memory raises the limit).",
+		    f->datagrams);
+	if (f->legs > 0)
+		add(l, LYA_LIMIT_EVICTED, "A/V Edge legs", 0.0,
+		    "%" PRIu64
+		    " transactions and connections in front of the A/V Edge were forgotten while "
+		    "their other leg could still have come: rewriting may have been missed "
+		    "(--max-memory raises the limit).",
+		    f->legs);
+}
+
 static void limit_truncated(struct limits *l, const struct lya_source *s)
 {
 	if (s->truncated)
@@ -383,15 +421,19 @@ static void limit(struct limits *l, enum lya_limit_kind kind, const struct lya_v
 
 int lya_validity_limits(const struct lya_validity *v, const struct lya_source *sources,
 			size_t n_sources, const struct lya_source_measures *measures,
-			const struct lya_flow_stats *flows, struct lya_limit **list, size_t *n,
+			const struct lya_flow_stats *flows,
+			const struct lya_forgotten *forgotten, struct lya_limit **list, size_t *n,
 			struct lya_error *err)
 {
 	static const struct lya_source_measures nothing = { 0 };
+	static const struct lya_forgotten none = { 0 };
 	struct limits l = { 0 };
 
 	for (unsigned kind = 0; kind < LYA_LIMITS; kind++) {
-		if (kind == LYA_LIMIT_EVICTED)
+		if (kind == LYA_LIMIT_EVICTED) {
 			limit_evicted(&l, flows);
+			limit_forgotten(&l, flows, forgotten != NULL ? forgotten : &none);
+		}
 		for (size_t i = 0; i < n_sources; i++)
 			limit(&l, (enum lya_limit_kind)kind, v, i, sources,
 			      measures != NULL ? &measures[i] : &nothing);

@@ -130,8 +130,9 @@ def wrong_direction():
     return tcp_flow(FRONT_END, 40000, PROXY, 4443)
 
 
-def pcap(frames, link=1, start=START):
+def pcap(frames, link=1, start=START, per_second=100):
     data = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, link)
     for i, frame in enumerate(frames):
-        data += struct.pack("<IIII", start + i // 100, i % 100 * 10000, len(frame), len(frame)) + frame
+        data += struct.pack("<IIII", start + i // per_second,
+                            i % per_second * (1000000 // per_second), len(frame), len(frame)) + frame
     return data

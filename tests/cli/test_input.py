@@ -1,6 +1,7 @@
 """Captures that are not what they should be, and what each gets."""
 import os
 import shutil
+import struct
 import unittest
 
 import program
@@ -168,6 +169,44 @@ class Input(Case):
         self.fails(self.audit("-r", "bad.pcap", "--time-offset", "other.pcap=1"), "other.pcap")
         self.fails(self.audit("-r", "bad.pcap", "--time-offset", "bad.pcap=soon"), "soon")
         self.fails(self.audit("-r", "bad.pcap", "--time-offset", "bad.pcap"), "FILE=SECONDS")
+
+
+class LittleMemory(Case):
+    """What had to be let go is counted and named, each where it hurts."""
+
+    def limit(self, frames, where):
+        self.write("many.pcap", pcap(frames, per_second=10000))
+        self.audit("-r", "many.pcap", "-o", "report.json", "--max-memory", "16MiB")
+        found = [l for l in self.report()["validity"]["limits"] if l["where"] == where]
+        self.assertEqual([l["kind"] for l in found], ["evicted"])
+        return int(found[0]["what"].split()[0])
+
+    def udp(self, dst, number, payload, fragment=0):
+        """Datagram `number` of many, each from another port."""
+        udp = struct.pack("!HHHH", 20000 + number, 3478, 8 + len(payload), 0) + payload
+        ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), number, fragment, 64, 17, 0)
+        return (b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0" + ip +
+                program.ip_bytes("203.0.113.9") + program.ip_bytes(dst) + udp)
+
+    def test_payload(self):
+        """Connections whose client has said half of what it has to say."""
+        half = bytes.fromhex("16030300c8010000c40303") + bytes(32)
+        frames = []
+        for port in range(20000, 22000):
+            frames += program.tcp_flow(program.CLIENT, port, program.FRONT_END, 443, half)[:4]
+        self.assertLess(self.limit(frames, "payload inspection"), 2000)
+
+    def test_fragments(self):
+        frames = [self.udp("198.51.100.13", i, bytes(64), 0x2000) for i in range(4000)]
+        self.assertLess(self.limit(frames, "fragments"), 4000)
+
+    def test_legs(self):
+        """Requests to the A/V VIP, of which no node ever sees one."""
+        frames = [self.udp("198.51.100.13", i, struct.pack("!HHI", 1, 0, 0x2112a442) +
+                           struct.pack("!QI", i, i)) for i in range(4000)]
+        n = self.limit(frames, "A/V Edge legs")
+        self.assertEqual(n, self.report()["snat"]["dropped"])
+        self.assertEqual(n + self.report()["snat"]["unpaired"], 4000)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ static int write_report(struct sinks *s, struct lya_ledger *l, const char *path,
 	in.flow_stats.flows = 10;
 	in.flow_stats.evicted = 1;
 	if (rc == LYA_OK)
-		rc = lya_validity_limits(validity, s->sources, 2, NULL, &in.flow_stats, &limits,
+		rc = lya_validity_limits(validity, s->sources, 2, NULL, &in.flow_stats, NULL, &limits,
 					 &in.n_limits, err);
 	if (rc == LYA_OK)
 		rc = lya_report_snat_pairs(s->w->site, &pairs, &in.snat.n_pairs, err);

@@ -68,7 +68,7 @@ static void test_one_sided(void **state)
 	assert_int_equal(one_sided, 2);
 	lya_validity_tcp(v, 7, &flows, &one_sided);
 	assert_int_equal(flows, 0);
-	assert_int_equal(lya_validity_limits(v, sources, 2, NULL, &stats, &list, &n, NULL), LYA_OK);
+	assert_int_equal(lya_validity_limits(v, sources, 2, NULL, &stats, NULL, &list, &n, NULL), LYA_OK);
 	assert_int_equal(n, 1);
 	assert_string_equal(lya_limit_name(list[0].kind), "one-sided");
 	assert_string_equal(list[0].where, "a.pcap");
@@ -108,7 +108,7 @@ static void test_clean(void **state)
 
 	(void)state;
 	assert_int_equal(lya_validity_new(&v, NULL), LYA_OK);
-	assert_int_equal(lya_validity_limits(v, &source, 1, NULL, &stats, &list, &n, NULL), LYA_OK);
+	assert_int_equal(lya_validity_limits(v, &source, 1, NULL, &stats, NULL, &list, &n, NULL), LYA_OK);
 	assert_int_equal(n, 0);
 	lya_limits_free(list, n);
 	lya_validity_free(v);
@@ -118,8 +118,19 @@ static void test_clean(void **state)
 static void test_all(void **state)
 {
 	static const char *const order[] = { "loss",      "drops",    "duplicates", "snaplen",
-					     "gap",       "clock",    "evicted",    "truncated",
+					     "gap",       "clock",    "evicted",    "evicted",
+					     "evicted",   "evicted",  "evicted",    "truncated",
 					     "truncated", "checksums", "unread" };
+	static const struct {
+		const char *where, *what;
+	} evicted[] = {
+		{ "flow table", "5 flows were judged before" },
+		{ "payload inspection", "4 flows were not listened to" },
+		{ "details", "30 times there was no room" },
+		{ "fragments", "2 datagrams in fragments" },
+		{ "A/V Edge legs", "6 transactions and connections" },
+	};
+	const struct lya_forgotten forgotten = { .datagrams = 2, .details = 20, .legs = 6 };
 	struct lya_source sources[2] = { plain(name_a), plain(name_b) };
 	struct lya_source_measures measures[2] = {
 		{ .lost = 10,
@@ -136,7 +147,8 @@ static void test_all(void **state)
 		  .back_ns = 1500000000 },
 		{ .lost = 0 },
 	};
-	struct lya_flow_stats stats = { .flows = 10, .evicted = 5 };
+	struct lya_flow_stats stats = { .flows = 10, .evicted = 5, .given_up = 4,
+					.details_lost = 10 };
 	struct lya_validity *v;
 	struct lya_limit *list;
 	size_t n;
@@ -148,7 +160,8 @@ static void test_all(void **state)
 	sources[0].truncated = true;
 	sources[1].error = broken;
 	assert_int_equal(lya_validity_new(&v, NULL), LYA_OK);
-	assert_int_equal(lya_validity_limits(v, sources, 2, measures, &stats, &list, &n, NULL),
+	assert_int_equal(lya_validity_limits(v, sources, 2, measures, &stats, &forgotten, &list, &n,
+					     NULL),
 			 LYA_OK);
 	assert_int_equal(n, sizeof(order) / sizeof(order[0]));
 	for (size_t i = 0; i < n; i++)
@@ -165,13 +178,17 @@ static void test_all(void **state)
 	assert_non_null(strstr(find(list, n, "unread")->what,
 			       "20 packets could not be read (7 of a link type that is not known, "
 			       "1 nested too deep, 12 malformed)"));
-	assert_string_equal(find(list, n, "evicted")->where, "flow table");
+	for (size_t i = 0; i < 5; i++) {
+		assert_string_equal(list[6 + i].where, evicted[i].where);
+		assert_non_null(strstr(list[6 + i].what, evicted[i].what));
+	}
+	assert_true(list[7].share == 0.4);
 	assert_non_null(strstr(find(list, n, "duplicates")->what,
 			       "50 packets were second sightings (30 exact, 15 with"));
 	assert_non_null(strstr(find(list, n, "snaplen")->what, "3 of them show no TCP flags"));
 	assert_non_null(strstr(find(list, n, "snaplen")->what, "2 of them show no ports"));
 	assert_non_null(strstr(find(list, n, "clock")->what, "by up to 1.500000 s"));
-	assert_non_null(strstr(list[8].what, "bad block length"));
+	assert_non_null(strstr(list[12].what, "bad block length"));
 	lya_limits_free(list, n);
 	lya_validity_free(v);
 }
@@ -189,7 +206,7 @@ static void test_skipped(void **state)
 	source.skipped = true;
 	source.error = broken;
 	assert_int_equal(lya_validity_new(&v, NULL), LYA_OK);
-	assert_int_equal(lya_validity_limits(v, &source, 1, NULL, &stats, &list, &n, NULL), LYA_OK);
+	assert_int_equal(lya_validity_limits(v, &source, 1, NULL, &stats, NULL, &list, &n, NULL), LYA_OK);
 	assert_int_equal(n, 0);
 	lya_limits_free(list, n);
 	lya_validity_free(v);
