@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "cli/audit_options.h"
+#include "cli/place.h"
 #include "cli/progress.h"
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/audit.h"
@@ -159,6 +160,33 @@ static const char *source_name(void *ctx, uint32_t source)
 	return source < n ? sources[source].name : NULL;
 }
 
+/* What is read must still be there when the outputs take their names. */
+static int keep_input(struct audit_run *run, const char *input)
+{
+	const struct audit_options *o = &run->options;
+	const char *outputs[] = { o->report, o->flows, o->findings };
+
+	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
+		if (outputs[i] != NULL && cli_output_replaces(outputs[i], input))
+			return lya_error_set(&run->err, LYA_EUSAGE, outputs[i], NULL,
+					     "is read as %s, and would be overwritten", input);
+	}
+	return LYA_OK;
+}
+
+static int keep_inputs(struct audit_run *run)
+{
+	size_t n;
+	const struct lya_source *sources = lya_capture_sources(run->capture, &n);
+	int rc = keep_input(run, run->options.site);
+
+	for (size_t i = 0; i < n && rc == LYA_OK; i++) {
+		if (!sources[i].skipped)
+			rc = keep_input(run, sources[i].name);
+	}
+	return rc;
+}
+
 static unsigned threads_of(const struct audit_options *o)
 {
 	return o->threads < INT_MAX ? (unsigned)o->threads : INT_MAX;
@@ -196,6 +224,8 @@ static int open_inputs(struct audit_run *run)
 	};
 	int rc = lya_capture_open(&run->capture, &capture, &run->err);
 
+	if (rc == LYA_OK)
+		rc = keep_inputs(run);
 	return rc < 0 ? rc : lya_audit_new(&run->audit, run->loaded.policy, &audit, &run->err);
 }
 

@@ -161,7 +161,8 @@ class Audit(Case):
         self.fails(self.audit(), "nothing to read")
         self.fails(self.audit("ok.pcap"), "ok.pcap", "-r")
         self.fails(self.audit("-r", "ok.pcap", "--flows", "-"), "standard output")
-        self.fails(self.audit("-r", "ok.pcap", "-o", "x", "--flows", "x"), "x", "two outputs")
+        for other in "x", "./x", self.path("x"):
+            self.fails(self.audit("-r", "ok.pcap", "-o", "x", "--flows", other), "x", "two outputs")
         self.fails(self.audit("-r", "-", "-r", "-", data=pcap(documented())), "-")
         self.assertEqual(self.names(), ["bad.pcap", "ok.pcap"])
 
