@@ -170,6 +170,17 @@ class Output(Case):
                          ["ring/1.pcap"])
 
 
+    def test_all_findings(self):
+        """The log holds each finding of the report once, those too that only the end can tell."""
+        for name in "lab-day.pcapng", "lab-dns.pcapng", "lab-violations.pcapng":
+            self.audit("-r", source("pcaps", name), "-o", "report.json", "--findings", "found")
+            told = [json.loads(line) for line in self.read("found").splitlines()]
+            ids = [f["id"] for f in told]
+            self.assertEqual(len(ids), len(set(ids)))
+            self.assertLessEqual({f["id"] for f in self.report()["findings"]}, set(ids), name)
+            self.assertIn("missing-flow", {f["type"] for f in told})
+        self.assertIn("blocked-flow", {f["type"] for f in told})
+
     def test_inputs_stay(self):
         """No output takes the place of what is read, whatever the name."""
         capture = pcap(documented())
