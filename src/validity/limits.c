@@ -186,6 +186,22 @@ static void limit_empty(struct limits *l, const struct lya_source *s)
 		    "observed for that reason.");
 }
 
+/* Packets of other protocols alone: nothing was judged. */
+static void limit_no_flows(struct limits *l, const struct lya_source *sources, size_t n,
+			   const struct lya_flow_stats *flows)
+{
+	uint64_t packets = 0;
+
+	for (size_t i = 0; i < n; i++)
+		packets += sources[i].packets;
+	if (packets > 0 && flows->flows == 0)
+		add(l, LYA_LIMIT_GAP, "flow table", 1.0,
+		    "None of the %" PRIu64
+		    " packets belongs to a TCP or UDP flow: nothing was held against the "
+		    "documents.",
+		    packets);
+}
+
 static void limit_gap(struct limits *l, const struct lya_source *s,
 		      const struct lya_source_measures *m)
 {
@@ -430,6 +446,8 @@ int lya_validity_limits(const struct lya_validity *v, const struct lya_source *s
 	struct limits l = { 0 };
 
 	for (unsigned kind = 0; kind < LYA_LIMITS; kind++) {
+		if (kind == LYA_LIMIT_GAP)
+			limit_no_flows(&l, sources, n_sources, flows);
 		if (kind == LYA_LIMIT_EVICTED) {
 			limit_evicted(&l, flows);
 			limit_forgotten(&l, flows, forgotten != NULL ? forgotten : &none);

@@ -103,6 +103,18 @@ class Input(Case):
         self.assertEqual(self.audit("-r", "good.pcap", "-o", "report.json").status, 0)
         self.assertEqual(self.limits("unread"), {})
 
+    def test_no_flows(self):
+        """A capture of IPsec alone, in which nothing can be judged."""
+        frame = bytearray(documented()[0])
+        frame[14 + 9] = 50
+        self.write("esp.pcap", pcap([bytes(frame)] * 9))
+        self.assertEqual(self.audit("-r", "esp.pcap", "-o", "report.json").status, 0)
+        self.assertEqual(self.report()["capture"]["not_tcp_udp"], 9)
+        self.assertIn("None of the 9 packets", self.limits("gap")["flow table"]["what"])
+        self.write("good.pcap", pcap(documented()))
+        self.audit("-r", "good.pcap", "-o", "report.json")
+        self.assertEqual(self.limits("gap"), {})
+
     def test_no_packets(self):
         """A sensor that captured nothing is named; a file that is no capture never was one."""
         self.write("none.pcap", pcap([]))

@@ -197,7 +197,7 @@ static void test_all(void **state)
 static void test_skipped(void **state)
 {
 	struct lya_source source = plain(name_a);
-	struct lya_flow_stats stats = { 0 };
+	struct lya_flow_stats stats = { .flows = 1 };
 	struct lya_validity *v;
 	struct lya_limit *list;
 	size_t n;
