@@ -108,6 +108,12 @@ def tcp_frame(src, sport, dst, dport, flags, seq, ack, payload=b""):
     return (b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0" + ip + ip_bytes(src) + ip_bytes(dst) + tcp)
 
 
+def datagram(src, sport, dst, dport, payload, ip_id=1, fragment=0):
+    udp = struct.pack("!HHHH", sport, dport, 8 + len(payload), 0) + payload
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), ip_id, fragment, 64, 17, 0)
+    return (b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0" + ip + ip_bytes(src) + ip_bytes(dst) + udp)
+
+
 def tcp_flow(src, sport, dst, dport, payload=b""):
     """A connection that is opened, used and closed."""
     there, back = (src, sport, dst, dport), (dst, dport, src, sport)

@@ -103,6 +103,23 @@ class Input(Case):
         self.assertEqual(self.audit("-r", "good.pcap", "-o", "report.json").status, 0)
         self.assertEqual(self.limits("unread"), {})
 
+    def test_group_frames(self):
+        """A broadcast plays no role; a connection is none, whatever MAC its frames go to."""
+        group = bytes.fromhex("03bf0a010029")
+        for n in range(len(wrong_direction())):
+            frames = wrong_direction()
+            frames[n] = group + frames[n][6:]
+            self.write("group.pcap", pcap(frames))
+            self.audit("-r", "group.pcap", "-o", "report.json")
+            self.assertEqual(self.report()["summary"]["flows"]["wrong-direction"], 1, n)
+        there, back = (program.datagram(*ends, b"x" * 40) for ends in (
+            (program.FRONT_END, 138, program.CLIENT, 138),
+            (program.CLIENT, 138, program.FRONT_END, 138)))
+        for frames, scope in ([group + there[6:]], 1), ([group + there[6:], back], 0):
+            self.write("group.pcap", pcap(frames))
+            self.audit("-r", "group.pcap", "-o", "report.json")
+            self.assertEqual(self.report()["summary"]["flows"]["out-of-scope"], scope)
+
     def test_no_flows(self):
         """A capture of IPsec alone, in which nothing can be judged."""
         frame = bytearray(documented()[0])
@@ -193,13 +210,6 @@ class LittleMemory(Case):
         self.assertEqual([l["kind"] for l in found], ["evicted"])
         return int(found[0]["what"].split()[0])
 
-    def udp(self, dst, number, payload, fragment=0):
-        """Datagram `number` of many, each from another port."""
-        udp = struct.pack("!HHHH", 20000 + number, 3478, 8 + len(payload), 0) + payload
-        ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), number, fragment, 64, 17, 0)
-        return (b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0" + ip +
-                program.ip_bytes("203.0.113.9") + program.ip_bytes(dst) + udp)
-
     def test_payload(self):
         """Connections whose client has said half of what it has to say."""
         half = bytes.fromhex("16030300c8010000c40303") + bytes(32)
@@ -209,13 +219,15 @@ class LittleMemory(Case):
         self.assertLess(self.limit(frames, "payload inspection"), 2000)
 
     def test_fragments(self):
-        frames = [self.udp("198.51.100.13", i, bytes(64), 0x2000) for i in range(4000)]
+        frames = [program.datagram("203.0.113.9", 20000 + i, "198.51.100.13", 3478, bytes(64), i, 0x2000)
+                  for i in range(4000)]
         self.assertLess(self.limit(frames, "fragments"), 4000)
 
     def test_legs(self):
         """Requests to the A/V VIP, of which no node ever sees one."""
-        frames = [self.udp("198.51.100.13", i, struct.pack("!HHI", 1, 0, 0x2112a442) +
-                           struct.pack("!QI", i, i)) for i in range(4000)]
+        frames = [program.datagram("203.0.113.9", 20000 + i, "198.51.100.13", 3478,
+                                   struct.pack("!HHIQI", 1, 0, 0x2112a442, i, i), i)
+                  for i in range(4000)]
         n = self.limit(frames, "A/V Edge legs")
         self.assertEqual(n, self.report()["snat"]["dropped"])
         self.assertEqual(n + self.report()["snat"]["unpaired"], 4000)
