@@ -89,7 +89,7 @@ struct lya_finding_sample {
 	uint32_t source;
 	uint64_t packet;
 	int64_t first_ns;
-	uint8_t prefix_len; /* 0: kept of no other finding than those about payload */
+	uint8_t prefix_len; /* 0: kept of no other finding than protocol-mismatch */
 	uint8_t prefix[LYA_APP_PREFIX];
 };
 
