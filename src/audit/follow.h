@@ -55,5 +55,7 @@ struct lya_snat *audit_follow_snat(struct audit_follow *f);
 const struct lya_validity *audit_follow_validity(const struct audit_follow *f);
 const struct lya_reasm *audit_follow_reasm(const struct audit_follow *f);
 void audit_follow_stats(const struct audit_follow *f, struct lya_flow_stats *out);
+/* What was let go for want of room. */
+void audit_follow_forgotten(const struct audit_follow *f, struct lya_forgotten *out);
 
 #endif
