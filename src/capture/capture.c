@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "capture/listen.h"
 #include "capture/state.h"
 #include "lyncaudit/alloc.h"
 
@@ -17,12 +18,20 @@ static bool is_blank(const char *text)
 	return text == NULL || text[strspn(text, " \t\r\n")] == '\0';
 }
 
+static struct lya_capture *capture_new(size_t max_bytes)
+{
+	struct lya_capture *c = lya_calloc(1, sizeof(*c));
+
+	if (c != NULL)
+		c->budget.max = max_bytes == 0 ? default_max_bytes : max_bytes;
+	return c;
+}
+
 static int capture_begin(struct lya_capture *c, const struct lya_capture_options *options,
 			 struct lya_error *err)
 {
 	int rc = LYA_OK;
 
-	c->budget.max = options->max_bytes == 0 ? default_max_bytes : options->max_bytes;
 	if (!is_blank(options->filter))
 		rc = capture_filter_new(&c->filter, options->filter, err);
 	if (rc == LYA_OK)
@@ -40,7 +49,7 @@ static int capture_begin(struct lya_capture *c, const struct lya_capture_options
 int lya_capture_open(struct lya_capture **out, const struct lya_capture_options *options,
 		     struct lya_error *err)
 {
-	struct lya_capture *c = lya_calloc(1, sizeof(*c));
+	struct lya_capture *c = capture_new(options->max_bytes);
 	int rc;
 
 	*out = NULL;
@@ -55,10 +64,32 @@ int lya_capture_open(struct lya_capture **out, const struct lya_capture_options 
 	return LYA_OK;
 }
 
+int lya_capture_listen(struct lya_capture **out, const struct lya_capture_listen_options *options,
+		       struct lya_error *err)
+{
+	struct lya_capture *c = capture_new(0);
+	int rc = LYA_OK;
+
+	*out = NULL;
+	if (c == NULL)
+		return lya_error_nomem(err);
+	if (!is_blank(options->filter))
+		rc = capture_filter_new(&c->filter, options->filter, err);
+	if (rc == LYA_OK)
+		rc = capture_listen_begin(c, options, err);
+	if (rc != LYA_OK) {
+		lya_capture_close(c);
+		return rc;
+	}
+	*out = c;
+	return LYA_OK;
+}
+
 void lya_capture_close(struct lya_capture *c)
 {
 	if (c == NULL)
 		return;
+	capture_listen_free(c->listen);
 	capture_merge_end(c);
 	capture_sources_free(c);
 	capture_filter_free(c->filter);
@@ -70,6 +101,8 @@ int lya_capture_next(struct lya_capture *c, struct lya_frame *frames, size_t max
 		     struct lya_error *err)
 {
 	assert(max > 0 && "nothing at all would look like the end");
+	if (c->listen != NULL)
+		return capture_listen_next(c, frames, max, n, err);
 	return capture_merge_next(c, frames, max, n, err);
 }
 
