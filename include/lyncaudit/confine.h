@@ -22,7 +22,18 @@ struct lya_confine {
 	const char *const *renames; /* outputs that are open already and will appear by rename: their
 	                               folders allow a new name, and nothing to be written */
 	size_t n_renames;
+	const char *const *writes; /* folders below which files may be made, read, written, renamed
+	                              and removed */
+	size_t n_writes;
+	/*
+	 * The process listens: sockets that are open already may be used.  Written to are
+	 * descriptors below LYA_CONFINE_WRITE_FDS alone, and none can be copied: what
+	 * is listened to has a higher number, and nothing can be sent there.
+	 */
+	bool listens;
 };
+
+enum { LYA_CONFINE_WRITE_FDS = 512 };
 
 /* What the kernel granted. */
 struct lya_confined {

@@ -22,6 +22,8 @@ struct lya_output;
  */
 int lya_output_open(struct lya_output **out, const char *path, bool readable,
                     struct lya_error *err);
+/* The same into a descriptor, which stays the caller's; name is for messages. */
+int lya_output_open_fd(struct lya_output **out, int fd, const char *name, struct lya_error *err);
 /* Add bytes; buffered. */
 void lya_output_write(struct lya_output *out, const void *data, size_t len);
 void lya_output_puts(struct lya_output *out, const char *s);

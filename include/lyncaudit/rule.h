@@ -108,6 +108,22 @@ int lya_rules_load(struct lya_rules **rules, const char *path, struct lya_diags 
 /* From memory (tests, fuzzing): one file's text. */
 int lya_rules_load_text(struct lya_rules **rules, const char *name, const char *text, size_t len,
                         struct lya_diags *diags, struct lya_error *err);
+
+/* One file of a rule set, for who reads files and parses them in two places. */
+struct lya_rules_text {
+	const char *name; /* its path, for messages */
+	const char *text;
+	size_t len;
+};
+/*
+ * The paths of the files that a rule set is made of, in the order in which they are read;
+ * *paths and each of it are freed with lya_free.  LYA_EIO: it cannot be read.
+ */
+int lya_rules_files(const char *path, char ***paths, size_t *n, struct lya_error *err);
+/* As lya_rules_load of `path`, whose files have these texts. */
+int lya_rules_load_texts(struct lya_rules **rules, const char *path,
+			 const struct lya_rules_text *texts, size_t n, struct lya_diags *diags,
+			 struct lya_error *err);
 void lya_rules_free(struct lya_rules *rules);
 /* The rule with that id; NULL: none. */
 const struct lya_rule *lya_rules_find(const struct lya_rules *rules, const char *id);

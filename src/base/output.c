@@ -87,27 +87,35 @@ static int tell_failure(struct lya_error *err, const char *path, int failed)
 			     NULL, "cannot be written: %s", strerror(failed));
 }
 
+static struct lya_output *output_new(const char *path)
+{
+	struct lya_output *out = lya_malloc(sizeof(*out));
+
+	if (out == NULL)
+		return NULL;
+	out->temporary = NULL;
+	out->fd = -1;
+	out->failed = 0;
+	out->close_fd = false;
+	out->used = 0;
+	out->path = lya_strdup(path);
+	if (out->path != NULL)
+		return out;
+	release(out);
+	return NULL;
+}
+
 int lya_output_open(struct lya_output **result, const char *path, bool readable,
 		    struct lya_error *err)
 {
-	struct lya_output *out = lya_malloc(sizeof(*out));
+	struct lya_output *out = output_new(path);
 	int rc;
 
 	if (out == NULL)
 		return lya_error_nomem(err);
-	out->temporary = NULL;
-	out->fd = -1;
-	out->failed = 0;
-	out->close_fd = true;
-	out->used = 0;
-	out->path = lya_strdup(path);
-	if (out->path == NULL) {
-		release(out);
-		return lya_error_nomem(err);
-	}
-	if (strcmp(path, "-") == 0) {
+	out->close_fd = strcmp(path, "-") != 0;
+	if (!out->close_fd) {
 		out->fd = STDOUT_FILENO;
-		out->close_fd = false;
 		rc = 0;
 	} else if (is_special(path)) {
 		rc = open_direct(out);
@@ -119,6 +127,17 @@ int lya_output_open(struct lya_output **result, const char *path, bool readable,
 		release(out);
 		return rc;
 	}
+	*result = out;
+	return LYA_OK;
+}
+
+int lya_output_open_fd(struct lya_output **result, int fd, const char *name, struct lya_error *err)
+{
+	struct lya_output *out = output_new(name);
+
+	if (out == NULL)
+		return lya_error_nomem(err);
+	out->fd = fd;
 	*result = out;
 	return LYA_OK;
 }

@@ -54,7 +54,7 @@ struct capture_ring {
  * A packet socket that listens to nothing yet, moved to a number of
  * CAPTURE_RING_FD_MIN or more.  Wants CAP_NET_RAW; LYA_EIO says how to have it.
  */
-enum { CAPTURE_RING_FD_MIN = 512 };
+enum { CAPTURE_RING_FD_MIN = 512 }; /* what a confined process cannot write to (confine.h) */
 
 struct capture_ring_options {
 	const char *name; /* the interface, for messages */

@@ -1,0 +1,55 @@
+/*
+ * live.h - the service: what `lyncaudit watch` runs.
+ *
+ * Three processes, of which only one sees packets, and that one can do nothing else:
+ *
+ *	warden   the one that was started: owns configuration files, outputs by name, signals
+ *	         and the service manager; never sees a packet
+ *	sensor   an ordinary user without any capability, confined (confine.h): listens,
+ *	         parses, judges, writes below the state directory
+ *	courier  the same user: what leaves the machine, and the hook; started when wanted
+ *
+ * They talk by messages (post.h).  When one of them ends, all do.
+ */
+#ifndef LYNCAUDIT_LIVE_H
+#define LYNCAUDIT_LIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lyncaudit/capture.h"
+#include "lyncaudit/finding.h"
+#include "lyncaudit/status.h"
+
+enum lya_watch_level { LYA_WATCH_NOTE, LYA_WATCH_WARNING, LYA_WATCH_ERROR };
+
+struct lya_watch_options {
+	const char *site, *rules; /* paths; rules: a folder or a file */
+	bool strict;
+	const char *const *interfaces;
+	size_t n_interfaces;
+	const char *filter;
+	const struct lya_capture_offset *offsets;
+	size_t n_offsets;
+	size_t buffer;    /* bytes of each interface's; 0: as capture.h has it */
+	bool adapter_time;
+	const char *user; /* who the sensor is, when root starts it */
+	const char *report; /* path, NULL: none */
+	size_t max_memory, max_flows; /* as for an audit */
+	enum lya_severity fail_on;
+	const char *version, *host; /* for reports */
+	const char *const *arguments;
+	size_t n_arguments;
+	/* Say something to the operator; from any of the processes. */
+	void (*say)(void *ctx, enum lya_watch_level level, const char *text);
+	void *ctx;
+};
+
+/*
+ * Run until asked to stop (SIGTERM, SIGINT): 0.  SIGHUP reads site and rules again and
+ * opens logs anew, SIGUSR1 makes a report.  Failures have been said or are in err.
+ */
+int lya_watch_run(const struct lya_watch_options *options, struct lya_error *err);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * messages.h - what the processes of the service say to one another (post.h).
+ */
+#ifndef LYNCAUDIT_LIVE_MESSAGES_H
+#define LYNCAUDIT_LIVE_MESSAGES_H
+
+/* Outputs by number: where they stand is known to the warden alone. */
+enum live_output {
+	LIVE_OUTPUT_REPORT, /* appears whole, by rename */
+	LIVE_OUTPUTS
+};
+
+/* From the warden to the sensor. */
+enum live_order {
+	LIVE_STOP = 1,
+	LIVE_RELOAD, /* fd: the configuration (bundle.h) */
+	LIVE_REPORT  /* make one now */
+};
+
+/* From the sensor to the warden. */
+enum live_news {
+	LIVE_READY = 1, /* it listens */
+	LIVE_ALIVE,     /* once a second; data: the status in a line */
+	LIVE_RELOADED,  /* number 0: the new configuration is in force; 1: the old one stays */
+	LIVE_OUTPUT     /* number: which; fd: what is to stand there */
+};
+
+#endif

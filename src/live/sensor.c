@@ -1,0 +1,243 @@
+/*
+ * sensor.c - the process that sees packets.
+ *
+ * Interfaces are opened while that is still allowed, then all rights are given up, and
+ * only then a byte of configuration or of a packet is looked at.
+ *
+ * One thread does everything with packets, in turns: what the capture has, then what
+ * the clock asks for, then a wait for either.  Nothing here waits for a packet.
+ */
+#include "live/live.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "live/engine.h"
+#include "live/messages.h"
+#include "lyncaudit/confine.h"
+#include "lyncaudit/post.h"
+#include "lyncaudit/timeutil.h"
+
+enum {
+	FRAMES = 256,
+	TURN = 64, /* batches of frames before the clock is asked again */
+	FDS = 64   /* interfaces, and the post */
+};
+
+#define TICK_NS LYA_SECOND_NS
+
+struct sensor {
+	struct live_watch *watch;
+	struct lya_capture *capture;
+	struct live_engine *engine;
+	int64_t tick_ns; /* CLOCK_MONOTONIC: the next tick */
+	bool stopping;
+	struct lya_post post;
+	struct lya_frame frames[FRAMES];
+};
+
+/* Beginning ---------------------------------------------------------------- */
+
+static void tell_event(void *ctx, const struct lya_capture_event *event)
+{
+	const struct sensor *s = ctx;
+	char from[LYA_TIME_TEXT], to[LYA_TIME_TEXT];
+	size_t n;
+	const char *name = lya_capture_sources(s->capture, &n)[event->source].name;
+
+	lya_time_format(event->from_ns, 3, from);
+	lya_time_format(event->to_ns, 3, to);
+	if (event->kind == LYA_CAPTURE_DROP)
+		live_say(s->watch, LYA_WATCH_WARNING, "%s: %" PRIu64 " packets lost from %s to %s: %s",
+			 name, event->count, from, to, event->what);
+	else
+		live_say(s->watch, LYA_WATCH_WARNING, "%s: nothing seen from %s to %s: %s", name, from,
+			 to, event->what);
+}
+
+static int listen_all(struct sensor *s, struct lya_error *err)
+{
+	const struct lya_watch_options *o = s->watch->options;
+	struct lya_capture_listen_options options = {
+		.interfaces = o->interfaces,
+		.n_interfaces = o->n_interfaces,
+		.filter = o->filter,
+		.offsets = o->offsets,
+		.n_offsets = o->n_offsets,
+		.ring_bytes = o->buffer,
+		.adapter_time = o->adapter_time,
+		.on_event = tell_event,
+		.ctx = s,
+	};
+
+	return lya_capture_listen(&s->capture, &options, err);
+}
+
+static int give_up_rights(struct sensor *s, struct lya_error *err)
+{
+	static const char *const reads[] = { "/usr/share/zoneinfo" };
+	struct lya_confine want = { .reads = reads, .n_reads = 1, .listens = true };
+	struct lya_confined got;
+	int rc = lya_user_become(&s->watch->user, err);
+
+	if (rc == LYA_OK)
+		rc = lya_confine(&want, &got, err);
+	if (rc == LYA_OK && (got.landlock_abi == 0 || !got.seccomp))
+		live_say(s->watch, LYA_WATCH_WARNING,
+			 "this kernel offers no %s; the rest of the protection holds",
+			 got.landlock_abi == 0 ? "Landlock" : "seccomp");
+	return rc;
+}
+
+static int begin(struct sensor *s, struct lya_error *err)
+{
+	struct live_policy policy;
+	int bundle = s->watch->bundle;
+	int rc = listen_all(s, err);
+
+	if (rc == LYA_OK)
+		rc = give_up_rights(s, err);
+	if (rc != LYA_OK)
+		return rc;
+	s->watch->bundle = -1;
+	if (!live_policy_load(&policy, s->watch, bundle))
+		return LYA_ESTOP; /* said already */
+	rc = live_engine_open(&s->engine, s->watch, &policy, s->capture, err);
+	if (rc != LYA_OK)
+		live_policy_free(&policy);
+	return rc;
+}
+
+/* The loop ----------------------------------------------------------------- */
+
+static int tick(struct sensor *s, int64_t now_ns, struct lya_error *err)
+{
+	s->tick_ns = now_ns + TICK_NS;
+	(void)lya_post_send(s->watch->sensor_end, LIVE_ALIVE, 0, "listening", 9, -1);
+	return lya_capture_tick(s->capture, live_wall_ns(), err);
+}
+
+/* *more: there may be frames left. */
+static int drain(struct sensor *s, bool *more, struct lya_error *err)
+{
+	*more = true;
+	for (unsigned i = 0; i < TURN; i++) {
+		size_t n;
+		int rc = lya_capture_next(s->capture, s->frames, FRAMES, &n, err);
+
+		*more = n > 0;
+		if (rc == LYA_OK && n > 0)
+			rc = live_engine_take(s->engine, s->frames, n, err);
+		if (rc != LYA_OK || n == 0)
+			return rc;
+	}
+	return LYA_OK;
+}
+
+static void take_order(struct sensor *s)
+{
+	switch (s->post.kind) {
+	case LIVE_STOP:
+		s->stopping = true;
+		break;
+	default:
+		break;
+	}
+	if (s->post.fd != -1)
+		(void)close(s->post.fd);
+}
+
+/* When the warden is gone it is over. */
+static void read_post(struct sensor *s)
+{
+	int rc;
+
+	while ((rc = lya_post_receive(s->watch->sensor_end, &s->post)) == 1)
+		take_order(s);
+	if (rc < 0)
+		s->stopping = true;
+}
+
+static int wait_ms(const struct sensor *s, int capture_ms, int64_t now_ns)
+{
+	int64_t left_ns = s->tick_ns - now_ns;
+	int ms = left_ns <= 0 ? 0 : (int)(left_ns / 1000000 + 1);
+
+	return capture_ms >= 0 && capture_ms < ms ? capture_ms : ms;
+}
+
+/* Wait for a frame, an order, or the clock; with frames left only look. */
+static int wait(struct sensor *s, bool more, struct lya_error *err)
+{
+	struct pollfd fds[FDS] = { { .fd = s->watch->sensor_end, .events = POLLIN } };
+	int64_t now_ns = live_steady_ns();
+	int timeout_ms = 0;
+	size_t n = 1;
+	bool failed = false;
+
+	if (!more) {
+		n += lya_capture_poll(s->capture, fds + 1, FDS - 1, &timeout_ms);
+		timeout_ms = wait_ms(s, timeout_ms, now_ns);
+	}
+	if (poll(fds, n, timeout_ms) == -1 && errno != EINTR)
+		return lya_error_set(err, LYA_EIO, NULL, NULL, "cannot wait: %s", strerror(errno));
+	if (fds[0].revents != 0)
+		read_post(s);
+	for (size_t i = 1; i < n; i++)
+		failed = failed || (fds[i].revents & POLLERR) != 0;
+	now_ns = live_steady_ns();
+	return failed || now_ns >= s->tick_ns ? tick(s, now_ns, err) : LYA_OK;
+}
+
+static int work(struct sensor *s, struct lya_error *err)
+{
+	bool more = false;
+	int rc = tick(s, live_steady_ns(), err);
+
+	while (rc == LYA_OK && !s->stopping) {
+		rc = drain(s, &more, err);
+		if (rc == LYA_OK)
+			rc = wait(s, more, err);
+	}
+	return rc;
+}
+
+/* Frames that came before it was asked to stop count. */
+static int end(struct sensor *s, struct lya_error *err)
+{
+	bool more = true;
+	int rc = lya_capture_tick(s->capture, live_wall_ns(), err);
+
+	for (unsigned i = 0; rc == LYA_OK && more && i < TURN; i++)
+		rc = drain(s, &more, err);
+	lya_capture_listen_end(s->capture, live_wall_ns());
+	return rc == LYA_OK ? live_engine_stop(s->engine, err) : rc;
+}
+
+static int run(struct sensor *s, struct lya_error *err)
+{
+	int rc = begin(s, err);
+
+	if (rc != LYA_OK)
+		return rc;
+	(void)lya_post_send(s->watch->sensor_end, LIVE_READY, 0, NULL, 0, -1);
+	rc = work(s, err);
+	return rc == LYA_OK ? end(s, err) : rc;
+}
+
+int live_sensor(void *watch)
+{
+	struct sensor s = { .watch = watch };
+	struct lya_error err;
+	int rc = run(&s, &err);
+
+	if (rc != LYA_OK && rc != LYA_ESTOP)
+		live_say(s.watch, LYA_WATCH_ERROR, "%s", err.text);
+	live_engine_free(s.engine);
+	lya_capture_close(s.capture);
+	return rc == LYA_OK ? 0 : 1;
+}

@@ -1,0 +1,233 @@
+/*
+ * warden.c - the process that was started: it keeps the names and the rights that the
+ * sensor must not have, and never sees a packet.
+ */
+#include "live/live.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "live/bundle.h"
+#include "live/messages.h"
+#include "lyncaudit/output.h"
+#include "lyncaudit/post.h"
+#include "lyncaudit/timeutil.h"
+
+/* How long a sensor that was asked to stop may take; then it is ended. */
+#define STOP_NS (5 * LYA_SECOND_NS)
+
+struct warden {
+	struct live_watch *watch;
+	pid_t sensor;
+	int signals;
+	struct lya_notify notify;
+	bool ready, stopping;
+	int64_t stop_by_ns; /* CLOCK_MONOTONIC */
+	int failure;        /* what the service ends with */
+	struct lya_post post;
+};
+
+static void order(struct warden *w, enum live_order what, int fd)
+{
+	if (lya_post_send(w->watch->warden_end, what, 0, NULL, 0, fd) == LYA_ELIMIT)
+		live_say(w->watch, LYA_WATCH_WARNING, "the sensor does not listen just now");
+}
+
+/* Orders ------------------------------------------------------------------- */
+
+static void stop(struct warden *w)
+{
+	if (w->stopping) { /* asked twice: at once */
+		(void)kill(w->sensor, SIGKILL);
+		return;
+	}
+	w->stopping = true;
+	w->stop_by_ns = live_steady_ns() + STOP_NS;
+	lya_notify_send(&w->notify, "STOPPING=1\nSTATUS=stopping");
+	order(w, LIVE_STOP, -1);
+}
+
+/* The times of sd_notify are CLOCK_MONOTONIC's. */
+static void reload(struct warden *w)
+{
+	const struct lya_watch_options *o = w->watch->options;
+	struct lya_error err;
+	int fd;
+
+	lya_notify_send(&w->notify, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, live_steady_ns() / 1000);
+	if (bundle_pack(&fd, o->site, o->rules, &err) != LYA_OK) {
+		live_say(w->watch, LYA_WATCH_ERROR, "%s", err.text);
+		live_say(w->watch, LYA_WATCH_ERROR, "the site and rules of before stay in force");
+		lya_notify_send(&w->notify, "READY=1");
+		return;
+	}
+	order(w, LIVE_RELOAD, fd);
+	(void)close(fd);
+}
+
+static void take_signal(struct warden *w, int number)
+{
+	switch (number) {
+	case SIGTERM:
+	case SIGINT:
+		stop(w);
+		break;
+	case SIGHUP:
+		reload(w);
+		break;
+	case SIGUSR1:
+		order(w, LIVE_REPORT, -1);
+		break;
+	default: /* SIGCHLD: the post will end */
+		break;
+	}
+}
+
+/* News --------------------------------------------------------------------- */
+
+static const char *output_path(const struct lya_watch_options *o, uint32_t number)
+{
+	return number == LIVE_OUTPUT_REPORT ? o->report : NULL;
+}
+
+static int copy_output(const char *path, int fd, struct lya_error *err)
+{
+	struct lya_output *out;
+	char chunk[65536];
+	ssize_t n;
+	off_t at = 0;
+	int rc = lya_output_open(&out, path, false, err);
+
+	if (rc != LYA_OK)
+		return rc;
+	while ((n = pread(fd, chunk, sizeof(chunk), at)) > 0) {
+		lya_output_write(out, chunk, (size_t)n);
+		at += n;
+	}
+	if (n == 0)
+		return lya_output_commit(out, err);
+	lya_output_abort(out);
+	return lya_error_set(err, LYA_EOUTPUT, path, NULL, "the sensor's output cannot be read: %s",
+			     strerror(errno));
+}
+
+/* The sensor hands over memory: a pipe could make this process wait. */
+static void take_output(struct warden *w, uint32_t number, int fd)
+{
+	const char *path = output_path(w->watch->options, number);
+	struct lya_error err;
+	struct stat st;
+
+	if (path == NULL || fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
+		return;
+	if (copy_output(path, fd, &err) != LYA_OK) {
+		live_say(w->watch, LYA_WATCH_ERROR, "%s", err.text);
+		w->failure = err.status;
+	}
+}
+
+static void take_news(struct warden *w)
+{
+	const struct lya_post *p = &w->post;
+
+	switch (p->kind) {
+	case LIVE_READY:
+		w->ready = true;
+		lya_notify_send(&w->notify, "READY=1\nSTATUS=listening");
+		break;
+	case LIVE_ALIVE:
+		lya_notify_send(&w->notify, "WATCHDOG=1\nSTATUS=%s", p->data);
+		break;
+	case LIVE_RELOADED:
+		lya_notify_send(&w->notify, "READY=1");
+		break;
+	case LIVE_OUTPUT:
+		take_output(w, p->number, p->fd);
+		break;
+	default:
+		break;
+	}
+	if (p->fd != -1)
+		(void)close(p->fd);
+}
+
+/* True until the sensor has ended. */
+static bool read_post(struct warden *w)
+{
+	int rc;
+
+	while ((rc = lya_post_receive(w->watch->warden_end, &w->post)) == 1)
+		take_news(w);
+	return rc == 0;
+}
+
+/* The loop ----------------------------------------------------------------- */
+
+static int wait_ms(struct warden *w)
+{
+	int64_t left_ns;
+
+	if (!w->stopping)
+		return -1;
+	left_ns = w->stop_by_ns - live_steady_ns();
+	if (left_ns > 0)
+		return (int)(left_ns / (LYA_SECOND_NS / 1000) + 1);
+	live_say(w->watch, LYA_WATCH_ERROR, "the sensor does not stop: it is killed");
+	(void)kill(w->sensor, SIGKILL);
+	w->stop_by_ns = INT64_MAX;
+	return -1;
+}
+
+static void serve(struct warden *w)
+{
+	struct pollfd fds[] = { { .fd = w->signals, .events = POLLIN },
+				{ .fd = w->watch->warden_end, .events = POLLIN } };
+	bool alive = true;
+
+	while (alive) {
+		int number;
+
+		if (poll(fds, sizeof(fds) / sizeof(fds[0]), wait_ms(w)) == -1 && errno != EINTR)
+			break;
+		while ((number = lya_signals_next(w->signals)) != 0)
+			take_signal(w, number);
+		alive = read_post(w);
+	}
+}
+
+/* How the sensor ended; it says itself what went wrong, but for this. */
+static int reap(struct warden *w)
+{
+	int status = 0;
+
+	while (waitpid(w->sensor, &status, 0) == -1 && errno == EINTR)
+		;
+	if (WIFSIGNALED(status))
+		live_say(w->watch, LYA_WATCH_ERROR, "the sensor was ended by signal %d (%s)",
+			 WTERMSIG(status), strsignal(WTERMSIG(status)));
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? LYA_OK : LYA_EIO;
+}
+
+int live_warden(struct live_watch *watch, pid_t sensor, int signals, struct lya_error *err)
+{
+	struct warden w = { .watch = watch, .sensor = sensor, .signals = signals };
+	int rc = lya_notify_open(&w.notify, err);
+
+	if (rc != LYA_OK) {
+		(void)kill(sensor, SIGKILL);
+		return rc;
+	}
+	err->text[0] = '\0';
+	serve(&w);
+	rc = reap(&w);
+	lya_notify_close(&w.notify);
+	(void)close(watch->warden_end);
+	(void)close(signals);
+	return rc != LYA_OK ? rc : w.failure;
+}
