@@ -18,12 +18,14 @@ static bool is_blank(const char *text)
 	return text == NULL || text[strspn(text, " \t\r\n")] == '\0';
 }
 
-static struct lya_capture *capture_new(size_t max_bytes)
+static struct lya_capture *capture_new(size_t max_bytes, unsigned hold)
 {
 	struct lya_capture *c = lya_calloc(1, sizeof(*c));
 
-	if (c != NULL)
-		c->budget.max = max_bytes == 0 ? default_max_bytes : max_bytes;
+	if (c == NULL)
+		return NULL;
+	c->cap.max = max_bytes == 0 ? default_max_bytes : max_bytes;
+	c->shelf = (struct capture_shelf){ .hold = hold, .budget = { .cap = &c->cap } };
 	return c;
 }
 
@@ -49,7 +51,7 @@ static int capture_begin(struct lya_capture *c, const struct lya_capture_options
 int lya_capture_open(struct lya_capture **out, const struct lya_capture_options *options,
 		     struct lya_error *err)
 {
-	struct lya_capture *c = capture_new(options->max_bytes);
+	struct lya_capture *c = capture_new(options->max_bytes, options->hold);
 	int rc;
 
 	*out = NULL;
@@ -67,7 +69,7 @@ int lya_capture_open(struct lya_capture **out, const struct lya_capture_options 
 int lya_capture_listen(struct lya_capture **out, const struct lya_capture_listen_options *options,
 		       struct lya_error *err)
 {
-	struct lya_capture *c = capture_new(0);
+	struct lya_capture *c = capture_new(0, 0);
 	int rc = LYA_OK;
 
 	*out = NULL;
@@ -93,7 +95,8 @@ void lya_capture_close(struct lya_capture *c)
 	capture_merge_end(c);
 	capture_sources_free(c);
 	capture_filter_free(c->filter);
-	assert(c->budget.used == 0 && "what was counted is given back");
+	capture_shelf_fini(&c->shelf);
+	assert(c->cap.used == 0 && "what was counted is given back");
 	lya_free(c);
 }
 
@@ -103,6 +106,7 @@ int lya_capture_next(struct lya_capture *c, struct lya_frame *frames, size_t max
 	assert(max > 0 && "nothing at all would look like the end");
 	if (c->listen != NULL)
 		return capture_listen_next(c, frames, max, n, err);
+	c->shelf.call++;
 	return capture_merge_next(c, frames, max, n, err);
 }
 
