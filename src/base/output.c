@@ -25,6 +25,7 @@ struct lya_output {
 	int fd;
 	int failed; /* errno of the first failure; 0: none */
 	bool close_fd;
+	struct lya_text *text; /* NULL: a descriptor is written to */
 	size_t used;
 	char buffer[BUFFER_BYTES];
 };
@@ -97,6 +98,7 @@ static struct lya_output *output_new(const char *path)
 	out->fd = -1;
 	out->failed = 0;
 	out->close_fd = false;
+	out->text = NULL;
 	out->used = 0;
 	out->path = lya_strdup(path);
 	if (out->path != NULL)
@@ -142,9 +144,26 @@ int lya_output_open_fd(struct lya_output **result, int fd, const char *name, str
 	return LYA_OK;
 }
 
+int lya_output_open_text(struct lya_output **result, struct lya_text *text, struct lya_error *err)
+{
+	struct lya_output *out = output_new("text");
+
+	if (out == NULL)
+		return lya_error_nomem(err);
+	out->text = text;
+	*result = out;
+	return LYA_OK;
+}
+
 /* Write all of data, noting the first failure. */
 static void push(struct lya_output *out, const char *data, size_t len)
 {
+	if (out->text != NULL) {
+		lya_text_add_len(out->text, data, len);
+		if (out->text->failed && out->failed == 0)
+			out->failed = ENOMEM;
+		return;
+	}
 	while (len > 0 && out->failed == 0) {
 		ssize_t n = write(out->fd, data, len);
 

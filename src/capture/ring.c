@@ -23,6 +23,8 @@
 enum {
 	TAG_LEN = 4,        /* of a VLAN tag that is put back in front of what it was taken from */
 	ADDRESSES_LEN = 12, /* of an Ethernet header, in front of the tag */
+	LINE = 64,
+	AHEAD = 2048,
 	FRAME_LEAST = 2048  /* by which the kernel checks the ring's size; frames have any */
 };
 
@@ -270,8 +272,9 @@ size_t capture_ring_take(struct capture_ring *r, struct lya_frame *frames, size_
 
 		if (header_time(h) >= until_ns)
 			break;
+		__builtin_prefetch(r->next + AHEAD);
+		__builtin_prefetch(r->next + AHEAD + LINE);
 		r->next += h->tp_next_offset;
-		__builtin_prefetch(r->next);
 		frame_fill(r, h, &frames[n++]);
 		if (--r->left == 0)
 			block_done(r);
