@@ -140,7 +140,8 @@ const struct lya_snat_evidence *lya_snat_found(const struct lya_snat *s,
 					       const struct lya_flow *flow);
 /*
  * What was found (or NULL), and with it what the flow itself shows; false: nothing is
- * known.  Reads of s only what never changes: packets may be taken meanwhile.
+ * known.  *out is set where an end is an A/V Edge node or VIP.  Reads of s only what never
+ * changes: packets may be taken meanwhile.
  */
 bool lya_snat_flow(const struct lya_snat *s, const struct lya_flow *flow,
 		   const struct lya_policy_end ends[static 2],

@@ -18,7 +18,10 @@ void audit_details_free(struct audit_details *a);
 int audit_details_take(struct audit_details *a, const struct lya_flow_detail *d);
 /* The side whose endpoint mapper told the other one to come to its port; -1: none. */
 int audit_details_expected(const struct audit_details *a, const struct lya_flow *flow);
-/* *host is the one whose certificate the server of this flow shows instead of its own; -1: none. */
+/*
+ * *host is the one whose certificate the server of this flow shows instead of
+ * its own; -2 - *host the one whose name its client asked for in vain; -1: none.
+ */
 int audit_details_shown(struct audit_details *a, const struct lya_flow *flow, int32_t *host);
 
 #endif

@@ -185,7 +185,7 @@ int audit_follow_take(struct audit_follow *f, struct lya_packet *pkts, size_t n,
  */
 static int end_flows(struct audit_follow *f)
 {
-	int rc = lya_flow_table_each(f->flows, tell_listener, f);
+	int rc = lya_flow_table_answered(f->flows, tell_listener, f);
 
 	if (rc == 0)
 		rc = f->sink.listeners_known(f->sink.ctx);

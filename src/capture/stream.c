@@ -147,13 +147,14 @@ static bool never_waits(const struct capture_stream *s)
 	return s->bytes.fd == -1 || (fstat(s->bytes.fd, &st) == 0 && S_ISREG(st.st_mode));
 }
 
-void capture_stream_ahead(struct capture_stream *s)
+int capture_stream_ahead(struct capture_stream *s, struct lya_error *err)
 {
-	struct lya_error why;
+	int rc;
 
 	if (s->unpack == NULL || s->ahead != NULL || !never_waits(s))
-		return;
-	(void)capture_ahead_open(&s->ahead, s->unpack, &s->bytes, s->budget.cap, &why);
+		return LYA_OK;
+	rc = capture_ahead_open(&s->ahead, s->unpack, &s->bytes, s->budget.cap, err);
+	return rc == LYA_ENOMEM ? rc : LYA_OK;
 }
 
 int capture_stream_read(struct capture_stream *s, uint8_t *buf, size_t size, size_t *got,

@@ -27,10 +27,10 @@ int capture_stream_open_memory(struct capture_stream **s, const uint8_t *data, s
 			       struct capture_cap *cap, struct lya_error *err);
 void capture_stream_close(struct capture_stream *s);
 /*
- * Unpack ahead of the reading, in a thread, if there is something to unpack and
- * a thread and memory for it; else nothing changes.
+ * Unpack ahead of the reading, in a thread, if there is something to unpack, a
+ * thread for it, and room for it under the cap; else nothing changes.  LYA_ENOMEM.
  */
-void capture_stream_ahead(struct capture_stream *s);
+int capture_stream_ahead(struct capture_stream *s, struct lya_error *err);
 
 /*
  * Read up to `size` (> 0) bytes; what a pipe has is given without waiting for

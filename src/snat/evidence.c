@@ -171,9 +171,10 @@ bool lya_snat_flow(const struct lya_snat *s, const struct lya_flow *flow,
 		   const struct lya_policy_end ends[static 2],
 		   const struct lya_snat_evidence *found, struct lya_snat_evidence *e)
 {
+	if (((ends[0].roles | ends[1].roles) & (NODES | VIPS)) == 0)
+		return false;
 	*e = found != NULL ? *found : (struct lya_snat_evidence){ .client_side = -1 };
-	if (((ends[0].roles | ends[1].roles) & (NODES | VIPS)) == 0 ||
-	    flow->unknown != LYA_UNKNOWN_NOT)
+	if (flow->unknown != LYA_UNKNOWN_NOT)
 		return false;
 	look_at_flow(s, flow, ends, e);
 	return e->kinds != 0 || e->relay.faults != 0 || e->relayed || e->answered ||

@@ -102,7 +102,9 @@ static int open_as(void **state, struct memory *m, const struct bytes *b)
 	rc = capture_stream_open_memory(&stream, b->data, b->len, &m->cap, &m->err);
 	if (rc != LYA_OK)
 		return rc;
-	capture_stream_ahead(stream);
+	rc = capture_stream_ahead(stream, &m->err);
+	if (rc != LYA_OK)
+		return rc;
 	return capture_reader_open(&m->reader, stream, CAPTURE_BUFFER_SMALL, &m->cap, &m->err);
 }
 
