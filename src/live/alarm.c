@@ -107,7 +107,7 @@ enum live_alarm live_alarms_take(struct live_alarms *a, const struct lya_finding
 	return tell(k, f, now_ns, LIVE_ALARM_UPDATE);
 }
 
-/* Only what the last two periods had is kept; without memory for that, all is. */
+/* Only what the period that ends had is kept; without memory for that, all is. */
 static void forget(struct live_alarms *a)
 {
 	struct lya_map *map = lya_map_new(sizeof(struct key), sizeof(struct known), KNOWN_MAX);
@@ -117,7 +117,7 @@ static void forget(struct live_alarms *a)
 
 	while (map != NULL && lya_map_next(a->map, &pos, &key, &value)) {
 		const struct known *k = value;
-		struct known *copy = k->period + 1 < a->period ? NULL : lya_map_put(map, key, NULL);
+		struct known *copy = k->period < a->period ? NULL : lya_map_put(map, key, NULL);
 
 		if (copy != NULL)
 			*copy = *k;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "live/messages.h"
+#include "live/missing.h"
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/audit.h"
 #include "lyncaudit/output.h"
@@ -20,6 +21,7 @@ struct live_engine {
 	struct live_policy policy;
 	struct lya_capture *capture;
 	struct lya_audit *audit;
+	struct live_missing *missing;
 };
 
 static const char *source_name(void *ctx, uint32_t source)
@@ -45,8 +47,11 @@ int live_engine_open(struct live_engine **result, const struct live_watch *w,
 	options.ctx = e;
 	e->watch = w;
 	e->capture = capture;
-	rc = lya_audit_new(&e->audit, policy->policy, &options, err);
+	e->missing = live_missing_new();
+	rc = e->missing == NULL ? lya_error_nomem(err)
+				: lya_audit_new(&e->audit, policy->policy, &options, err);
 	if (rc != LYA_OK) {
+		live_missing_free(e->missing);
 		lya_free(e);
 		return rc;
 	}
@@ -61,6 +66,11 @@ int live_engine_take(struct live_engine *e, const struct lya_frame *frames, size
 	return lya_audit_take(e->audit, frames, n, err);
 }
 
+int live_engine_missing(struct live_engine *e, const struct lya_capture_event *event)
+{
+	return live_missing_note(e->missing, event);
+}
+
 static void fill(struct live_engine *e, struct lya_report_input *in)
 {
 	const struct lya_watch_options *o = e->watch->options;
@@ -68,7 +78,6 @@ static void fill(struct live_engine *e, struct lya_report_input *in)
 
 	in->fail_on = o->fail_on;
 	in->ledger = lya_audit_ledger(e->audit);
-	in->limits = lya_audit_limits(e->audit, &in->n_limits);
 	in->run = (struct lya_report_run){ .version = o->version,
 					   .host = o->host,
 					   .started_ns = e->watch->started_ns,
@@ -80,6 +89,7 @@ static void fill(struct live_engine *e, struct lya_report_input *in)
 	in->totals.not_tcp_udp = counts.not_tcp_udp;
 	memcpy(in->totals.events, counts.events, sizeof(in->totals.events));
 	in->totals.duplicates = counts.duplicates;
+	in->totals.gaps = live_missing_gaps(e->missing);
 	lya_audit_flow_stats(e->audit, &in->flow_stats);
 }
 
@@ -106,6 +116,22 @@ static int hand_over(struct live_engine *e, const struct lya_report_input *in,
 	return rc;
 }
 
+static int report(struct live_engine *e, struct lya_report_input *in, struct lya_error *err)
+{
+	size_t n;
+	const struct lya_limit *measured = lya_audit_limits(e->audit, &n);
+	struct lya_limit *limits;
+	int rc = live_missing_limits(e->missing, in->sources, measured, n, &limits, &in->n_limits, err);
+
+	if (rc != LYA_OK)
+		return rc;
+	in->limits = limits;
+	fill(e, in);
+	rc = hand_over(e, in, err);
+	live_missing_limits_free(limits);
+	return rc;
+}
+
 int live_engine_stop(struct live_engine *e, struct lya_error *err)
 {
 	struct lya_report_input in = { .n_sources = 0 };
@@ -119,8 +145,7 @@ int live_engine_stop(struct live_engine *e, struct lya_error *err)
 		rc = lya_report_snat_pairs(e->policy.site, &pairs, &n_pairs, err);
 	if (rc == LYA_OK && e->watch->options->report != NULL) {
 		lya_report_snat_fill(lya_audit_snat(e->audit), pairs, n_pairs, &in.snat);
-		fill(e, &in);
-		rc = hand_over(e, &in, err);
+		rc = report(e, &in, err);
 	}
 	lya_free(pairs);
 	return rc;
@@ -131,6 +156,7 @@ void live_engine_free(struct live_engine *e)
 	if (e == NULL)
 		return;
 	lya_audit_free(e->audit);
+	live_missing_free(e->missing);
 	live_policy_free(&e->policy);
 	lya_free(e);
 }

@@ -36,6 +36,7 @@ struct sensor {
 	struct live_engine *engine;
 	int64_t tick_ns; /* CLOCK_MONOTONIC: the next tick */
 	bool stopping;
+	bool failed; /* for want of memory something is not known that the report must say */
 	struct lya_post post;
 	struct lya_frame frames[FRAMES];
 };
@@ -44,11 +45,13 @@ struct sensor {
 
 static void tell_event(void *ctx, const struct lya_capture_event *event)
 {
-	const struct sensor *s = ctx;
+	struct sensor *s = ctx;
 	char from[LYA_TIME_TEXT], to[LYA_TIME_TEXT];
 	size_t n;
 	const char *name = lya_capture_sources(s->capture, &n)[event->source].name;
 
+	if (live_engine_missing(s->engine, event) != LYA_OK)
+		s->failed = true;
 	lya_time_format(event->from_ns, 3, from);
 	lya_time_format(event->to_ns, 3, to);
 	if (event->kind == LYA_CAPTURE_DROP)
@@ -114,11 +117,18 @@ static int begin(struct sensor *s, struct lya_error *err)
 
 /* The loop ----------------------------------------------------------------- */
 
+static int capture_tick(struct sensor *s, struct lya_error *err)
+{
+	int rc = lya_capture_tick(s->capture, live_wall_ns(), err);
+
+	return rc == LYA_OK && s->failed ? lya_error_nomem(err) : rc;
+}
+
 static int tick(struct sensor *s, int64_t now_ns, struct lya_error *err)
 {
 	s->tick_ns = now_ns + TICK_NS;
 	(void)lya_post_send(s->watch->sensor_end, LIVE_ALIVE, 0, "listening", 9, -1);
-	return lya_capture_tick(s->capture, live_wall_ns(), err);
+	return capture_tick(s, err);
 }
 
 /* *more: there may be frames left. */
@@ -210,7 +220,7 @@ static int work(struct sensor *s, struct lya_error *err)
 static int end(struct sensor *s, struct lya_error *err)
 {
 	bool more = true;
-	int rc = lya_capture_tick(s->capture, live_wall_ns(), err);
+	int rc = capture_tick(s, err);
 
 	for (unsigned i = 0; rc == LYA_OK && more && i < TURN; i++)
 		rc = drain(s, &more, err);
