@@ -327,7 +327,7 @@ int lya_ledger_take(struct lya_ledger *l, const struct lya_flow *flow,
 	return rc;
 }
 
-int lya_ledger_merge(struct lya_ledger *l, struct lya_ledger *from)
+int lya_ledger_merge(struct lya_ledger *l, const struct lya_ledger *from)
 {
 	int rc;
 

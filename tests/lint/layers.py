@@ -27,11 +27,13 @@ MODULES = {
     "evidence": ["finding", "capture"],
     "audit": ["report", "evidence", "snat", "capture"],
     "sys": [],
-    "cli": ["audit", "site", "rule", "report", "sys"],
+    "store": ["finding"],
+    "keeper": ["audit", "store", "report"],
+    "cli": ["audit", "keeper", "site", "rule", "report", "sys"],
 }
 
 # Public headers that are not named like their module; those of no module are base's.
-HEADERS = {"confine": "sys"}
+HEADERS = {"confine": "sys", "minutes": "finding", "tally": "audit"}
 
 # Third-party headers and the only modules that may include them; the program's
 # --version names libraries, so it may ask them.
