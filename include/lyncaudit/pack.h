@@ -46,6 +46,8 @@ void lya_unpack_fail(struct lya_unpack *u, const char *wrong);
 /* A number of at most max. */
 uint64_t lya_unpack_uint(struct lya_unpack *u, uint64_t max);
 int64_t lya_unpack_int(struct lya_unpack *u);
+/* A time in nanoseconds, or LYA_TIME_NONE; far ones are held at where differences still fit. */
+int64_t lya_unpack_time(struct lya_unpack *u);
 uint64_t lya_unpack_u64(struct lya_unpack *u);
 bool lya_unpack_bool(struct lya_unpack *u);
 /* len bytes, borrowed; NULL once failed. */

@@ -22,7 +22,7 @@ static void build_end(const struct lya_ledger *l, const struct pair_key *key, co
 		out->given = true;
 		out->role = (enum lya_role)key->role[end];
 		if (key->host[end] >= 0)
-			out->host = l->site->hosts[key->host[end]].name;
+			out->host = ledger_host_name(l, key->host[end]);
 	}
 	crowd_read(&e->crowds[end], out);
 }
@@ -173,7 +173,7 @@ bool build_finding(const struct lya_ledger *l, const struct pair *pair, const st
 	build_sums(e, out);
 	build_payload(e, out);
 	if (kind == LYA_FINDING_IDENTITY_MISMATCH && e->shown != INT32_MAX)
-		out->shown = l->site->hosts[e->shown].name;
+		out->shown = ledger_host_name(l, e->shown);
 	build_rows(e, out);
 	if (is_im_between_clients(out))
 		build_statement(l, "internal.p.im-via-front-end", out);

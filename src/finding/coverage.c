@@ -74,6 +74,11 @@ void coverage_take(struct coverage *c, const struct lya_flow *flow,
 		add(&c->list[v->rules[i]], &one);
 }
 
+void coverage_add(struct coverage *c, const struct lya_coverage *sums)
+{
+	add(&c->list[sums->rule], sums);
+}
+
 void coverage_merge(struct coverage *c, const struct coverage *from)
 {
 	c->seen |= from->seen;

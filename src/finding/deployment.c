@@ -129,19 +129,25 @@ static int waiver_cmp(const void *a, const void *b)
 		      ((const struct lya_waiver *)b)->exception->id);
 }
 
+static void add_waiver(struct lya_ledger *l, const struct lya_exception *exception, uint64_t flows)
+{
+	struct lya_waiver *w = &l->waivers[l->n_waivers++];
+
+	w->exception = exception;
+	w->flows = flows;
+	w->has_days = deployment_days_left(exception, l->end.last_ns, &w->days_left);
+}
+
 int deployment_waivers(struct lya_ledger *l)
 {
-	l->waivers = lya_calloc(l->site->n_exceptions + 1, sizeof(*l->waivers));
+	l->waivers = lya_calloc(l->site->n_exceptions + l->former.n_waivers + 1,
+				sizeof(*l->waivers));
 	if (l->waivers == NULL)
 		return LYA_ENOMEM;
-	l->n_waivers = l->site->n_exceptions;
-	for (size_t i = 0; i < l->n_waivers; i++) {
-		l->waivers[i].exception = &l->site->exceptions[i];
-		l->waivers[i].flows = l->waived[i];
-		l->waivers[i].has_days =
-		    deployment_days_left(&l->site->exceptions[i], l->end.last_ns,
-					 &l->waivers[i].days_left);
-	}
+	for (size_t i = 0; i < l->site->n_exceptions; i++)
+		add_waiver(l, &l->site->exceptions[i], l->waived[i]);
+	for (size_t i = 0; i < l->former.n_waivers; i++)
+		add_waiver(l, &l->former.waivers[i].exception, l->former.waivers[i].flows);
 	qsort(l->waivers, l->n_waivers, sizeof(*l->waivers), waiver_cmp);
 	return LYA_OK;
 }

@@ -60,7 +60,16 @@ void lya_ledger_free(struct lya_ledger *l)
 	coverage_fini(&l->coverage);
 	matrix_fini(&l->matrix);
 	overall_fini(&l->overall);
+	former_fini(&l->former);
 	lya_free(l);
+}
+
+const char *ledger_host_name(const struct lya_ledger *l, int32_t host)
+{
+	size_t index = (size_t)host;
+
+	return index < l->site->n_hosts ? l->site->hosts[index].name
+					: l->former.hosts[index - l->site->n_hosts];
 }
 
 const struct lya_policy *lya_ledger_policy(const struct lya_ledger *l)
@@ -327,10 +336,24 @@ int lya_ledger_take(struct lya_ledger *l, const struct lya_flow *flow,
 	return rc;
 }
 
+/* Former hosts and waivers have other indices here: their names know them. */
+static int merge_packed(struct lya_ledger *l, const struct lya_ledger *from)
+{
+	struct lya_pack pack = { 0 };
+	int rc = lya_ledger_pack(from, &pack);
+
+	if (rc == LYA_OK)
+		rc = lya_ledger_unpack(l, pack.data, pack.len, NULL, 0, NULL);
+	lya_pack_fini(&pack);
+	return rc;
+}
+
 int lya_ledger_merge(struct lya_ledger *l, const struct lya_ledger *from)
 {
 	int rc;
 
+	if (!former_is_empty(&from->former))
+		return merge_packed(l, from);
 	l->counts.flows += from->counts.flows;
 	l->counts.packets += from->counts.packets;
 	l->counts.bytes += from->counts.bytes;
