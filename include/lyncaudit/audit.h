@@ -38,7 +38,7 @@ struct lya_audit_flow {
 struct lya_audit_options {
 	size_t max_memory;  /* cap for all state, bytes; 0: 1 GiB */
 	size_t max_flows;   /* 0: what max_memory allows */
-	bool continuous;    /* hands over parts; lya_audit_finish is not for it */
+	bool continuous;    /* hands over parts; lya_audit_finish and on_finding are not for it */
 	/* Called for every ended flow, in order of end; a negative answer stops.  May be NULL. */
 	int (*on_flow)(void *ctx, const struct lya_audit_flow *flow);
 	/* Called when a finding begins (see lya_ledger_options).  May be NULL. */
@@ -100,6 +100,9 @@ void lya_audit_flow_stats(const struct lya_audit *a, struct lya_flow_stats *out)
  * lya_audit_reload begins a stretch under another policy: its part has no open flows either,
  * but these give nothing and will be judged by the new policy.
  */
+/* The bound of each ledger of a continuous audit with that cap; for those that join them. */
+size_t lya_audit_ledger_bytes(size_t max_memory);
+
 struct lya_audit_part {
 	struct lya_ledger *ended;     /* flows that ended since the part before */
 	struct lya_ledger *open;      /* flows that were open; NULL: the stretch is over */

@@ -170,8 +170,9 @@ int lya_ledger_new(struct lya_ledger **l, const struct lya_policy *policy,
 void lya_ledger_free(struct lya_ledger *l);
 
 /*
- * Take one judged flow.  ends are by side, as for lya_policy_judge.  out may
- * be NULL.  Returns 0, LYA_ENOMEM, or what on_new answered.
+ * Take one judged flow, with the share of it that counts here (lya_flow_share); of one
+ * without a share the findings are named and nothing is counted.  ends are by side, as for
+ * lya_policy_judge.  out may be NULL.  Returns 0, LYA_ENOMEM, or what on_new answered.
  */
 int lya_ledger_take(struct lya_ledger *l, const struct lya_flow *flow,
 		    const struct lya_policy_end ends[static 2], const struct lya_verdict *verdict,

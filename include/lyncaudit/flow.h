@@ -210,9 +210,11 @@ void lya_flow_table_cut(struct lya_flow_table *t, int64_t time_ns);
 /*
  * Show up to max open flows from *place on (0 begins) as they would end now, and leave
  * them as they are: of payload under inspection as much is told as is recognised.
- * Everything is filled.  *place is 0 again when there are no more.  Flows whose marks say
+ * Everything is filled.  *place is 0 again when there are no more; fewer than max, or none,
+ * are shown where much of the table is empty.  Flows whose marks say
  * a place below it have been visited, unless they began since.  Marks are `told` from then
- * on up to now, or with at_cut up to the last cut, with which lost_bytes begin anew.  A
+ * on up to now.  With at_cut flows that began after the last cut are passed over, marks are
+ * told up to that cut, and lost_bytes begin anew.  A
  * negative answer of fn stops, and is the answer.
  */
 int lya_flow_table_visit(struct lya_flow_table *t, uint32_t *place, size_t max, bool at_cut,

@@ -22,14 +22,14 @@ enum {
 };
 
 struct lya_minute {
-	int64_t minute;             /* since 1970 */
-	int32_t host[2];            /* initiator, responder: index in the site; -1: undeclared */
-	uint8_t role[2];            /* enum lya_role; LYA_ROLES: none */
-	uint8_t transport, verdict; /* enum lya_verdict_kind */
+	int64_t minute;              /* since 1970 */
+	int32_t host[2];             /* initiator, responder: index in the site; -1: undeclared */
+	uint8_t role[2];             /* enum lya_role; LYA_ROLES: none */
+	uint8_t transport, verdict;  /* enum lya_verdict_kind */
 	struct lya_port_range ports; /* as in the matrix */
-	bool other;                 /* folded: hosts and ports tell nothing */
-	uint64_t flows;             /* that were seen in it, */
-	uint64_t opened;            /* and of them those seen for the first time */
+	bool other;                  /* folded: hosts and ports tell nothing */
+	uint64_t flows;              /* that were seen in it, */
+	uint64_t opened;             /* and of them those seen for the first time */
 	uint64_t packets, bytes;
 };
 

@@ -24,7 +24,7 @@ struct lya_pack {
 
 void lya_pack_uint(struct lya_pack *p, uint64_t n);
 void lya_pack_int(struct lya_pack *p, int64_t n);
-void lya_pack_u64(struct lya_pack *p, uint64_t n); /* eight bytes: hashes */
+void lya_pack_u64(struct lya_pack *p, uint64_t n);                   /* eight bytes: hashes */
 void lya_pack_raw(struct lya_pack *p, const void *data, size_t len); /* without its length */
 void lya_pack_bytes(struct lya_pack *p, const void *data, size_t len);
 void lya_pack_string(struct lya_pack *p, const char *s); /* NULL is told from "" */

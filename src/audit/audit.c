@@ -1,44 +1,18 @@
 /*
  * audit.c - the pipeline: frames in, judged flows and a ledger out.
  */
-#include "lyncaudit/audit.h"
+#include "audit/state.h"
 
 #include <string.h>
 
-#include "audit/details.h"
-#include "audit/listeners.h"
 #include "lyncaudit/alloc.h"
-#include "lyncaudit/reasm.h"
 #include "lyncaudit/timeutil.h"
 
-enum {
-	BATCH = LYA_SNAT_BATCH, /* packets taken at a time: they stay in the first caches */
-	/* Where one flow in ten shows one direction only, the mirror is lame. */
-	ONE_SIDED_PART = 10
-};
+/* Where one flow in ten shows one direction only, the mirror is lame. */
+enum { ONE_SIDED_PART = 10 };
 
 /* Legs pair within seconds: what holds more than a few seconds only leaves the caches. */
 enum { SNAT_BYTES_MAX = 16 * 1024 * 1024 };
-
-struct lya_audit {
-	const struct lya_policy *policy;
-	struct lya_policy_memo *memo;
-	struct lya_audit_options options;
-	struct lya_reasm *reasm;
-	struct lya_flow_table *flows;
-	struct audit_listeners *listeners;
-	struct audit_details *details;
-	struct lya_snat *snat;
-	struct lya_ledger *ledger;
-	struct lya_validity *validity;
-	struct lya_limit *limits;
-	size_t n_limits;
-	struct lya_site_fault *faults;
-	size_t n_faults;
-	struct lya_audit_counts counts;
-	bool listeners_known; /* all there will be */
-	struct lya_packet batch[BATCH];
-};
 
 /* A side that is a known listener helps only a flow that shows nothing itself. */
 static int known_side(const struct lya_audit *a, const struct lya_flow *flow)
@@ -48,60 +22,62 @@ static int known_side(const struct lya_audit *a, const struct lya_flow *flow)
 	return audit_listeners_side(a->listeners, flow);
 }
 
-/*
- * Judge a flow, with what is known of its other leg where it has one.  *flow
- * may then be *joined; the verdict borrows *evidence.
- */
-static int judge(struct lya_audit *a, const struct lya_flow **flow, struct lya_flow *joined,
-		 const struct lya_policy_end ends[static 2], struct lya_snat_evidence *evidence,
-		 struct lya_verdict *verdict)
+/* With what is known of its other leg where it has one. */
+int audit_judge(struct lya_audit *a, const struct lya_flow *flow, struct audit_judged *j)
 {
-	int server = audit_details_expected(a->details, *flow), rc;
-	bool known = lya_snat_flow(a->snat, *flow, ends, evidence);
+	int server = audit_details_expected(a->details, flow), rc;
+	bool known;
 	int32_t shown;
 
+	lya_policy_end_of(a->policy, &flow->addr[0], &j->ends[0]);
+	lya_policy_end_of(a->policy, &flow->addr[1], &j->ends[1]);
+	known = lya_snat_flow(a->snat, flow, j->ends, &j->evidence);
+	j->flow = flow;
 	if (known) {
-		*joined = **flow;
-		lya_snat_join(evidence, joined);
-		*flow = joined;
+		j->joined = *flow;
+		lya_snat_join(&j->evidence, &j->joined);
+		j->flow = &j->joined;
 	}
-	lya_policy_judge(a->policy, a->memo, *flow, ends, known_side(a, *flow), verdict);
+	lya_policy_judge(a->policy, a->memo, j->flow, j->ends, known_side(a, j->flow),
+			 &j->verdict);
 	if (server >= 0)
-		lya_policy_expect(a->policy, a->memo, *flow, ends, server, verdict);
-	lya_policy_inspect(a->policy, *flow, ends, verdict);
-	rc = audit_details_shown(a->details, *flow, &shown);
-	verdict->payload.shown = shown + 1;
-	if (known || verdict->finding == LYA_FINDING_AV_EDGE_SNAT)
-		lya_snat_judge(evidence, *flow, verdict);
+		lya_policy_expect(a->policy, a->memo, j->flow, j->ends, server, &j->verdict);
+	lya_policy_inspect(a->policy, j->flow, j->ends, &j->verdict);
+	rc = audit_details_shown(a->details, j->flow, &shown);
+	j->verdict.payload.shown = shown + 1;
+	if (known || j->verdict.finding == LYA_FINDING_AV_EDGE_SNAT)
+		lya_snat_judge(&j->evidence, j->flow, &j->verdict);
 	return rc;
+}
+
+/* Enter a judged flow that has ended. */
+static int enter(struct lya_audit *a, struct audit_judged *j, struct lya_flow_findings *findings)
+{
+	int rc;
+
+	if (a->options.continuous)
+		return audit_take_share(a, j, findings);
+	rc = lya_validity_take(a->validity, j->flow);
+	return rc != 0 ? rc
+		       : lya_ledger_take(a->ledger, j->flow, j->ends, &j->verdict, findings);
 }
 
 /* One conversation is over: judge it and enter it. */
 static int take_flow(void *ctx, const struct lya_flow *flow)
 {
 	struct lya_audit *a = ctx;
-	struct lya_flow joined;
-	struct lya_snat_evidence evidence;
-	struct lya_policy_end ends[2];
-	struct lya_verdict verdict;
+	struct audit_judged j;
 	struct lya_flow_findings findings = { 0 };
-	struct lya_audit_flow told = { flow, ends, &verdict, &findings };
-	int rc;
+	int rc = a->listeners_known ? 0 : audit_listeners_note(a->listeners, flow);
 
-	lya_policy_end_of(a->policy, &flow->addr[0], &ends[0]);
-	lya_policy_end_of(a->policy, &flow->addr[1], &ends[1]);
-	rc = a->listeners_known ? 0 : audit_listeners_note(a->listeners, flow);
 	if (rc == 0)
-		rc = lya_validity_take(a->validity, flow);
-	if (rc != 0)
-		return rc;
-	rc = judge(a, &flow, &joined, ends, &evidence, &verdict);
-	told.flow = flow;
+		rc = audit_judge(a, flow, &j);
 	if (rc == 0)
-		rc = lya_ledger_take(a->ledger, flow, ends, &verdict, &findings);
+		rc = enter(a, &j, &findings);
 	if (rc != 0 || a->options.on_flow == NULL)
 		return rc;
-	return a->options.on_flow(a->options.ctx, &told);
+	return a->options.on_flow(a->options.ctx,
+				  &(struct lya_audit_flow){ j.flow, j.ends, &j.verdict, &findings });
 }
 
 static int take_detail(void *ctx, const struct lya_flow_detail *detail)
@@ -125,6 +101,37 @@ static void tell_hello(void *ctx, const struct lya_packet *pkt, const struct lya
 	lya_snat_hello(a->snat, pkt, hello);
 }
 
+/*
+ * Without end there are up to six ledgers at a time: flows that ended, flows that are open,
+ * the same of a pass under way, and those who keep them join two more.
+ */
+struct lya_ledger_options audit_ledger_options(const struct lya_audit *a)
+{
+	if (a->options.continuous)
+		return (struct lya_ledger_options){
+			.max_bytes = lya_audit_ledger_bytes(a->options.max_memory)
+		};
+	return (struct lya_ledger_options){ .max_bytes = a->options.max_memory / 4,
+					    .on_new = a->options.on_finding,
+					    .ctx = a->options.ctx };
+}
+
+size_t lya_audit_ledger_bytes(size_t max_memory)
+{
+	return (max_memory != 0 ? max_memory : (size_t)LYA_AUDIT_MEMORY) / 24;
+}
+
+struct lya_snat_options audit_snat_options(const struct lya_audit *a)
+{
+	size_t bytes = a->options.max_memory / 64;
+
+	return (struct lya_snat_options){
+		.max_bytes = bytes < SNAT_BYTES_MAX ? bytes : (size_t)SNAT_BYTES_MAX,
+		.source_name = a->options.source_name,
+		.ctx = a->options.ctx,
+	};
+}
+
 /* Half of the cap is the flow table's; findings, listeners, fragments and buffers share the rest. */
 static int make_parts(struct lya_audit *a, struct lya_error *err)
 {
@@ -133,22 +140,15 @@ static int make_parts(struct lya_audit *a, struct lya_error *err)
 		.max_flows = a->options.max_flows,
 		.max_bytes = memory / 2,
 		.vlan_in_key = lya_policy_site(a->policy)->vlan_in_key,
+		.shares = a->options.continuous,
 		.on_end = take_flow,
 		.on_detail = take_detail,
 		.ctx = a,
 		.observer = { .ctx = a, .on_stun = tell_stun, .on_client_hello = tell_hello },
 	};
-	struct lya_snat_options snat_options = {
-		.max_bytes = memory / 64 < SNAT_BYTES_MAX ? memory / 64 : SNAT_BYTES_MAX,
-		.source_name = a->options.source_name,
-		.ctx = a->options.ctx,
-	};
+	struct lya_snat_options snat_options = audit_snat_options(a);
 	struct lya_reasm_options reasm_options = { .max_bytes = memory / 32 };
-	struct lya_ledger_options ledger_options = {
-		.max_bytes = memory / 4,
-		.on_new = a->options.on_finding,
-		.ctx = a->options.ctx,
-	};
+	struct lya_ledger_options ledger_options = audit_ledger_options(a);
 	int rc;
 
 	a->memo = lya_policy_memo_new(a->policy);
@@ -161,6 +161,8 @@ static int make_parts(struct lya_audit *a, struct lya_error *err)
 		rc = lya_validity_new(&a->validity, err);
 	if (rc == LYA_OK)
 		rc = lya_ledger_new(&a->ledger, a->policy, &ledger_options, err);
+	if (rc == LYA_OK && a->options.continuous)
+		rc = lya_minutes_new(&a->minutes, a->policy, err);
 	if (rc == LYA_OK)
 		rc = lya_reasm_new(&a->reasm, &reasm_options, err);
 	if (rc == LYA_OK)
@@ -207,6 +209,9 @@ void lya_audit_free(struct lya_audit *a)
 	audit_listeners_free(a->listeners);
 	audit_details_free(a->details);
 	lya_policy_memo_free(a->memo);
+	lya_minutes_free(a->minutes);
+	lya_audit_part_fini(&a->pass.part);
+	lya_free(a->sources);
 	lya_free(a);
 }
 
@@ -247,7 +252,7 @@ static void count_packets(struct lya_audit *a, size_t n, const struct lya_batch 
 }
 
 /* What the flow table answered: its own failure, or what a callback said. */
-static int tell_failure(int rc, struct lya_error *err)
+int audit_tell_failure(int rc, struct lya_error *err)
 {
 	return rc == LYA_ENOMEM ? lya_error_nomem(err) : rc;
 }
@@ -302,16 +307,18 @@ int lya_audit_take(struct lya_audit *a, const struct lya_frame *frames, size_t n
                    struct lya_error *err)
 {
 	for (size_t done = 0; done < n;) {
-		size_t some = n - done < BATCH ? n - done : BATCH;
+		size_t some = n - done < AUDIT_BATCH ? n - done : AUDIT_BATCH;
 		struct lya_batch batch;
 		int rc;
 
 		lya_decode_batch(&frames[done], a->batch, some, &batch);
 		count_frames(&a->counts, some, &batch);
 		count_packets(a, some, &batch);
-		rc = follow(a, some, &batch);
+		rc = a->options.continuous ? audit_note_sources(a, &frames[done], some, &batch) : 0;
+		if (rc == 0)
+			rc = follow(a, some, &batch);
 		if (rc != 0)
-			return tell_failure(rc, err);
+			return audit_tell_failure(rc, err);
 		done += some;
 	}
 	return LYA_OK;
@@ -328,7 +335,7 @@ static int note_listener(void *ctx, const struct lya_flow *flow)
  * The flows that are left end together: what each shows of a listener must
  * help all of them, whichever is judged first.
  */
-static int end_flows(struct lya_audit *a)
+int audit_end_flows(struct lya_audit *a)
 {
 	int rc = lya_flow_table_each(a->flows, note_listener, a);
 
@@ -411,17 +418,22 @@ static int finish_ledger(struct lya_audit *a, const struct lya_source *sources, 
 	return rc;
 }
 
+int audit_flush_packets(struct lya_audit *a)
+{
+	lya_reasm_flush(a->reasm);
+	return follow_in_order(a, 0, NULL);
+}
+
 int lya_audit_finish(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
                      struct lya_error *err)
 {
 	int rc;
 
-	lya_reasm_flush(a->reasm);
-	rc = follow_in_order(a, 0, NULL);
+	rc = audit_flush_packets(a);
 	if (rc == 0)
-		rc = end_flows(a);
+		rc = audit_end_flows(a);
 	if (rc != 0)
-		return tell_failure(rc, err);
+		return audit_tell_failure(rc, err);
 	lya_snat_finish(a->snat);
 	rc = make_limits(a, sources, n_sources, err);
 	return rc < 0 ? rc : finish_ledger(a, sources, n_sources, err);

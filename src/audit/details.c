@@ -206,3 +206,30 @@ int audit_details_take(struct audit_details *a, const struct lya_flow_detail *d)
 	/* a client's may be carried by whoever translates addresses */
 	return d->client ? LYA_OK : take_name(a, d);
 }
+
+static int32_t host_by_name(const struct lya_site *site, const char *name)
+{
+	for (size_t i = 0; i < site->n_hosts; i++) {
+		if (strcmp(site->hosts[i].name, name) == 0)
+			return (int32_t)i;
+	}
+	return -1;
+}
+
+int audit_details_rebase(struct audit_details *a, const struct lya_policy *policy)
+{
+	const struct lya_site *old = lya_policy_site(a->policy), *new = lya_policy_site(policy);
+	int rc = close_certificate(a);
+	const void *key;
+	void *value;
+	size_t pos = 0;
+
+	while (lya_map_next(a->listeners, &pos, &key, &value)) {
+		struct listener *l = value;
+
+		if (l->shows >= 0)
+			l->shows = host_by_name(new, old->hosts[l->shows].name);
+	}
+	a->policy = policy;
+	return rc;
+}

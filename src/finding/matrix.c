@@ -105,7 +105,7 @@ int matrix_take(struct matrix *m, const struct lya_policy *p, const struct lya_f
 		.ports = name_ports(p, documented ? v->rules[0] : -1, flow->port[init],
 				    flow->port[!init]),
 		.flows = 1,
-		.bytes = flow->bytes[0] + flow->bytes[1],
+		.bytes = lya_flow_share(flow).bytes,
 	};
 	struct group *g = lya_map_put(m->map, &key, NULL);
 

@@ -421,8 +421,10 @@ int lya_ledger_unpack(struct lya_ledger *l, const void *data, size_t len, const 
 		      size_t n_sources, struct lya_error *err)
 {
 	const uint8_t *bytes = data;
-	struct unpacking u = { .ledger = l, .in = { bytes, bytes + len, NULL },
-			       .sources = sources, .n_sources = n_sources };
+	struct unpacking u = { .ledger = l,
+			       .in = { bytes, bytes + len, NULL },
+			       .sources = sources,
+			       .n_sources = n_sources };
 	struct unpacked_exceptions x = { 0 };
 
 	if (lya_unpack_uint(&u.in, UINT64_MAX) != PACK_VERSION)

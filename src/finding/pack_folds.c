@@ -63,8 +63,8 @@ bool unpack_pair_key(struct unpacking *u, struct pair_key *key)
 	key->source_port = lya_unpack_bool(&u->in);
 	for (size_t i = 0; i < 2; i++) {
 		key->role[i] = unpack_role(u);
-		key->host[i] = is_about_exception(key->type) ? unpacking_expired(u)
-							     : unpacking_host(u);
+		key->host[i] =
+		    is_about_exception(key->type) ? unpacking_expired(u) : unpacking_host(u);
 	}
 	if (!is_raised(key->type))
 		lya_unpack_fail(&u->in, "there is no such type of finding");

@@ -70,17 +70,25 @@ static void take_rare(struct lya_ledger *l)
 	struct lya_snat_evidence evidence = {
 		.kinds = LYA_SNAT_PAIRED_TRANSACTION | LYA_SNAT_MAPPED_ADDRESS,
 		.proven = true,
-		.proof = { .kind = LYA_SNAT_PAIRED_TRANSACTION, .key = LYA_SNAT_BY_ID, .n_legs = 2,
-			   .value_len = 16, .value = { 1, 2, 3 } },
+		.proof = { .kind = LYA_SNAT_PAIRED_TRANSACTION,
+			   .key = LYA_SNAT_BY_ID,
+			   .n_legs = 2,
+			   .value_len = 16,
+			   .value = { 1, 2, 3 } },
 		.relay = { .faults = LYA_RELAY_PORT | LYA_RELAY_ALTERNATE, .id = { 9, 8, 7 } },
 	};
 	struct lya_flow f = world_flow("203.0.113.9", 40000, "198.51.100.23", 3478, 17, 0);
 
 	for (size_t i = 0; i < 2; i++) {
 		evidence.proof.legs[i] = (struct lya_snat_leg){
-			.client = f.addr[!f.first_side], .server = f.addr[f.first_side],
-			.client_port = 40000, .server_port = 3478, .source = 1,
-			.packet = 77 + i, .time_ns = WORLD_TIME + (int64_t)i, .digits = 9,
+			.client = f.addr[!f.first_side],
+			.server = f.addr[f.first_side],
+			.client_port = 40000,
+			.server_port = 3478,
+			.source = 1,
+			.packet = 77 + i,
+			.time_ns = WORLD_TIME + (int64_t)i,
+			.digits = 9,
 		};
 	}
 	evidence.relay.leg = evidence.proof.legs[0];
@@ -180,8 +188,8 @@ static void test_twice(void **state)
 static void test_sources(void **state)
 {
 	static const uint32_t map[] = { 7, 3 };
-	struct lya_flow f = world_flow("10.1.0.41", 50001, "10.2.0.11", 443, 6,
-				       LYA_STATE_ESTABLISHED);
+	struct lya_flow f =
+	    world_flow("10.1.0.41", 50001, "10.2.0.11", 443, 6, LYA_STATE_ESTABLISHED);
 	struct lya_ledger *l = world_ledger(&world, 0), *to = world_ledger(&world, 0);
 	const struct lya_finding *found;
 	struct lya_pack pack;
@@ -272,7 +280,8 @@ static void expect_former(const struct lya_ledger *l, const struct lya_ledger *a
 
 	for (size_t i = 0; i < 2; i++) {
 		assert_non_null(finding_to(l, hosts[i]));
-		assert_string_equal(finding_to(l, hosts[i])->id, finding_to(at_first, hosts[i])->id);
+		assert_string_equal(finding_to(l, hosts[i])->id,
+				    finding_to(at_first, hosts[i])->id);
 		assert_non_null(strstr(finding_to(l, hosts[i])->what, hosts[i]));
 	}
 	waivers = lya_ledger_waivers(l, &n);
