@@ -32,6 +32,7 @@ struct lab_world {
 	struct lya_site *site;
 	struct lya_rules *rules;
 	struct lya_policy *policy;
+	size_t max_flows; /* of audits: where it is small, flows end all the time */
 };
 
 static inline void lab_world_open(struct lab_world *w, const char *site_text)
@@ -73,7 +74,8 @@ static inline void lab_open(struct lab *lab, const struct lab_world *w, const ch
 			    bool continuous)
 {
 	struct lya_audit_options options = { .continuous = continuous,
-					     .max_memory = (size_t)64 << 20 };
+					     .max_memory = (size_t)64 << 20,
+					     .max_flows = w->max_flows };
 	struct lya_capture_options capture = { .n_paths = 1 };
 	struct lya_error err = { 0 };
 	char path[512];
