@@ -274,8 +274,12 @@ struct lya_finding deployment_blank(const struct lya_ledger *l, enum lya_finding
 int deployment_push(struct lya_finding **list, size_t *n, size_t *cap, const struct lya_finding *f);
 int deployment_findings(struct lya_ledger *l, struct lya_finding **list, size_t *n, size_t *cap);
 int deployment_waivers(struct lya_ledger *l);
-/* Days from the day of the last packet to the day of expiry; false: no expiry or no packets. */
-bool deployment_days_left(const struct lya_exception *ex, int64_t last_ns, int64_t *days);
+/*
+ * Days from the day of the last packet to the day of expiry, in the site's time zone; false:
+ * no expiry or no packets.
+ */
+bool deployment_days_left(const struct lya_site *site, const struct lya_exception *ex,
+			  int64_t last_ns, int64_t *days);
 
 /* sentence.c: what, why and fix; false when out of memory */
 bool sentence_write(const struct lya_ledger *l, struct lya_finding *f);
