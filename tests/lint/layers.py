@@ -47,6 +47,7 @@ HOMES = {
     "lzma": ["capture", "cli/version.c"],
     "seccomp.h": ["sys", "cli/version.c"],
     "linux/landlock.h": ["sys"],
+    "sqlite3.h": ["store", "cli/version.c"],
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
