@@ -87,26 +87,28 @@ static void begin_source(struct audit_source *s, const struct lya_source *at)
 static int tell_source(struct lya_tally *t, const struct lya_source *at,
 		       const struct audit_source *s)
 {
-	void *list = t->sources;
+	int number = audit_push_source(t, at->name, at->kind);
 	struct lya_source *out;
 
-	if (lya_grow(&list, &t->cap_sources, t->n_sources + 1, sizeof(*t->sources)) != LYA_OK)
-		return LYA_ENOMEM;
-	t->sources = list;
-	out = &t->sources[t->n_sources];
-	*out = *at;
+	if (number < 0)
+		return number;
+	out = &t->sources[number];
+	memcpy(out->links, at->links, sizeof(out->links));
+	out->n_links = at->n_links;
 	out->packets = s->packets;
 	out->bytes = s->bytes;
 	out->first_ns = s->first_ns;
 	out->last_ns = s->last_ns;
+	out->time_offset_ns = at->time_offset_ns;
+	out->truncated = at->truncated;
 	out->dropped = at->dropped - s->dropped;
 	out->snapped = at->snapped - s->snapped;
 	out->steps_back = at->steps_back - s->steps_back;
 	out->filtered = at->filtered - s->filtered;
-	out->name = lya_strdup(at->name);
+	out->digits = at->digits;
+	out->skipped = at->skipped;
 	out->error = at->error != NULL ? lya_strdup(at->error) : NULL;
-	t->n_sources++;
-	return out->name == NULL || (at->error != NULL && out->error == NULL) ? LYA_ENOMEM : LYA_OK;
+	return at->error != NULL && out->error == NULL ? LYA_ENOMEM : LYA_OK;
 }
 
 /* Tallies ---------------------------------------------------------------------------------- */

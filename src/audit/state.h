@@ -83,6 +83,8 @@ int audit_take_share(struct lya_audit *a, struct audit_judged *j,
 		     struct lya_flow_findings *findings);
 int audit_note_sources(struct lya_audit *a, const struct lya_frame *frames, size_t n,
 		       const struct lya_batch *batch);
+/* A source of a tally, whether there is one of that name or not: its number, or LYA_ENOMEM. */
+int audit_push_source(struct lya_tally *t, const char *name, const char *kind);
 /* The counts of a stretch, which ends with `over`. */
 int audit_make_tally(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
 		     bool over, struct lya_tally **out, struct lya_error *err);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/state.h"
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/timeutil.h"
 
@@ -13,7 +14,7 @@
 enum { ONE_SIDED_PART = 10 };
 
 /* The kinds that a source may have: borrowed for good. */
-static const char *const kinds[] = { "file", "stdin", "interface" };
+static const char *const kinds[] = { "file", "stdin", "interface", "ring" };
 
 int lya_tally_new(struct lya_tally **out, struct lya_error *err)
 {
@@ -54,27 +55,34 @@ static const char *kind_of(const char *kind)
 		if (strcmp(kinds[i], kind) == 0)
 			return kinds[i];
 	}
-	return NULL;
+	return kinds[0];
 }
 
-int lya_tally_source(struct lya_tally *t, const char *name, const char *kind)
+int audit_push_source(struct lya_tally *t, const char *name, const char *kind)
 {
 	void *list = t->sources;
 	char *copy;
 
-	for (size_t i = 0; i < t->n_sources; i++) {
-		if (strcmp(t->sources[i].name, name) == 0 && strcmp(t->sources[i].kind, kind) == 0)
-			return (int)i;
-	}
 	if (lya_grow(&list, &t->cap_sources, t->n_sources + 1, sizeof(*t->sources)) != LYA_OK)
 		return LYA_ENOMEM;
 	t->sources = list;
 	copy = lya_strdup(name);
 	if (copy == NULL)
 		return LYA_ENOMEM;
-	t->sources[t->n_sources] = (struct lya_source){ .name = copy, .kind = kind_of(kind) };
-	t->sources[t->n_sources].first_ns = t->sources[t->n_sources].last_ns = LYA_TIME_NONE;
+	t->sources[t->n_sources] = (struct lya_source){ .name = copy,
+							.kind = kind_of(kind),
+							.first_ns = LYA_TIME_NONE,
+							.last_ns = LYA_TIME_NONE };
 	return (int)t->n_sources++;
+}
+
+int lya_tally_source(struct lya_tally *t, const char *name, const char *kind)
+{
+	for (size_t i = 0; i < t->n_sources; i++) {
+		if (strcmp(t->sources[i].name, name) == 0 && strcmp(t->sources[i].kind, kind) == 0)
+			return (int)i;
+	}
+	return audit_push_source(t, name, kind);
 }
 
 static void add_span(int64_t *first_ns, int64_t *last_ns, int64_t more_first, int64_t more_last)

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "audit/state.h"
 #include "lyncaudit/alloc.h"
 
 enum { TALLY_VERSION = 1, NAME_MAX_BYTES = 65536, SOURCES_MAX = LYA_TALLY_SOURCES };
@@ -114,23 +115,17 @@ static char *read_string(struct reading *r)
 	return s;
 }
 
-/* The source's place; names are unique by kind, as they were when it was packed. */
 static struct lya_source *read_name(struct reading *r)
 {
 	char *name = read_string(r), *kind = read_string(r);
 	struct lya_source *s = NULL;
-	size_t known = r->tally->n_sources;
 	int at = 0;
 
-	if (!failed(r) && (name == NULL || kind == NULL ||
-			   (strcmp(kind, "file") != 0 && strcmp(kind, "stdin") != 0 &&
-			    strcmp(kind, "interface") != 0)))
+	if (!failed(r) && (name == NULL || kind == NULL))
 		lya_unpack_fail(&r->in, "a source has no name or no kind");
 	if (!failed(r)) {
-		at = lya_tally_source(r->tally, name, kind);
+		at = audit_push_source(r->tally, name, kind);
 		r->nomem = at < 0;
-		if (at >= 0 && (size_t)at < known)
-			lya_unpack_fail(&r->in, "a source comes twice");
 	}
 	if (!failed(r))
 		s = &r->tally->sources[at];

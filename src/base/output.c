@@ -22,6 +22,7 @@ enum { BUFFER_BYTES = 65536 };
 struct lya_output {
 	char *path;
 	char *temporary; /* NULL when written to directly */
+	struct lya_text *text; /* written to instead of a file; NULL: a file */
 	int fd;
 	int failed; /* errno of the first failure; 0: none */
 	bool close_fd;
@@ -87,20 +88,44 @@ static int tell_failure(struct lya_error *err, const char *path, int failed)
 			     NULL, "cannot be written: %s", strerror(failed));
 }
 
-int lya_output_open(struct lya_output **result, const char *path, bool readable,
-		    struct lya_error *err)
+static struct lya_output *make(const char *path)
 {
 	struct lya_output *out = lya_malloc(sizeof(*out));
-	int rc;
 
 	if (out == NULL)
-		return lya_error_nomem(err);
+		return NULL;
 	out->temporary = NULL;
+	out->text = NULL;
 	out->fd = -1;
 	out->failed = 0;
 	out->close_fd = true;
 	out->used = 0;
 	out->path = lya_strdup(path);
+	return out;
+}
+
+int lya_output_open_text(struct lya_output **result, struct lya_text *text, struct lya_error *err)
+{
+	struct lya_output *out = make("text");
+
+	if (out == NULL || out->path == NULL) {
+		lya_free(out);
+		return lya_error_nomem(err);
+	}
+	out->text = text;
+	out->close_fd = false;
+	*result = out;
+	return LYA_OK;
+}
+
+int lya_output_open(struct lya_output **result, const char *path, bool readable,
+		    struct lya_error *err)
+{
+	struct lya_output *out = make(path);
+	int rc;
+
+	if (out == NULL)
+		return lya_error_nomem(err);
 	if (out->path == NULL) {
 		release(out);
 		return lya_error_nomem(err);
@@ -126,6 +151,12 @@ int lya_output_open(struct lya_output **result, const char *path, bool readable,
 /* Write all of data, noting the first failure. */
 static void push(struct lya_output *out, const char *data, size_t len)
 {
+	if (out->text != NULL) {
+		lya_text_add_len(out->text, data, len);
+		if (out->text->failed && out->failed == 0)
+			out->failed = ENOMEM;
+		return;
+	}
 	while (len > 0 && out->failed == 0) {
 		ssize_t n = write(out->fd, data, len);
 
