@@ -1,8 +1,10 @@
 /*
  * gen.c - captures of the bench's own site, from a seed.
  *
- *     bench_gen -p PROFILE -n PACKETS -o FILE [-s SEED]
+ *     bench_gen -p PROFILE -n PACKETS -o FILE [-s SEED] [-c FLOWS] [-b PERCENT]
  *
+ * -c: flows open at once, each as long as the packets allow; -b: of the flows, those that
+ * break the table; without them what the profile says.
  * Prints as JSON how many packets, flows and bytes the file holds: what every
  * contender must count before its time means anything.  The same arguments
  * give the same file.  A number of flows is open at any time; each packet
@@ -100,7 +102,11 @@ static const struct service BREACHES[] = {
 	{ FROM_EXTERNAL, 0, 11, 5060, 5060, false, TALK_SIP, 1 },
 };
 
-enum { BREACHES_N = sizeof(BREACHES) / sizeof(BREACHES[0]), BREACH_IN = 100, TCP_PERCENT = 70 };
+enum {
+	BREACHES_N = sizeof(BREACHES) / sizeof(BREACHES[0]),
+	BREACH_PERCENT = 1,
+	TCP_PERCENT = 70
+};
 
 /* One flow under way. */
 struct slot {
@@ -136,6 +142,7 @@ struct stream {
 
 struct gen {
 	const struct profile *p;
+	uint32_t breach_percent;
 	uint64_t rng;
 	FILE *file;
 	uint8_t *out;
@@ -538,7 +545,7 @@ static uint8_t draw_service(struct gen *g)
 
 	if (g->p->media)
 		return SERVICE_RTP;
-	if (below(g, BREACH_IN) == 0)
+	if (below(g, 100) < g->breach_percent)
 		return (uint8_t)(SERVICES_N + below(g, BREACHES_N));
 	tcp = below(g, 100) < TCP_PERCENT;
 	at = below(g, 100); /* the weights of a transport add up to 100 */
@@ -727,37 +734,55 @@ static int run(struct gen *g, uint64_t packets, const char *path, uint64_t seed)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: bench_gen -p PROFILE -n PACKETS -o FILE [-s SEED]\nprofiles:");
+	fprintf(stderr, "usage: bench_gen -p PROFILE -n PACKETS -o FILE [-s SEED] [-c FLOWS] "
+			"[-b PERCENT]\nprofiles:");
 	for (unsigned i = 0; i < PROFILES_N; i++)
 		fprintf(stderr, " %s", PROFILES[i].name);
 	fprintf(stderr, "\n");
 	return 2;
 }
 
+static const struct profile *find_profile(const char *name)
+{
+	for (unsigned i = 0; i < PROFILES_N; i++)
+		if (strcmp(PROFILES[i].name, name) == 0)
+			return &PROFILES[i];
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
-	static struct gen g;
+	static struct gen g = { .breach_percent = BREACH_PERCENT };
+	static struct profile mine;
 	const char *path = NULL;
 	uint64_t packets = 0;
 	uint64_t seed = 1;
+	uint64_t flows = 0;
 	int c;
 
-	while ((c = getopt(argc, argv, "p:n:o:s:")) != -1) {
-		if (c == 'p') {
-			for (unsigned i = 0; i < PROFILES_N; i++)
-				if (strcmp(PROFILES[i].name, optarg) == 0)
-					g.p = &PROFILES[i];
-		} else if (c == 'n') {
+	while ((c = getopt(argc, argv, "p:n:o:s:c:b:")) != -1) {
+		if (c == 'p')
+			g.p = find_profile(optarg);
+		else if (c == 'n')
 			packets = strtoull(optarg, NULL, 10);
-		} else if (c == 'o') {
+		else if (c == 'o')
 			path = optarg;
-		} else if (c == 's') {
+		else if (c == 's')
 			seed = strtoull(optarg, NULL, 10);
-		} else {
+		else if (c == 'c')
+			flows = strtoull(optarg, NULL, 10);
+		else if (c == 'b')
+			g.breach_percent = (uint32_t)strtoul(optarg, NULL, 10);
+		else
 			return usage();
-		}
 	}
-	if (g.p == NULL || packets == 0 || path == NULL || optind != argc)
+	if (g.p == NULL || packets == 0 || flows > UINT32_MAX / 2 || path == NULL || optind != argc)
 		return usage();
+	if (flows != 0) {
+		mine = *g.p;
+		mine.slots = (uint32_t)flows;
+		mine.flow_length = (uint32_t)(packets / flows);
+		g.p = &mine;
+	}
 	return run(&g, packets, path, seed);
 }

@@ -38,8 +38,16 @@ struct lya_audit_flow {
 struct lya_audit_options {
 	size_t max_memory;  /* cap for all state, bytes; 0: 1 GiB */
 	size_t max_flows;   /* 0: what max_memory allows */
-	bool continuous;    /* hands over parts; lya_audit_finish and on_finding are not for it */
-	/* Called for every ended flow, in order of end; a negative answer stops.  May be NULL. */
+	unsigned threads;   /* 0 and 1: the caller's alone; more than three are not used */
+	/*
+	 * Evidence is handed over in parts, see below: lya_audit_finish, on_finding and threads
+	 * are not for that.
+	 */
+	bool continuous;
+	/*
+	 * Called for every ended flow, in order of end and from one thread at a time; a negative
+	 * answer stops.  May be NULL.
+	 */
 	int (*on_flow)(void *ctx, const struct lya_audit_flow *flow);
 	/* Called when a finding begins (see lya_ledger_options).  May be NULL. */
 	int (*on_finding)(void *ctx, const struct lya_finding *finding);
@@ -48,7 +56,13 @@ struct lya_audit_options {
 	void *ctx;
 };
 
-enum { LYA_AUDIT_MEMORY = 1024 * 1024 * 1024 };
+enum {
+	LYA_AUDIT_MEMORY = 1024 * 1024 * 1024,
+	/* Of the cap, one part in so many is left to who reads the captures. */
+	LYA_AUDIT_CAPTURE_PART = 7,
+	/* With threads: the calls of lya_audit_take for which frames must stay where they are. */
+	LYA_AUDIT_HOLD = 4
+};
 
 struct lya_audit;
 
@@ -57,7 +71,10 @@ int lya_audit_new(struct lya_audit **a, const struct lya_policy *policy,
                   const struct lya_audit_options *options, struct lya_error *err);
 void lya_audit_free(struct lya_audit *a);
 
-/* Take n frames in order of time.  Their bytes are not kept. */
+/*
+ * Take n frames in order of time.  They are not kept; with threads their bytes must
+ * stay until LYA_AUDIT_HOLD further calls have returned, or the finish.
+ */
 int lya_audit_take(struct lya_audit *a, const struct lya_frame *frames, size_t n,
                    struct lya_error *err);
 

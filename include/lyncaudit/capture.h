@@ -28,6 +28,7 @@ struct lya_capture_options {
 	const struct lya_capture_offset *offsets;
 	size_t n_offsets;
 	size_t max_bytes; /* cap for buffers and unpacking; 0: a sensible one */
+	unsigned hold;    /* for how many calls of lya_capture_next more frames stay; see there */
 };
 
 enum { LYA_SOURCE_LINKS_MAX = 16 };
@@ -73,7 +74,7 @@ void lya_capture_close(struct lya_capture *c);
 /*
  * The next frames in packet time (equal times: by source, then by place in
  * it), at most `max`.  *n is 0 at the end of all.  The frames' bytes are
- * borrowed until the next call.  A file that breaks off in the middle is no
+ * borrowed until the next call, or with `hold` until that many calls after the next.  A file that breaks off in the middle is no
  * failure: its source says `truncated` or `error`.  LYA_ESTOP: a signal came
  * while waiting for standard input or a pipe; nothing is lost, and the next
  * call goes on.  LYA_ELIMIT: too many captures overlap in time to be held

@@ -123,6 +123,7 @@ struct lya_finding {
 	const uint8_t *prefix; /* first payload bytes of the earliest sample that has some */
 	size_t prefix_len;
 	const char *shown; /* identity-mismatch: the host whose certificate it is; else NULL */
+	const char *asked; /* ... where it is none's: the host whose name was asked for; or NULL */
 	uint64_t flows, packets, bytes;
 	uint64_t through; /* of the flows: those that got an answer */
 	uint64_t attempted, refused;

@@ -116,7 +116,8 @@ static inline int64_t lya_flow_last_ns(const struct lya_flow *f)
 /* What a payload says on its way, while the flow goes on; borrowed until the call returns. */
 enum lya_flow_detail_kind {
 	LYA_DETAIL_RPC_PORT, /* the endpoint mapper named a port of its host */
-	LYA_DETAIL_CERT_NAME /* one name of the certificate that this side shows */
+	LYA_DETAIL_CERT_NAME, /* one name of the certificate that this side shows */
+	LYA_DETAIL_SNI        /* the name of the host that this side asks the other for */
 };
 
 struct lya_flow_detail {
@@ -129,6 +130,7 @@ struct lya_flow_detail {
 	bool client;           /* that side is the client */
 	uint16_t rpc_port;     /* LYA_DETAIL_RPC_PORT */
 	const char *cert_name; /* LYA_DETAIL_CERT_NAME: all names of one certificate in a row */
+	const char *sni;       /* LYA_DETAIL_SNI */
 };
 
 /* Who wants details of TCP payload as they come; functions may be NULL, all is borrowed. */
@@ -193,14 +195,14 @@ void lya_flow_table_free(struct lya_flow_table *t); /* flows still open are drop
 int lya_flow_table_take(struct lya_flow_table *t, struct lya_packet *pkts, size_t n,
 			const struct lya_batch *batch);
 /*
- * Show every flow that is open, as it would end now, in no order of meaning but
- * the same for the same packets; a negative answer of fn stops, and is the
- * answer.  Ends, evidence, counters and app are filled, times, source, path, MAC
+ * Show every open flow with known ports that was answered, as it would end now,
+ * in no order of meaning but the same for the same packets; a negative answer of
+ * fn stops, and is the answer.  Ends, evidence, counters and app are filled, times, source, path, MAC
  * addresses and losses are not.  Payload under inspection is given up for that:
  * call it when all packets are in.  flow is borrowed.
  */
-int lya_flow_table_each(struct lya_flow_table *t,
-                        int (*fn)(void *ctx, const struct lya_flow *flow), void *ctx);
+int lya_flow_table_answered(struct lya_flow_table *t,
+                            int (*fn)(void *ctx, const struct lya_flow *flow), void *ctx);
 /*
  * For a table that is never flushed.  A cut notes of every open flow what it has counted
  * so far, in some ten nanoseconds a flow, so that what comes later is another period's.

@@ -33,7 +33,7 @@ enum {
 struct lya_frame {
 	int64_t time_ns;     /* packet time */
 	uint64_t number;     /* of the packet in its source, from 1 */
-	const uint8_t *data; /* borrowed from the reader: until its next call */
+	const uint8_t *data; /* borrowed from the reader: see lya_capture_next */
 	uint32_t caplen;     /* bytes at data */
 	uint32_t wirelen;    /* bytes on the wire; >= caplen unless the file lies */
 	uint32_t source;     /* index of the source */

@@ -19,7 +19,8 @@
  *
  * Two threads.  The caller's own, which captures, calls everything here but the
  * callbacks; it visits open flows in slices between batches of packets, and never
- * waits.  The book's, which the keeper starts, owns the store: it writes, joins,
+ * waits (but where packets come from files, and days go by faster than their reports can
+ * be made).  The book's, which the keeper starts, owns the store: it writes, joins,
  * makes reports, and calls back.  When the disk is slow or full the evidence waits in
  * bounded memory, checkpoints are fewer, and lya_keeper_status says so.
  *
@@ -66,6 +67,11 @@ struct lya_keeper_clock {
 	int64_t time_ns;
 	int64_t wall_ns; /* for `run` and for when something was made */
 	int64_t mono_ns; /* CLOCK_MONOTONIC: how long something took */
+	/*
+	 * time_ns is that of packets: their own times end periods.  Otherwise a packet whose
+	 * time is far from it (a network card's clock may be wrong) ends none.
+	 */
+	bool by_packets;
 };
 
 /* The period so far, as its report would say it. */
@@ -136,7 +142,10 @@ int lya_keeper_step(struct lya_keeper *k, const struct lya_keeper_clock *now,
 
 /*
  * Something that the report must name: an interface that was down (LYA_EVENT_GAP, a gap of
- * the period), packets dropped from when to when (LYA_EVENT_DROP), and so on.  Copied.
+ * the period), packets dropped from when to when (LYA_EVENT_DROP), and so on.  Copied.  A
+ * gap whose to_ns is LYA_TIME_NONE goes on: it counts in every period until one of the same
+ * source and from_ns is told with its end, or the sensor is started again.  Starts, stops,
+ * reloads and a clock that is set are noted by the keeper itself.
  */
 int lya_keeper_event(struct lya_keeper *k, const struct lya_store_event *event,
 		     struct lya_error *err);

@@ -117,7 +117,11 @@ struct lya_payload_verdict {
 	uint8_t finding; /* enum lya_finding_type: cleartext, protocol-mismatch, missing-mutual-tls */
 	uint8_t mutual;  /* enum lya_mutual */
 	bool rpc_child;  /* documented by the rows of the endpoint mapper that named its port */
-	int32_t shown;   /* another host, whose certificate the server shows, plus one; 0: none */
+	/*
+	 * Another host, its number plus one: the server shows its certificate.
+	 * Negative: the client asked for its name in vain.  0: neither.
+	 */
+	int32_t shown;
 };
 
 enum { LYA_VERDICT_RULES_MAX = 24 };
@@ -198,6 +202,19 @@ void lya_policy_expect(const struct lya_policy *p, struct lya_policy_memo *memo,
  */
 void lya_policy_cert_name(const struct lya_policy *p, const struct lya_policy_end *end,
                           const char *name, bool *own, int32_t *other);
+
+/*
+ * The name that a client asks a server for when it opens TLS.  Returns it as
+ * the site spells it, with the least host that has it in *host, when the site
+ * gives it to others alone: neither to the server's own host nor to one that
+ * stands before or behind it.  NULL when it says nothing: proxies and balancers
+ * pass on what others ask for.
+ */
+const char *lya_policy_asked(const struct lya_policy *p, const struct lya_policy_end *client,
+                             const struct lya_policy_end *server, const char *name,
+                             int32_t *host);
+/* Whether a name of a certificate, which may begin with "*.", stands for this one. */
+bool lya_policy_cert_covers(const char *cert_name, const char *name);
 
 /*
  * Look into what a judged flow speaks, and enter it in verdict->payload: is it

@@ -47,6 +47,12 @@ typedef uint32_t lya_roles; /* the one typedef: a set, not a struct */
 
 #define LYA_ROLE_BIT(role) ((lya_roles)1 << (role))
 
+/* The first role of a set that is not empty, in the order of enum lya_role. */
+static inline enum lya_role lya_role_first(lya_roles roles)
+{
+	return (enum lya_role)__builtin_ctz(roles);
+}
+
 extern const lya_roles LYA_ROLES_VIPS;            /* every ...-vip */
 extern const lya_roles LYA_ROLES_INTERNAL_SERVER; /* group internal-server */
 extern const lya_roles LYA_ROLES_ANY_INTERNAL;    /* group any-internal */

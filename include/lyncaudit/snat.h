@@ -132,9 +132,20 @@ void lya_snat_stun(struct lya_snat *s, const struct lya_packet *pkt, const struc
 void lya_snat_hello(struct lya_snat *s, const struct lya_packet *pkt,
 		    const struct lya_tls_hello *hello);
 
-/* What is known of a flow that has ended; false (out is cleared): nothing. */
-bool lya_snat_flow(struct lya_snat *s, const struct lya_flow *flow,
-		   const struct lya_policy_end ends[static 2], struct lya_snat_evidence *out);
+/*
+ * What other legs have told until now of a flow that has ended; NULL: nothing.
+ * Borrowed until the next packet.
+ */
+const struct lya_snat_evidence *lya_snat_found(const struct lya_snat *s,
+					       const struct lya_flow *flow);
+/*
+ * What was found (or NULL), and with it what the flow itself shows; false: nothing is
+ * known.  *out is set where an end is an A/V Edge node or VIP.  Reads of s only what never
+ * changes: packets may be taken meanwhile.
+ */
+bool lya_snat_flow(const struct lya_snat *s, const struct lya_flow *flow,
+		   const struct lya_policy_end ends[static 2],
+		   const struct lya_snat_evidence *found, struct lya_snat_evidence *out);
 /*
  * Before it is judged: tell the flow what its other leg shows (that it was
  * answered, who the client is, that it is no probe).

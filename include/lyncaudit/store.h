@@ -57,7 +57,11 @@ const char *lya_event_kind_name(enum lya_event_kind kind); /* "gap" */
 
 struct lya_store_event {
 	enum lya_event_kind kind;
-	int64_t from_ns, to_ns; /* equal: a moment */
+	/*
+	 * Equal: a moment.  to_ns LYA_TIME_NONE: it goes on, until an event of the same kind,
+	 * source and from_ns tells its end, or the sensor is started again.
+	 */
+	int64_t from_ns, to_ns;
 	const char *source;     /* interface or ring that it is about; NULL: the sensor */
 	uint64_t count;
 	const char *text;       /* one sentence */
@@ -110,7 +114,9 @@ struct lya_store_period {
 	int64_t begin_ns, end_ns;
 	bool closed;
 	bool partial;    /* it is shorter than its day */
+	bool dropped;    /* its evidence was too much to keep */
 	int64_t policy;  /* in force at its end; 0 until it is closed */
+	size_t bound;    /* of its ledgers: the same wherever they are joined again */
 	uint8_t fail_on; /* enum lya_severity */
 	char *sensor, *timezone; /* owned, where a list is handed out */
 };
@@ -164,6 +170,16 @@ int lya_store_periods(struct lya_store *s, bool only_open, struct lya_store_peri
 /* LYA_EUSAGE: there is none of that name. */
 int lya_store_find_period(struct lya_store *s, const char *name, struct lya_store_period *out,
 			  struct lya_error *err);
+/* By its number, which is there. */
+int lya_store_get_period(struct lya_store *s, int64_t id, struct lya_store_period *out,
+			 struct lya_error *err);
+/* Those that are closed, have their evidence, and lack a night's report. */
+int lya_store_unreported(struct lya_store *s, struct lya_store_period **list, size_t *n,
+			 struct lya_error *err);
+/* Is there a period of that day? */
+int lya_store_has_day(struct lya_store *s, int64_t day, bool *known, struct lya_error *err);
+/* The last day of which there is one; *found false: there is none. */
+int lya_store_last_day(struct lya_store *s, bool *found, int64_t *day, struct lya_error *err);
 void lya_store_period_fini(struct lya_store_period *p);
 void lya_store_periods_free(struct lya_store_period *list, size_t n);
 
@@ -185,8 +201,14 @@ int lya_store_read_stretch(struct lya_store *s, int64_t stretch,
 int lya_store_load_policy(struct lya_store *s, int64_t id, struct lya_site **site,
 			  struct lya_rules **rules, bool *strict, struct lya_error *err);
 
-/* Events that touch from..to, in order of time; borrowed for the call. */
-int lya_store_read_events(struct lya_store *s, int64_t from_ns, int64_t to_ns,
+/* The digests of its site and rules. */
+int lya_store_policy_digests(struct lya_store *s, int64_t id, char site[static LYA_SHA256_HEX],
+			     char rules[static LYA_SHA256_HEX], struct lya_error *err);
+
+/* The number of the event that was put last; 0: none. */
+int lya_store_last_event(struct lya_store *s, int64_t *number, struct lya_error *err);
+/* Events up to number `last` that touch from..to, in order of time; borrowed for the call. */
+int lya_store_read_events(struct lya_store *s, int64_t from_ns, int64_t to_ns, int64_t last,
 			  int (*fn)(void *ctx, const struct lya_store_event *event), void *ctx,
 			  struct lya_error *err);
 
@@ -221,6 +243,7 @@ struct lya_store_report {
 	char sha256[LYA_SHA256_HEX];
 	char verdict[16];
 	int64_t made_ns, to_ns;
+	int64_t last_event; /* that it could know of */
 	bool partial, on_demand;
 	char previous_file[64]; /* "": there is none */
 	char previous_sha256[LYA_SHA256_HEX];

@@ -65,13 +65,24 @@ static enum match match_xmpp(const uint8_t *p, size_t n)
 	return m != MATCH_NO ? m : bytes_at(p, n, 0, "<stream:", 8);
 }
 
+/* The first byte of the magic says which: 1, 2 and 3, encrypted, compressed. */
 static enum match match_smb(const uint8_t *p, size_t n)
 {
 	if (p[0] != 0)
 		return MATCH_NO;
-	if (n > 4 && p[4] < 0xFD)
+	if (n > 4 && p[4] < 0xFC)
 		return MATCH_NO;
 	return n > 4 ? bytes_at(p, n, 5, "SMB", 3) : MATCH_MORE;
+}
+
+/* RFC 1002 4.3: a session request, of a name of 32 letters first, or the yes to one. */
+static enum match match_netbios_session(const uint8_t *p, size_t n)
+{
+	if (p[0] == 0x82)
+		return bytes_at(p, n, 0, "\x82\x00\x00\x00\x00", 5);
+	if (p[0] != 0x81 || (n > 1 && p[1] > 1))
+		return MATCH_NO;
+	return when(n, 5, n >= 5 && p[4] == 32);
 }
 
 /* Version 5, no flags but byte order in the data representation; a length that is one. */
@@ -177,6 +188,7 @@ static const struct {
 	{ match_line, APP_LINE_MACHINE },
 	{ match_xmpp, APP_XMPP_MACHINE },
 	{ match_smb, APP_SMB_MACHINE },
+	{ match_netbios_session, APP_SMB_MACHINE },
 	{ match_rpc, APP_RPC_MACHINE },
 	{ match_tds, APP_TDS_MACHINE },
 	{ match_ms_control, APP_MSTURN_MACHINE },

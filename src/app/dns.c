@@ -76,8 +76,10 @@ static bool take_name(struct lya_cursor *c)
 
 static bool is_question(uint16_t type, uint16_t class)
 {
+	enum { NETBIOS = 32 }; /* a type of DNS as well, which nobody asks for */
+
 	class &= 0x7FFF; /* multicast DNS uses the top bit */
-	return type != 0 &&
+	return type != 0 && type != NETBIOS &&
 	       (class == 1 || class == 3 || class == 4 || class == 254 || class == 255);
 }
 

@@ -1,5 +1,8 @@
 /*
  * dtls.c - DTLS 1.0 and 1.2 (RFC 6347): records that fill the datagram.
+ *
+ * OpenSSL spoke it under the version 1.0 before there was an RFC, and a widely
+ * used remote access client still does.
  */
 #include "app/machine.h"
 
@@ -7,7 +10,10 @@ enum { DTLS_HDR = 13, CCS = 20, HANDSHAKE = 22, DATA = 23, CLIENT_HELLO = 1, SER
 
 static bool is_record(const uint8_t *p)
 {
-	return p[0] >= CCS && p[0] <= DATA && p[1] == 0xFE && (p[2] == 0xFF || p[2] == 0xFD);
+	uint16_t version = app_be16(p + 1);
+
+	return p[0] >= CCS && p[0] <= DATA &&
+	       (version == 0xFEFF || version == 0xFEFD || version == 0x0100);
 }
 
 bool app_dtls_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,

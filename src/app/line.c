@@ -2,8 +2,10 @@
  * line.c - SIP (RFC 3261) and HTTP: one line decides.
  *
  * OPTIONS, and any other method, exists in both: the version token tells, at
- * the end of a request line and at the start of a status line.  A SIP request
- * may be sent by either end of a connection; an HTTP request names the client.
+ * the end of a request line and at the start of a status line.  What stands
+ * between method and version may hold blanks: servers accept that, and
+ * attackers know it.  A SIP request may be sent by either end of a connection;
+ * an HTTP request names the client.
  */
 #include "app/machine.h"
 
@@ -11,7 +13,7 @@
 
 enum { LINE_MAX_BYTES = 4096 };
 
-enum { STEP_FIRST, STEP_TARGET, STEP_VERSION, STEP_STATUS };
+enum { STEP_FIRST, STEP_TARGET, STEP_VERSION, STEP_BLANK, STEP_STATUS };
 
 enum line { LINE_MORE, LINE_NONE, LINE_SIP, LINE_HTTP };
 
@@ -78,6 +80,23 @@ static enum line step_first(struct app_line *l, char c)
 	return LINE_MORE;
 }
 
+/* What follows the method: the last token is the version, or the line is none of ours. */
+static enum line step_rest(struct app_line *l, char c)
+{
+	if (c == '\r' || c == '\n')
+		return version_of(l);
+	if (c == ' ') {
+		l->step = STEP_BLANK;
+		return LINE_MORE;
+	}
+	if (l->step == STEP_BLANK)
+		l->len = 0;
+	l->step = STEP_VERSION;
+	if (l->len < sizeof(l->token)) /* a longer one is no version */
+		l->token[l->len++] = c;
+	return LINE_MORE;
+}
+
 static enum line step_line(struct app_line *l, char c)
 {
 	bool eol = c == '\r' || c == '\n';
@@ -87,10 +106,11 @@ static enum line step_line(struct app_line *l, char c)
 		return step_first(l, c);
 	case STEP_TARGET:
 		if (c == ' ')
-			l->step = STEP_VERSION;
+			l->step = STEP_BLANK;
 		return eol ? LINE_NONE : LINE_MORE;
 	case STEP_VERSION:
-		return eol ? version_of(l) : take_character(l, c);
+	case STEP_BLANK:
+		return step_rest(l, c);
 	default: /* STEP_STATUS: three digits, then a blank or the end */
 		if (l->digits < 3) {
 			l->digits++;

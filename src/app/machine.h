@@ -98,6 +98,11 @@ struct app_rpc {
 	uint8_t window_have;
 };
 
+/* smb.c */
+struct app_smb {
+	bool begun; /* a NetBIOS session is open, or none is needed */
+};
+
 /* turn.c */
 struct app_frames {
 	uint32_t len;      /* of the frame's body */
@@ -142,6 +147,7 @@ struct app_stream {
 		struct app_xmpp xmpp;
 		struct app_dns dns;
 		struct app_rpc rpc;
+		struct app_smb smb;
 		struct app_frames frames;
 	} u;
 	uint8_t piece[36];

@@ -2,7 +2,8 @@
  * rtp.c - RTP and RTCP (RFC 3550), encrypted or not.
  *
  * The header has two fixed bits, so one packet is a hint.  Three packets of
- * one source whose sequence numbers go on are RTP.  RTCP is a compound whose
+ * one source whose sequence numbers go on are RTP; a number that is the length
+ * of its own datagram is none, for many protocols have that there.  RTCP is a compound whose
  * lengths come out even; encrypted (SRTCP) only its first header can be read,
  * and again three packets of one source are asked for.
  */
@@ -88,15 +89,18 @@ static struct app_rtp *find_slot(struct app_side *s, uint32_t ssrc)
 	return worst;
 }
 
-static bool note_rtp(struct app_side *s, const uint8_t *p)
+static bool note_rtp(struct app_side *s, const uint8_t *p, size_t full_len)
 {
-	uint16_t seq = app_be16(p + 2);
-	struct app_rtp *r = find_slot(s, be32(p + 8));
-	uint16_t ahead = (uint16_t)(seq - r->seq);
+	uint16_t seq = app_be16(p + 2), ahead;
+	struct app_rtp *r;
 
+	if (seq == full_len)
+		return false;
+	r = find_slot(s, be32(p + 8));
+	ahead = (uint16_t)(seq - r->seq);
 	if (r->count > 0 && ahead >= 1 && ahead <= STEP_MAX)
 		r->count = (uint8_t)(r->count < IN_SEQUENCE ? r->count + 1 : IN_SEQUENCE);
-	else if (r->count < IN_SEQUENCE)
+	else if (r->count < IN_SEQUENCE && (r->count == 0 || ahead != 0)) /* 0: seen twice */
 		r->count = 1;
 	r->seq = seq;
 	return r->count >= IN_SEQUENCE;
@@ -122,7 +126,7 @@ bool app_rtp_packet(struct lya_app_state *st, unsigned side, const uint8_t *data
 	struct app_side *s = &st->side[side];
 
 	if (is_rtp(data, len, full_len)) {
-		if (!note_rtp(s, data))
+		if (!note_rtp(s, data, full_len))
 			return false;
 		st->seen |= LYA_SEEN_MEDIA;
 		app_is(st, LYA_APP_RTP);

@@ -23,6 +23,7 @@ enum {
 	REC_ALERT = 21,
 	REC_HANDSHAKE = 22,
 	REC_DATA = 23,
+	REC_HEARTBEAT = 24,    /* RFC 6520; no stream begins with it */
 	REC_MAX = 16384 + 2048 /* RFC 5246 6.2.3: room for what encryption adds */
 };
 
@@ -86,6 +87,7 @@ enum {
 enum {
 	TLS_1_0 = 0x0301,
 	TLS_1_3 = 0x0304,
+	TLS_1_3_DRAFT = 0x7F,  /* first byte of the versions of its drafts */
 	SUITE_PSEUDO = 0x0018, /* TLS_DH_anon_WITH_RC4_128_MD5 */
 	PSEUDO_CLIENT_REC = 0x2D,
 	PSEUDO_CLIENT_MSG = 0x29,
@@ -223,19 +225,28 @@ static void end_server_hello(struct lya_app_state *st, unsigned side)
 		st->obs->on_server_hello(st->obs->ctx, side, &t->hello);
 }
 
-/* Version, random, session id length. */
+static uint16_t version_of(const uint8_t *p)
+{
+	return p[0] == TLS_1_3_DRAFT ? TLS_1_3 : app_be16(p);
+}
+
+/*
+ * Version, random, session id length.  Early drafts of TLS 1.3 left that one out
+ * of the ServerHello, which named their version; since then 1.2 stands there.
+ */
 static bool read_fixed(struct lya_app_state *st, unsigned side, const uint8_t *p)
 {
 	struct app_tls *t = &st->stream[side].u.tls;
 	bool client = t->msg_type == MSG_CLIENT_HELLO;
+	bool draft = !client && version_of(p) == TLS_1_3;
 
-	if (p[0] != 3 || p[34] > 32)
+	if (!draft && (p[0] != 3 || p[34] > 32))
 		return false;
-	t->hello.version = app_be16(p);
+	t->hello.version = version_of(p);
 	memcpy(t->hello.random, p + 2, 32);
-	t->hello.session_id_len = p[34];
+	t->hello.session_id_len = draft ? 0 : p[34];
 	t->flags |= TLS_HELLO;
-	t->step = STEP_SESSION;
+	t->step = draft ? STEP_SKIP : STEP_SESSION;
 	st->tls |= client ? LYA_TLS_CLIENT_HELLO : LYA_TLS_SERVER_HELLO;
 	if (!client) /* until supported_versions says otherwise, which may get lost */
 		st->tls_version = t->hello.version;
@@ -418,7 +429,7 @@ static bool take_step(struct lya_app_state *st, unsigned side, const uint8_t *p)
 		read_ext(st, side, p);
 		break;
 	case STEP_VERSIONS:
-		t->hello.version = app_be16(p);
+		t->hello.version = version_of(p);
 		t->step = STEP_EXT;
 		break;
 	case STEP_SNI_LEN: /* list length, name type, name length: one name is all there is */
@@ -647,6 +658,14 @@ static void read_data(struct lya_app_state *st, unsigned side)
 	st->service = true;
 }
 
+/* The other side's stream begins with a record, too. */
+static bool is_answered(const struct lya_app_state *st, unsigned side)
+{
+	const struct app_stream *other = &st->stream[!side];
+
+	return other->machine == APP_TLS_MACHINE && (other->u.tls.flags & TLS_VALID);
+}
+
 /* A record's header is there; false when it is none. */
 static bool begin_record(struct lya_app_state *st, unsigned side)
 {
@@ -655,10 +674,10 @@ static bool begin_record(struct lya_app_state *st, unsigned side)
 
 	t->rec_type = p[0];
 	t->rec_left = t->rec_len = app_be16(p + 3);
-	if (p[0] < REC_CCS || p[0] > REC_DATA || p[1] != 3 || p[2] > 4 || t->rec_len > REC_MAX)
+	if (p[0] < REC_CCS || p[0] > REC_HEARTBEAT || p[1] != 3 || p[2] > 4 || t->rec_len > REC_MAX)
 		return false;
-	if (t->flags & TLS_VALID)
-		recognised(st); /* two in a row, without a hello: a flow whose start was missed */
+	if ((t->flags & TLS_VALID) || is_answered(st, side))
+		recognised(st); /* two, without a hello: a flow whose start was missed */
 	t->flags |= TLS_VALID;
 	if (t->rec_type != REC_HANDSHAKE && st->app == LYA_APP_TLS)
 		is_real(st, side);
@@ -681,8 +700,9 @@ static void read_alert(struct lya_app_state *st, unsigned side, struct lya_curso
 	enum { WARNING = 1, FATAL = 2, NO_CERTIFICATE = 41 };
 	const uint8_t *p = app_piece(&st->stream[side], in, 2);
 
-	if (p == NULL)
+	if (p == NULL || (p[0] != WARNING && p[0] != FATAL))
 		return;
+	recognised(st); /* seven bytes that say nothing else, be they all that was said */
 	if (p[0] == FATAL)
 		st->tls |= LYA_TLS_ALERT;
 	if (p[0] == WARNING && p[1] == NO_CERTIFICATE && is_client(st, side))

@@ -1,5 +1,7 @@
 /*
  * audit.c - the pipeline: frames in, judged flows and a ledger out.
+ *
+ *     frames -> decode -> follow: packets in order, flows -> judge: ledger
  */
 #include "audit/state.h"
 
@@ -8,168 +10,66 @@
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/timeutil.h"
 
-/* Where one flow in ten shows one direction only, the mirror is lame. */
-enum { ONE_SIDED_PART = 10 };
+/* In one thread what follow tells is judged at once -------------------------------------------- */
 
-/* Legs pair within seconds: what holds more than a few seconds only leaves the caches. */
-enum { SNAT_BYTES_MAX = 16 * 1024 * 1024 };
-
-/* A side that is a known listener helps only a flow that shows nothing itself. */
-static int known_side(const struct lya_audit *a, const struct lya_flow *flow)
-{
-	if (flow->unknown != LYA_UNKNOWN_NOT || flow->syn_side >= 0 || flow->synack_side >= 0)
-		return -1;
-	return audit_listeners_side(a->listeners, flow);
-}
-
-/* With what is known of its other leg where it has one. */
-int audit_judge(struct lya_audit *a, const struct lya_flow *flow, struct audit_judged *j)
-{
-	int server = audit_details_expected(a->details, flow), rc;
-	bool known;
-	int32_t shown;
-
-	lya_policy_end_of(a->policy, &flow->addr[0], &j->ends[0]);
-	lya_policy_end_of(a->policy, &flow->addr[1], &j->ends[1]);
-	known = lya_snat_flow(a->snat, flow, j->ends, &j->evidence);
-	j->flow = flow;
-	if (known) {
-		j->joined = *flow;
-		lya_snat_join(&j->evidence, &j->joined);
-		j->flow = &j->joined;
-	}
-	lya_policy_judge(a->policy, a->memo, j->flow, j->ends, known_side(a, j->flow),
-			 &j->verdict);
-	if (server >= 0)
-		lya_policy_expect(a->policy, a->memo, j->flow, j->ends, server, &j->verdict);
-	lya_policy_inspect(a->policy, j->flow, j->ends, &j->verdict);
-	rc = audit_details_shown(a->details, j->flow, &shown);
-	j->verdict.payload.shown = shown + 1;
-	if (known || j->verdict.finding == LYA_FINDING_AV_EDGE_SNAT)
-		lya_snat_judge(&j->evidence, j->flow, &j->verdict);
-	return rc;
-}
-
-/* Enter a judged flow that has ended. */
-static int enter(struct lya_audit *a, struct audit_judged *j, struct lya_flow_findings *findings)
-{
-	int rc;
-
-	if (a->options.continuous)
-		return audit_take_share(a, j, findings);
-	rc = lya_validity_take(a->validity, j->flow);
-	return rc != 0 ? rc
-		       : lya_ledger_take(a->ledger, j->flow, j->ends, &j->verdict, findings);
-}
-
-/* One conversation is over: judge it and enter it. */
-static int take_flow(void *ctx, const struct lya_flow *flow)
+static int take_flow(void *ctx, const struct lya_flow *flow, const struct lya_snat_evidence *found)
 {
 	struct lya_audit *a = ctx;
-	struct audit_judged j;
-	struct lya_flow_findings findings = { 0 };
-	int rc = a->listeners_known ? 0 : audit_listeners_note(a->listeners, flow);
 
-	if (rc == 0)
-		rc = audit_judge(a, flow, &j);
-	if (rc == 0)
-		rc = enter(a, &j, &findings);
-	if (rc != 0 || a->options.on_flow == NULL)
-		return rc;
-	return a->options.on_flow(a->options.ctx,
-				  &(struct lya_audit_flow){ j.flow, j.ends, &j.verdict, &findings });
+	if (a->options.continuous)
+		return audit_pass_flow(a, flow, found);
+	return audit_judge_flow(a->judge, flow, found);
+}
+
+static int take_listener(void *ctx, const struct lya_flow *flow)
+{
+	const struct lya_audit *a = ctx;
+
+	return audit_judge_listener(a->judge, flow);
+}
+
+static int take_listeners_known(void *ctx)
+{
+	const struct lya_audit *a = ctx;
+
+	audit_judge_listeners_known(a->judge);
+	return 0;
 }
 
 static int take_detail(void *ctx, const struct lya_flow_detail *detail)
 {
-	struct lya_audit *a = ctx;
-
-	return audit_details_take(a->details, detail);
-}
-
-static void tell_stun(void *ctx, const struct lya_packet *pkt, const struct lya_stun *msg)
-{
 	const struct lya_audit *a = ctx;
 
-	lya_snat_stun(a->snat, pkt, msg);
+	return audit_judge_detail(a->judge, detail);
 }
 
-static void tell_hello(void *ctx, const struct lya_packet *pkt, const struct lya_tls_hello *hello)
+/* ---------------------------------------------------------------------------------- */
+
+static int make_stages(struct lya_audit *a, const struct lya_policy *policy,
+		       const struct lya_audit_options *given, struct lya_error *err)
 {
-	const struct lya_audit *a = ctx;
+	struct lya_audit_options options = *given;
+	struct audit_sink sink = { .ctx = a, .flow = take_flow, .listener = take_listener,
+				   .listeners_known = take_listeners_known, .detail = take_detail };
+	int rc = LYA_OK;
 
-	lya_snat_hello(a->snat, pkt, hello);
-}
-
-/*
- * Without end there are up to six ledgers at a time: flows that ended, flows that are open,
- * the same of a pass under way, and those who keep them join two more.
- */
-struct lya_ledger_options audit_ledger_options(const struct lya_audit *a)
-{
-	if (a->options.continuous)
-		return (struct lya_ledger_options){
-			.max_bytes = lya_audit_ledger_bytes(a->options.max_memory)
-		};
-	return (struct lya_ledger_options){ .max_bytes = a->options.max_memory / 4,
-					    .on_new = a->options.on_finding,
-					    .ctx = a->options.ctx };
-}
-
-size_t lya_audit_ledger_bytes(size_t max_memory)
-{
-	return (max_memory != 0 ? max_memory : (size_t)LYA_AUDIT_MEMORY) / 24;
-}
-
-struct lya_snat_options audit_snat_options(const struct lya_audit *a)
-{
-	size_t bytes = a->options.max_memory / 64;
-
-	return (struct lya_snat_options){
-		.max_bytes = bytes < SNAT_BYTES_MAX ? bytes : (size_t)SNAT_BYTES_MAX,
-		.source_name = a->options.source_name,
-		.ctx = a->options.ctx,
-	};
-}
-
-/* Half of the cap is the flow table's; findings, listeners, fragments and buffers share the rest. */
-static int make_parts(struct lya_audit *a, struct lya_error *err)
-{
-	size_t memory = a->options.max_memory;
-	struct lya_flow_options flow_options = {
-		.max_flows = a->options.max_flows,
-		.max_bytes = memory / 2,
-		.vlan_in_key = lya_policy_site(a->policy)->vlan_in_key,
-		.shares = a->options.continuous,
-		.on_end = take_flow,
-		.on_detail = take_detail,
-		.ctx = a,
-		.observer = { .ctx = a, .on_stun = tell_stun, .on_client_hello = tell_hello },
-	};
-	struct lya_snat_options snat_options = audit_snat_options(a);
-	struct lya_reasm_options reasm_options = { .max_bytes = memory / 32 };
-	struct lya_ledger_options ledger_options = audit_ledger_options(a);
-	int rc;
-
-	a->memo = lya_policy_memo_new(a->policy);
-	a->listeners = audit_listeners_new(memory / 16);
-	a->details = audit_details_new(a->policy, memory / 64);
-	if (a->memo == NULL || a->listeners == NULL || a->details == NULL)
-		return lya_error_nomem(err);
-	rc = lya_site_check(lya_policy_site(a->policy), &a->faults, &a->n_faults, err);
+	if (options.max_memory == 0)
+		options.max_memory = LYA_AUDIT_MEMORY;
+	if (options.threads > 1 && !options.continuous) {
+		rc = audit_relay_new(&a->relay, err);
+		if (rc < 0)
+			return rc;
+		sink = audit_relay_sink(a->relay);
+	}
+	if (options.continuous)
+		rc = audit_pass_init(a, policy, &options, err);
 	if (rc == LYA_OK)
-		rc = lya_validity_new(&a->validity, err);
+		rc = audit_follow_new(&a->follow, policy, &options, &sink, err);
 	if (rc == LYA_OK)
-		rc = lya_ledger_new(&a->ledger, a->policy, &ledger_options, err);
-	if (rc == LYA_OK && a->options.continuous)
-		rc = lya_minutes_new(&a->minutes, a->policy, err);
-	if (rc == LYA_OK)
-		rc = lya_reasm_new(&a->reasm, &reasm_options, err);
-	if (rc == LYA_OK)
-		rc = lya_snat_new(&a->snat, a->policy, &snat_options, err);
-	if (rc < 0)
+		rc = audit_judge_new(&a->judge, policy, &options, audit_follow_snat(a->follow), err);
+	if (rc < 0 || a->relay == NULL)
 		return rc;
-	return lya_flow_table_new(&a->flows, &flow_options, err);
+	return audit_relay_start(a->relay, a->follow, a->judge, options.threads, err);
 }
 
 int lya_audit_new(struct lya_audit **result, const struct lya_policy *policy,
@@ -180,13 +80,9 @@ int lya_audit_new(struct lya_audit **result, const struct lya_policy *policy,
 
 	if (a == NULL)
 		return lya_error_nomem(err);
-	a->policy = policy;
-	a->options = *options;
-	if (a->options.max_memory == 0)
-		a->options.max_memory = LYA_AUDIT_MEMORY;
 	a->counts.first_ns = LYA_TIME_NONE;
 	a->counts.last_ns = LYA_TIME_NONE;
-	rc = make_parts(a, err);
+	rc = make_stages(a, policy, options, err);
 	if (rc < 0) {
 		lya_audit_free(a);
 		return rc;
@@ -199,19 +95,11 @@ void lya_audit_free(struct lya_audit *a)
 {
 	if (a == NULL)
 		return;
-	lya_flow_table_free(a->flows);
-	lya_reasm_free(a->reasm);
-	lya_snat_free(a->snat);
-	lya_ledger_free(a->ledger);
-	lya_site_faults_free(a->faults, a->n_faults);
+	audit_relay_free(a->relay); /* its threads first */
+	audit_judge_free(a->judge);
+	audit_follow_free(a->follow);
+	audit_pass_fini(a);
 	lya_limits_free(a->limits, a->n_limits);
-	lya_validity_free(a->validity);
-	audit_listeners_free(a->listeners);
-	audit_details_free(a->details);
-	lya_policy_memo_free(a->memo);
-	lya_minutes_free(a->minutes);
-	lya_audit_part_fini(&a->pass.part);
-	lya_free(a->sources);
 	lya_free(a);
 }
 
@@ -245,10 +133,11 @@ static void count_packet(struct lya_audit *a, const struct lya_packet *pkt)
 }
 
 /* Few batches hold anything that counts here. */
-static void count_packets(struct lya_audit *a, size_t n, const struct lya_batch *batch)
+static void count_packets(struct lya_audit *a, const struct lya_packet *pkts, size_t n,
+			  const struct lya_batch *batch)
 {
 	for (size_t i = 0; i < n && !batch->plain; i++)
-		count_packet(a, &a->batch[i]);
+		count_packet(a, &pkts[i]);
 }
 
 /* What the flow table answered: its own failure, or what a callback said. */
@@ -257,90 +146,76 @@ int audit_tell_failure(int rc, struct lya_error *err)
 	return rc == LYA_ENOMEM ? lya_error_nomem(err) : rc;
 }
 
-/* n packets of the batch, and what reasm released before each of them or after the last. */
-static int follow_in_order(struct lya_audit *a, size_t n, const struct lya_batch *batch)
+/* At most AUDIT_BATCH frames. */
+static void decode(struct lya_audit *a, const struct lya_frame *frames, struct lya_packet *pkts,
+		   size_t n, struct lya_batch *batch)
 {
-	size_t n_released;
-	struct lya_packet *released = lya_reasm_released(a->reasm, &n_released);
-	const uint32_t *at = lya_reasm_released_at(a->reasm);
-	size_t done = 0;
-	int rc = 0;
+	lya_decode_batch(frames, pkts, n, batch);
+	count_frames(&a->counts, n, batch);
+	count_packets(a, pkts, n, batch);
+}
 
-	if (n_released == 0)
-		return lya_flow_table_take(a->flows, a->batch, n, batch);
-	rc = lya_validity_duplicates(a->validity, released, n_released);
-	for (size_t k = 0; rc == 0 && k < n_released; k++) {
-		if (at[k] > done)
-			rc = lya_flow_table_take(a->flows, a->batch + done, at[k] - done, NULL);
-		if (rc == 0)
-			rc = lya_flow_table_take(a->flows, &released[k], 1, NULL);
-		done = at[k];
+static size_t batch_of(size_t left)
+{
+	return left < AUDIT_BATCH ? left : AUDIT_BATCH;
+}
+
+/* As many of the frames as a block holds; *n is how many. */
+static void fill_block(struct lya_audit *a, const struct lya_frame *frames, size_t *n,
+		       struct audit_block *block)
+{
+	size_t done = 0, i = 0;
+
+	for (; i < AUDIT_BLOCK_BATCHES && done < *n; i++) {
+		block->n[i] = batch_of(*n - done);
+		memcpy(block->frames[i], &frames[done], block->n[i] * sizeof(*frames));
+		decode(a, block->frames[i], block->pkts[i], block->n[i], &block->batch[i]);
+		done += block->n[i];
 	}
-	return rc != 0 ? rc : lya_flow_table_take(a->flows, a->batch + done, n - done, NULL);
+	block->n_batches = i;
+	*n = done;
 }
 
-/* True when reasm has recognised second sightings since it was asked last. */
-static bool has_duplicates(struct lya_audit *a)
+static int take_in_threads(struct lya_audit *a, const struct lya_frame *frames, size_t n)
 {
-	uint64_t before = a->counts.duplicates;
+	for (size_t done = 0; done < n;) {
+		struct audit_block *block;
+		size_t some = n - done;
+		int rc = audit_relay_block(a->relay, &block);
 
-	a->counts.duplicates = lya_reasm_duplicates(a->reasm);
-	return a->counts.duplicates != before;
+		if (rc != 0)
+			return rc;
+		fill_block(a, &frames[done], &some, block);
+		audit_relay_send(a->relay);
+		done += some;
+	}
+	return 0;
 }
 
-static int follow(struct lya_audit *a, size_t n, const struct lya_batch *batch)
+static int take_here(struct lya_audit *a, const struct lya_frame *frames, size_t n)
 {
-	int rc = lya_validity_packets(a->validity, a->batch, n, batch);
+	for (size_t done = 0; done < n;) {
+		size_t some = batch_of(n - done);
+		struct lya_batch batch;
+		int rc;
 
-	if (rc != 0)
-		return rc;
-	n = lya_reasm_take(a->reasm, a->batch, n);
-	if (lya_reasm_failed(a->reasm))
-		return LYA_ENOMEM;
-	lya_snat_packets(a->snat, a->batch, n);
-	if (has_duplicates(a))
-		rc = lya_validity_duplicates(a->validity, a->batch, n);
-	return rc != 0 ? rc : follow_in_order(a, n, batch);
+		decode(a, &frames[done], a->batch, some, &batch);
+		rc = a->options.continuous ? audit_note_sources(a, &frames[done], some, &batch) : 0;
+		if (rc == 0)
+			rc = audit_follow_take(a->follow, a->batch, some, &batch);
+		if (rc != 0)
+			return rc;
+		done += some;
+	}
+	return 0;
 }
 
 int lya_audit_take(struct lya_audit *a, const struct lya_frame *frames, size_t n,
                    struct lya_error *err)
 {
-	for (size_t done = 0; done < n;) {
-		size_t some = n - done < AUDIT_BATCH ? n - done : AUDIT_BATCH;
-		struct lya_batch batch;
-		int rc;
+	int rc = a->relay != NULL ? take_in_threads(a, frames, n) : take_here(a, frames, n);
 
-		lya_decode_batch(&frames[done], a->batch, some, &batch);
-		count_frames(&a->counts, some, &batch);
-		count_packets(a, some, &batch);
-		rc = a->options.continuous ? audit_note_sources(a, &frames[done], some, &batch) : 0;
-		if (rc == 0)
-			rc = follow(a, some, &batch);
-		if (rc != 0)
-			return audit_tell_failure(rc, err);
-		done += some;
-	}
-	return LYA_OK;
-}
-
-static int note_listener(void *ctx, const struct lya_flow *flow)
-{
-	struct lya_audit *a = ctx;
-
-	return audit_listeners_note(a->listeners, flow);
-}
-
-/*
- * The flows that are left end together: what each shows of a listener must
- * help all of them, whichever is judged first.
- */
-int audit_end_flows(struct lya_audit *a)
-{
-	int rc = lya_flow_table_each(a->flows, note_listener, a);
-
-	a->listeners_known = true;
-	return rc != 0 ? rc : lya_flow_table_flush(a->flows);
+	return rc != 0 ? audit_tell_failure(rc, err) : LYA_OK;
 }
 
 /* What reasm says of the clocks goes to the measures of the sources. */
@@ -349,7 +224,7 @@ static int measure_clocks(const struct lya_audit *a, struct lya_source_measures 
 {
 	struct lya_clock_offset *list;
 	size_t n;
-	int rc = lya_reasm_clocks(a->reasm, &list, &n, err);
+	int rc = lya_reasm_clocks(audit_follow_reasm(a->follow), &list, &n, err);
 
 	if (rc < 0)
 		return rc;
@@ -364,8 +239,8 @@ static int measure_clocks(const struct lya_audit *a, struct lya_source_measures 
 	return LYA_OK;
 }
 
-static int make_limits(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
-		       struct lya_error *err)
+static int make_limits(struct lya_audit *a, const struct lya_validity *validity,
+		       const struct lya_source *sources, size_t n_sources, struct lya_error *err)
 {
 	struct lya_source_measures *measures = lya_calloc(n_sources + 1, sizeof(*measures));
 	struct lya_flow_stats stats;
@@ -374,74 +249,49 @@ static int make_limits(struct lya_audit *a, const struct lya_source *sources, si
 	if (measures == NULL)
 		return lya_error_nomem(err);
 	for (size_t i = 0; i < n_sources; i++)
-		lya_validity_measures(a->validity, i, &measures[i]);
-	lya_flow_table_stats(a->flows, &stats);
+		lya_validity_measures(validity, i, &measures[i]);
+	audit_follow_stats(a->follow, &stats);
 	rc = measure_clocks(a, measures, n_sources, err);
 	if (rc == LYA_OK)
-		rc = lya_validity_limits(a->validity, sources, n_sources, measures, &stats,
+		rc = lya_validity_limits(validity, sources, n_sources, measures, &stats,
 					 &a->limits, &a->n_limits, err);
 	lya_free(measures);
 	return rc;
 }
 
-/* What the ledger must know of the sources: where silence proves nothing. */
-static int tell_sources(const struct lya_audit *a, const struct lya_source *sources,
-			size_t n_sources, struct lya_ledger_source **out, struct lya_error *err)
+/* What packets and what flows told of the sources. */
+static int finish_stages(struct lya_audit *a, struct lya_validity *validity,
+			 const struct lya_source *sources, size_t n_sources, struct lya_error *err)
 {
-	*out = lya_calloc(n_sources + 1, sizeof(**out));
-	if (*out == NULL)
+	int rc = lya_validity_merge(validity, audit_follow_validity(a->follow));
+
+	if (rc == LYA_OK)
+		rc = lya_validity_merge(validity, audit_judge_validity(a->judge));
+	if (rc < 0)
 		return lya_error_nomem(err);
-	for (size_t i = 0; i < n_sources; i++) {
-		uint64_t flows, one_sided;
-
-		lya_validity_tcp(a->validity, i, &flows, &one_sided);
-		(*out)[i].one_sided = one_sided > flows / ONE_SIDED_PART;
-		(*out)[i].last_ns = sources[i].last_ns;
-	}
-	return LYA_OK;
-}
-
-static int finish_ledger(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
-			 struct lya_error *err)
-{
-	struct lya_ledger_end end = { .first_ns = a->counts.first_ns, .last_ns = a->counts.last_ns,
-				      .faults = a->faults, .n_faults = a->n_faults,
-				      .n_sources = n_sources };
-	struct lya_ledger_source *told;
-	int rc = tell_sources(a, sources, n_sources, &told, err);
-
-	if (rc != LYA_OK)
-		return rc;
-	end.sources = told;
-	rc = lya_ledger_finish(a->ledger, &end, err);
-	lya_free(told);
-	return rc;
-}
-
-int audit_flush_packets(struct lya_audit *a)
-{
-	lya_reasm_flush(a->reasm);
-	return follow_in_order(a, 0, NULL);
+	rc = make_limits(a, validity, sources, n_sources, err);
+	return rc < 0 ? rc : audit_judge_finish(a->judge, validity, &a->counts, sources, n_sources, err);
 }
 
 int lya_audit_finish(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
                      struct lya_error *err)
 {
-	int rc;
+	int rc = a->relay != NULL ? audit_relay_finish(a->relay) : audit_follow_finish(a->follow);
+	struct lya_validity *validity;
 
-	rc = audit_flush_packets(a);
-	if (rc == 0)
-		rc = audit_end_flows(a);
 	if (rc != 0)
 		return audit_tell_failure(rc, err);
-	lya_snat_finish(a->snat);
-	rc = make_limits(a, sources, n_sources, err);
-	return rc < 0 ? rc : finish_ledger(a, sources, n_sources, err);
+	rc = lya_validity_new(&validity, err);
+	if (rc < 0)
+		return rc;
+	rc = finish_stages(a, validity, sources, n_sources, err);
+	lya_validity_free(validity);
+	return rc;
 }
 
 const struct lya_ledger *lya_audit_ledger(const struct lya_audit *a)
 {
-	return a->ledger;
+	return audit_judge_ledger(a->judge);
 }
 
 const struct lya_limit *lya_audit_limits(const struct lya_audit *a, size_t *n)
@@ -453,14 +303,15 @@ const struct lya_limit *lya_audit_limits(const struct lya_audit *a, size_t *n)
 void lya_audit_counts(const struct lya_audit *a, struct lya_audit_counts *out)
 {
 	*out = a->counts;
+	out->duplicates = lya_reasm_duplicates(audit_follow_reasm(a->follow));
 }
 
 const struct lya_snat *lya_audit_snat(const struct lya_audit *a)
 {
-	return a->snat;
+	return audit_follow_snat(a->follow);
 }
 
 void lya_audit_flow_stats(const struct lya_audit *a, struct lya_flow_stats *out)
 {
-	lya_flow_table_stats(a->flows, out);
+	audit_follow_stats(a->follow, out);
 }

@@ -1,13 +1,15 @@
 /*
- * details.c - what payloads said that concerns other flows: ports that an
- * endpoint mapper named, and listeners that show a certificate of another host.
+ * details.c - what payloads said that concerns other flows, or comes before
+ * what they end as: ports that an endpoint mapper named, listeners that show a
+ * certificate of another host, and clients that ask for the name of another.
  *
- * Bounded: when full, further ports and listeners are not learnt.  A child is
- * then judged by its port alone, and of misplaced certificates fewer are named.
+ * Bounded: when full, no more are learnt.  A child is then judged by its port
+ * alone, and of misplaced certificates and names fewer are told.
  */
 #include "audit/details.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/hash.h"
@@ -32,7 +34,15 @@ struct listener {
 	int32_t shows;
 };
 
-enum { CHILD_BYTES = 128, LISTENER_BYTES = 80 }; /* of the maps, slots included */
+/* A flow whose client asked for a name of other hosts. */
+struct asked {
+	const char *name; /* the site's */
+	int32_t host;
+	uint16_t answers; /* names of the server's certificate */
+	bool own, borne;  /* one of them is the server's own; is the one asked for */
+};
+
+enum { CHILD_BYTES = 128, LISTENER_BYTES = 80, ASKED_BYTES = 64 }; /* of the maps, with slots */
 
 /* Names of one certificate come in a row: this one is not over yet. */
 struct certificate {
@@ -46,8 +56,8 @@ struct certificate {
 
 struct audit_details {
 	const struct lya_policy *policy;
-	struct lya_map *children, *listeners;
-	size_t max_children, max_listeners;
+	struct lya_map *children, *listeners, *asked;
+	size_t max_children, max_listeners, max_asked;
 	struct certificate certificate;
 };
 
@@ -59,11 +69,13 @@ struct audit_details *audit_details_new(const struct lya_policy *policy, size_t 
 		return NULL;
 	a->policy = policy;
 	a->max_children = max_bytes / 2 / CHILD_BYTES + 1;
-	a->max_listeners = max_bytes / 2 / LISTENER_BYTES + 1;
+	a->max_listeners = max_bytes / 4 / LISTENER_BYTES + 1;
+	a->max_asked = max_bytes / 4 / ASKED_BYTES + 1;
 	a->children = lya_map_new(sizeof(struct child_key), sizeof(struct child), a->max_children);
 	a->listeners =
 	    lya_map_new(sizeof(struct listener_key), sizeof(struct listener), a->max_listeners);
-	if (a->children != NULL && a->listeners != NULL)
+	a->asked = lya_map_new(sizeof(uint64_t), sizeof(struct asked), a->max_asked);
+	if (a->children != NULL && a->listeners != NULL && a->asked != NULL)
 		return a;
 	audit_details_free(a);
 	return NULL;
@@ -75,6 +87,7 @@ void audit_details_free(struct audit_details *a)
 		return;
 	lya_map_free(a->children);
 	lya_map_free(a->listeners);
+	lya_map_free(a->asked);
 	lya_free(a);
 }
 
@@ -182,20 +195,88 @@ static int take_name(struct audit_details *a, const struct lya_flow_detail *d)
 	return rc;
 }
 
-int audit_details_shown(struct audit_details *a, const struct lya_flow *flow, int32_t *host)
+/* The host whose certificate the flow's server shows; -1: none. */
+static int32_t shown_by(const struct audit_details *a, const struct lya_flow *flow)
 {
-	int client = flow->app.client_side, rc = close_certificate(a);
+	int client = flow->app.client_side;
 	const struct listener *l;
 	struct listener_key key;
 
-	*host = -1;
 	if (lya_map_count(a->listeners) == 0 || client < 0 ||
 	    (flow->app.tls & LYA_TLS_SERVER_CERT) == 0)
-		return rc;
+		return -1;
 	key = listener_key(&flow->addr[!client], flow->port[!client]);
 	l = lya_map_find(a->listeners, &key);
-	if (l != NULL && flow->last_ns >= l->first_ns)
-		*host = l->shows;
+	return l != NULL && flow->last_ns >= l->first_ns ? l->shows : -1;
+}
+
+/* Names asked for ------------------------------------------------------------- */
+
+static int take_sni(struct audit_details *a, const struct lya_flow_detail *d)
+{
+	struct lya_policy_end client, server;
+	struct asked asked = { 0 };
+	void *value;
+	bool made;
+	int rc;
+
+	lya_policy_end_of(a->policy, &d->addr, &client);
+	lya_policy_end_of(a->policy, &d->peer, &server);
+	asked.name = lya_policy_asked(a->policy, &client, &server, d->sni, &asked.host);
+	if (asked.name == NULL)
+		return LYA_OK;
+	rc = put(a->asked, a->max_asked, &d->serial, &value, &made);
+	if (value != NULL && made)
+		*(struct asked *)value = asked;
+	return rc;
+}
+
+/* The server of a flow answers with this name, among others. */
+static void take_answer(struct audit_details *a, const struct lya_flow_detail *d)
+{
+	struct asked *asked =
+	    lya_map_count(a->asked) > 0 ? lya_map_find(a->asked, &d->serial) : NULL;
+	struct lya_policy_end server;
+	int32_t other = -1;
+
+	if (asked == NULL)
+		return;
+	lya_policy_end_of(a->policy, &d->addr, &server);
+	lya_policy_cert_name(a->policy, &server, d->cert_name, &asked->own, &other);
+	asked->borne = asked->borne || lya_policy_cert_covers(d->cert_name, asked->name);
+	asked->answers++;
+}
+
+/*
+ * The host whose name the flow's client asked for in vain; -1: none.  The server
+ * must have shown who it is, and that it is not the one asked for: no other name
+ * of its certificate was left untold.  And the client must have left it at that:
+ * one that goes on does not care for names, and what it asks for says nothing;
+ * nor does it where the server is who ended it.
+ */
+static int32_t asked_in_vain(const struct audit_details *a, const struct lya_flow *flow)
+{
+	const struct asked *asked =
+	    lya_map_count(a->asked) > 0 ? lya_map_find(a->asked, &flow->serial) : NULL;
+
+	if (asked == NULL || lya_app_tls_client(&flow->app) == LYA_TLS_CLIENT_REJECTED ||
+	    !asked->own || asked->borne || asked->answers >= LYA_CERT_NAMES_MAX ||
+	    (flow->app.tls & (LYA_TLS_APP_DATA | LYA_TLS_GAP)) != 0)
+		return -1;
+	return asked->host;
+}
+
+int audit_details_shown(struct audit_details *a, const struct lya_flow *flow, int32_t *host)
+{
+	int rc = close_certificate(a);
+	int32_t asked;
+
+	*host = shown_by(a, flow);
+	if (*host >= 0)
+		return rc;
+	asked = asked_in_vain(a, flow);
+	if (asked >= 0)
+		*host = -2 - asked;
 	return rc;
 }
 
@@ -203,8 +284,12 @@ int audit_details_take(struct audit_details *a, const struct lya_flow_detail *d)
 {
 	if (d->kind == LYA_DETAIL_RPC_PORT)
 		return take_port(a, d);
-	/* a client's may be carried by whoever translates addresses */
-	return d->client ? LYA_OK : take_name(a, d);
+	if (d->kind == LYA_DETAIL_SNI)
+		return take_sni(a, d);
+	if (d->client) /* its certificate may be carried by whoever translates addresses */
+		return LYA_OK;
+	take_answer(a, d);
+	return take_name(a, d);
 }
 
 static int32_t host_by_name(const struct lya_site *site, const char *name)
@@ -216,10 +301,9 @@ static int32_t host_by_name(const struct lya_site *site, const char *name)
 	return -1;
 }
 
-int audit_details_rebase(struct audit_details *a, const struct lya_policy *policy)
+static void rebase_listeners(struct audit_details *a, const struct lya_site *old,
+			     const struct lya_site *new)
 {
-	const struct lya_site *old = lya_policy_site(a->policy), *new = lya_policy_site(policy);
-	int rc = close_certificate(a);
 	const void *key;
 	void *value;
 	size_t pos = 0;
@@ -230,6 +314,52 @@ int audit_details_rebase(struct audit_details *a, const struct lya_policy *polic
 		if (l->shows >= 0)
 			l->shows = host_by_name(new, old->hosts[l->shows].name);
 	}
+}
+
+/* The new site's spelling of a name of this host; NULL: it has no such name any more. */
+static const char *name_of_host(const struct lya_site *site, int32_t host, const char *name)
+{
+	const struct lya_site_host *h = &site->hosts[host];
+
+	if (strcasecmp(h->name, name) == 0)
+		return h->name;
+	for (size_t i = 0; i < h->n_names; i++) {
+		if (strcasecmp(h->names[i], name) == 0)
+			return h->names[i];
+	}
+	return NULL;
+}
+
+static void rebase_asked(struct audit_details *a, const struct lya_site *old,
+			 const struct lya_site *new)
+{
+	const void *key;
+	void *value;
+	size_t pos = 0;
+
+	while (lya_map_next(a->asked, &pos, &key, &value)) {
+		struct asked *asked = value;
+		const char *name = NULL;
+
+		if (asked->host >= 0)
+			asked->host = host_by_name(new, old->hosts[asked->host].name);
+		if (asked->host >= 0)
+			name = name_of_host(new, asked->host, asked->name);
+		asked->host = name != NULL ? asked->host : -1;
+		asked->name = name != NULL ? name : "";
+	}
+}
+
+int audit_details_settle(struct audit_details *a)
+{
+	return close_certificate(a);
+}
+
+void audit_details_rebase(struct audit_details *a, const struct lya_policy *policy)
+{
+	const struct lya_site *old = lya_policy_site(a->policy), *new = lya_policy_site(policy);
+
+	rebase_listeners(a, old, new);
+	rebase_asked(a, old, new);
 	a->policy = policy;
-	return rc;
 }

@@ -16,11 +16,16 @@ struct audit_details *audit_details_new(const struct lya_policy *policy, size_t 
 void audit_details_free(struct audit_details *a);
 /* 0 or LYA_ENOMEM, as below. */
 int audit_details_take(struct audit_details *a, const struct lya_flow_detail *d);
-/* Go on with another policy: hosts are known by their names.  0 or LYA_ENOMEM. */
-int audit_details_rebase(struct audit_details *a, const struct lya_policy *policy);
+/* What was told so far is known.  0 or LYA_ENOMEM. */
+int audit_details_settle(struct audit_details *a);
+/* After that: go on with another policy.  Hosts are known by their names. */
+void audit_details_rebase(struct audit_details *a, const struct lya_policy *policy);
 /* The side whose endpoint mapper told the other one to come to its port; -1: none. */
 int audit_details_expected(const struct audit_details *a, const struct lya_flow *flow);
-/* *host is the one whose certificate the server of this flow shows instead of its own; -1: none. */
+/*
+ * *host is the one whose certificate the server of this flow shows instead of
+ * its own; -2 - *host the one whose name its client asked for in vain; -1: none.
+ */
 int audit_details_shown(struct audit_details *a, const struct lya_flow *flow, int32_t *host);
 
 #endif

@@ -24,6 +24,21 @@ void lya_audit_part_fini(struct lya_audit_part *part)
 	*part = (struct lya_audit_part){ 0 };
 }
 
+int audit_pass_init(struct lya_audit *a, const struct lya_policy *policy,
+		    const struct lya_audit_options *options, struct lya_error *err)
+{
+	a->policy = policy;
+	a->options = *options;
+	return lya_minutes_new(&a->minutes, policy, err);
+}
+
+void audit_pass_fini(struct lya_audit *a)
+{
+	lya_minutes_free(a->minutes);
+	lya_audit_part_fini(&a->pass.part);
+	lya_free(a->sources);
+}
+
 /* Sources ---------------------------------------------------------------------------------- */
 
 static int reach_source(struct lya_audit *a, size_t n)
@@ -117,17 +132,17 @@ static int tell_snat(struct lya_audit *a, struct lya_tally *t)
 {
 	struct lya_snat_stats stats;
 
-	lya_snat_stats(a->snat, &stats);
+	lya_snat_stats(audit_follow_snat(a->follow), &stats);
 	t->snat.all = stats.all;
 	t->snat.unpaired = stats.unpaired;
 	t->snat.dropped = stats.dropped;
-	return lya_snat_pairs(a->snat, &t->snat.pairs, &t->snat.n_pairs);
+	return lya_snat_pairs(audit_follow_snat(a->follow), &t->snat.pairs, &t->snat.n_pairs);
 }
 
 static int tell_clocks(const struct lya_audit *a, struct lya_tally *t, struct lya_error *err)
 {
 	size_t kept = 0;
-	int rc = lya_reasm_clocks(a->reasm, &t->clocks, &t->n_clocks, err);
+	int rc = lya_reasm_clocks(audit_follow_reasm(a->follow), &t->clocks, &t->n_clocks, err);
 
 	for (size_t i = 0; rc == LYA_OK && i < t->n_clocks; i++) {
 		if (t->clocks[i].source < t->n_sources && t->clocks[i].twin < t->n_sources)
@@ -142,7 +157,7 @@ static void tell_flows(const struct lya_audit *a, struct lya_tally *t)
 	const struct lya_flow_stats *then = &a->stretch_stats;
 	struct lya_flow_stats now;
 
-	lya_flow_table_stats(a->flows, &now);
+	audit_follow_stats(a->follow, &now);
 	t->flows.flows = now.flows - then->flows;
 	t->flows.evicted = now.evicted - then->evicted;
 	t->flows.given_up = now.given_up - then->given_up;
@@ -156,10 +171,26 @@ static void begin_counts(struct lya_audit *a, const struct lya_source *sources, 
 		begin_source(&a->sources[i], &sources[i]);
 	a->counts =
 	    (struct lya_audit_counts){ .first_ns = LYA_TIME_NONE, .last_ns = LYA_TIME_NONE };
-	a->counts.duplicates = lya_reasm_duplicates(a->reasm); /* see audit.c: it is a sum */
-	a->stretch_duplicates = a->counts.duplicates;
-	lya_flow_table_stats(a->flows, &a->stretch_stats);
-	lya_snat_begin(a->snat);
+	a->stretch_duplicates = lya_reasm_duplicates(audit_follow_reasm(a->follow));
+	audit_follow_stats(a->follow, &a->stretch_stats);
+	lya_snat_begin(audit_follow_snat(a->follow));
+}
+
+/* What packets and what flows tell of the sources. */
+static int tell_validity(struct lya_audit *a, bool begin, struct lya_validity **out,
+			 struct lya_error *err)
+{
+	struct lya_validity *flows;
+	int rc = lya_validity_period(audit_follow_validity(a->follow), begin, out, err);
+
+	if (rc != LYA_OK)
+		return rc;
+	rc = lya_validity_period(audit_judge_validity(a->judge), begin, &flows, err);
+	if (rc != LYA_OK)
+		return rc;
+	rc = lya_validity_merge(*out, flows);
+	lya_validity_free(flows);
+	return rc;
 }
 
 static int fill_tally(struct lya_audit *a, struct lya_tally *t, const struct lya_source *sources,
@@ -172,17 +203,18 @@ static int fill_tally(struct lya_audit *a, struct lya_tally *t, const struct lya
 	if (rc == LYA_OK) {
 		lya_validity_free(t->validity);
 		t->validity = NULL;
-		rc = lya_validity_period(a->validity, over, &t->validity, err);
+		rc = tell_validity(a, over, &t->validity, err);
 	}
 	t->counts = a->counts;
-	t->counts.duplicates -= a->stretch_duplicates;
+	t->counts.duplicates =
+	    lya_reasm_duplicates(audit_follow_reasm(a->follow)) - a->stretch_duplicates;
 	tell_flows(a, t);
 	if (rc == LYA_OK && over)
-		lya_snat_end(a->snat);
+		lya_snat_end(audit_follow_snat(a->follow));
 	if (rc == LYA_OK)
 		rc = tell_snat(a, t);
 	if (rc == LYA_OK && !over)
-		t->snat.unpaired += lya_snat_waiting(a->snat);
+		t->snat.unpaired += lya_snat_waiting(audit_follow_snat(a->follow));
 	return rc == LYA_OK ? tell_clocks(a, t, err) : rc;
 }
 
@@ -210,7 +242,7 @@ int audit_make_tally(struct lya_audit *a, const struct lya_source *sources, size
 /* Put aside what has ended, and begin anew.  What was put aside before is joined to it. */
 static int put_aside(struct lya_audit *a, struct lya_audit_part *part, struct lya_error *err)
 {
-	struct lya_ledger_options options = audit_ledger_options(a);
+	struct lya_ledger_options options = audit_judge_ledger_options(&a->options);
 	struct lya_minutes *minutes = NULL;
 	struct lya_ledger *ledger = NULL;
 	int rc = lya_ledger_new(&ledger, a->policy, &options, err);
@@ -218,7 +250,7 @@ static int put_aside(struct lya_audit *a, struct lya_audit_part *part, struct ly
 	if (rc == LYA_OK)
 		rc = lya_minutes_new(&minutes, a->policy, err);
 	if (rc == LYA_OK && part->ended != NULL &&
-	    (lya_ledger_merge(part->ended, a->ledger) != LYA_OK ||
+	    (lya_ledger_merge(part->ended, audit_judge_ledger(a->judge)) != LYA_OK ||
 	     lya_minutes_merge(part->minutes, a->minutes) != LYA_OK))
 		rc = lya_error_nomem(err);
 	if (rc != LYA_OK) {
@@ -226,14 +258,14 @@ static int put_aside(struct lya_audit *a, struct lya_audit_part *part, struct ly
 		lya_minutes_free(minutes);
 		return rc;
 	}
+	ledger = audit_judge_put_ledger(a->judge, ledger);
 	if (part->ended == NULL) {
-		part->ended = a->ledger;
+		part->ended = ledger;
 		part->minutes = a->minutes;
 	} else {
-		lya_ledger_free(a->ledger);
+		lya_ledger_free(ledger);
 		lya_minutes_free(a->minutes);
 	}
-	a->ledger = ledger;
 	a->minutes = minutes;
 	return LYA_OK;
 }
@@ -268,7 +300,7 @@ int audit_close_stretch(struct lya_audit *a, struct lya_audit_part *part, struct
 int lya_audit_pass_begin(struct lya_audit *a, enum lya_audit_pass kind, int64_t time_ns,
 			 const struct lya_source *sources, size_t n_sources, struct lya_error *err)
 {
-	struct lya_ledger_options options = audit_ledger_options(a);
+	struct lya_ledger_options options = audit_judge_ledger_options(&a->options);
 	struct audit_pass *pass = &a->pass;
 	int rc;
 
@@ -283,7 +315,7 @@ int lya_audit_pass_begin(struct lya_audit *a, enum lya_audit_pass kind, int64_t 
 	if (rc != LYA_OK)
 		return rc;
 	if (kind == LYA_PASS_PERIOD)
-		lya_flow_table_cut(a->flows, time_ns);
+		lya_flow_table_cut(audit_follow_flows(a->follow), time_ns);
 	pass->kind = kind;
 	pass->running = true;
 	return LYA_OK;
@@ -378,7 +410,7 @@ static int visit(void *ctx, const struct lya_flow *flow)
 	struct audit_judged j;
 	int rc;
 
-	rc = audit_judge(a, flow, &j);
+	rc = audit_judge_as(a->judge, flow, lya_snat_found(audit_follow_snat(a->follow), flow), &j);
 	if (rc != 0)
 		return rc;
 	return a->pass.kind == LYA_PASS_PERIOD ? take_before(&a->pass, &j)
@@ -392,7 +424,7 @@ int lya_audit_pass_step(struct lya_audit *a, size_t max_flows, bool *done, struc
 
 	assert(pass->running && "a pass was begun");
 	if (!pass->done) {
-		rc = lya_flow_table_visit(a->flows, &pass->place, max_flows,
+		rc = lya_flow_table_visit(audit_follow_flows(a->follow), &pass->place, max_flows,
 					  pass->kind == LYA_PASS_PERIOD, visit, a);
 		pass->done = rc == 0 && pass->place == 0;
 	}
@@ -417,8 +449,8 @@ static bool is_unvisited(const struct audit_pass *pass, const struct lya_flow *f
 	return pass->running && !pass->done && flow->marks->place >= pass->place;
 }
 
-int audit_take_share(struct lya_audit *a, struct audit_judged *j,
-		     struct lya_flow_findings *findings)
+static int take_share(struct lya_audit *a, struct audit_judged *j,
+		      struct lya_flow_findings *findings)
 {
 	const struct lya_flow_marks *marks = j->flow->marks; /* the flow may be replaced */
 	bool unvisited = is_unvisited(&a->pass, j->flow);
@@ -432,8 +464,27 @@ int audit_take_share(struct lya_audit *a, struct audit_judged *j,
 		rc = tell_gain(a->minutes, j, greater(marks->told, marks->cut), whole(j->flow),
 			       j->flow->last_ns);
 	if (rc == 0 && !is_empty(lya_flow_share(j->flow)))
-		rc = lya_validity_take(a->validity, j->flow);
-	return rc != 0 ? rc : lya_ledger_take(a->ledger, j->flow, j->ends, &j->verdict, findings);
+		rc = lya_validity_take(audit_judge_validity(a->judge), j->flow);
+	return rc != 0 ? rc
+		       : lya_ledger_take(audit_judge_ledger(a->judge), j->flow, j->ends,
+					 &j->verdict, findings);
+}
+
+int audit_pass_flow(struct lya_audit *a, const struct lya_flow *flow,
+		    const struct lya_snat_evidence *found)
+{
+	struct audit_judged j;
+	struct lya_flow_findings findings = { 0 };
+	int rc = audit_judge_listener(a->judge, flow);
+
+	if (rc == 0)
+		rc = audit_judge_as(a->judge, flow, found, &j);
+	if (rc == 0)
+		rc = take_share(a, &j, &findings);
+	if (rc != 0 || a->options.on_flow == NULL)
+		return rc;
+	return a->options.on_flow(a->options.ctx,
+				  &(struct lya_audit_flow){ j.flow, j.ends, &j.verdict, &findings });
 }
 
 /* The end ---------------------------------------------------------------------------------- */
@@ -441,13 +492,10 @@ int audit_take_share(struct lya_audit *a, struct audit_judged *j,
 int lya_audit_stop(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
 		   struct lya_audit_part *part, struct lya_error *err)
 {
-	int rc = audit_flush_packets(a);
+	int rc = audit_follow_finish(a->follow);
 
-	if (rc == 0)
-		rc = audit_end_flows(a);
 	if (rc != 0)
 		return audit_tell_failure(rc, err);
-	lya_snat_finish(a->snat);
 	rc = audit_close_stretch(a, part, err);
 	return rc == LYA_OK ? audit_make_tally(a, sources, n_sources, true, &part->tally, err) : rc;
 }

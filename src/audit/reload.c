@@ -18,12 +18,10 @@ struct fresh {
 static int make_fresh(const struct lya_audit *a, const struct lya_policy *policy,
 		      struct fresh *fresh, struct lya_error *err)
 {
-	struct lya_snat_options options = audit_snat_options(a);
-
 	fresh->memo = lya_policy_memo_new(policy);
 	if (fresh->memo == NULL)
 		return lya_error_nomem(err);
-	return lya_snat_new(&fresh->snat, policy, &options, err);
+	return audit_follow_make_snat(policy, &a->options, &fresh->snat, err);
 }
 
 /* The stretch under the old policy is over; ledger and minutes begin under the new one. */
@@ -54,19 +52,16 @@ int lya_audit_reload(struct lya_audit *a, const struct lya_policy *policy,
 		return lya_error_set(err, LYA_EUSAGE, lya_policy_site(policy)->file, "vlan_in_key",
 				     "it cannot change while flows are open: start anew instead");
 	rc = make_fresh(a, policy, &fresh, err);
+	if (rc == LYA_OK && audit_judge_settle(a->judge) != 0)
+		rc = lya_error_nomem(err);
 	if (rc == LYA_OK)
 		rc = close_old(a, policy, sources, n_sources, part, err);
-	if (rc == LYA_OK && audit_details_rebase(a->details, policy) != LYA_OK)
-		rc = lya_error_nomem(err);
 	if (rc != LYA_OK) {
 		lya_policy_memo_free(fresh.memo);
 		lya_snat_free(fresh.snat);
 		return rc;
 	}
-	lya_snat_adopt(fresh.snat, a->snat);
-	lya_snat_free(a->snat);
-	lya_policy_memo_free(a->memo);
-	a->snat = fresh.snat;
-	a->memo = fresh.memo;
+	audit_follow_rebase(a->follow, fresh.snat);
+	audit_judge_rebase(a->judge, policy, fresh.snat, fresh.memo);
 	return LYA_OK;
 }

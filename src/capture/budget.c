@@ -3,6 +3,7 @@
  */
 #include "capture/budget.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "lyncaudit/alloc.h"
@@ -12,16 +13,19 @@ enum { SIZE_ROOM = 16 };
 
 bool capture_budget_take(struct capture_budget *b, size_t size)
 {
-	b->refused = size > b->max - b->used;
-	if (b->refused)
-		return false;
-	b->used += size;
+	size_t used = b->cap->used;
+
+	do {
+		b->refused = size > b->cap->max - used;
+		if (b->refused)
+			return false;
+	} while (!atomic_compare_exchange_weak(&b->cap->used, &used, used + size));
 	return true;
 }
 
 void capture_budget_give(struct capture_budget *b, size_t size)
 {
-	b->used -= size;
+	b->cap->used -= size;
 }
 
 void *capture_budget_alloc(struct capture_budget *b, size_t size)
@@ -79,5 +83,5 @@ int capture_budget_error(const struct capture_budget *b, const char *what, struc
 		return lya_error_nomem(err);
 	return lya_error_set(err, LYA_ELIMIT, NULL, NULL,
 			     "%s would pass the cap of %zu MiB for reading captures", what,
-			     b->max >> 20);
+			     b->cap->max >> 20);
 }

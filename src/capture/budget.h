@@ -13,9 +13,16 @@
 
 #include "lyncaudit/status.h"
 
+/* Shared by all who read a capture, in whatever thread. */
+struct capture_cap {
+	size_t max;          /* bytes */
+	_Atomic size_t used; /* <= max */
+};
+
+/* One reader's or unpacker's view of it. */
 struct capture_budget {
-	size_t max, used; /* bytes; used <= max */
-	bool refused;     /* the last request that failed did so because of max */
+	struct capture_cap *cap; /* borrowed */
+	bool refused;            /* the last request that failed did so because of the cap */
 };
 
 /* Count bytes that somebody else allocates; false when they would pass the cap. */

@@ -22,7 +22,8 @@ static int capture_begin(struct lya_capture *c, const struct lya_capture_options
 {
 	int rc = LYA_OK;
 
-	c->budget.max = options->max_bytes == 0 ? default_max_bytes : options->max_bytes;
+	c->cap.max = options->max_bytes == 0 ? default_max_bytes : options->max_bytes;
+	c->shelf = (struct capture_shelf){ .hold = options->hold, .budget = { .cap = &c->cap } };
 	if (!is_blank(options->filter))
 		rc = capture_filter_new(&c->filter, options->filter, err);
 	if (rc == LYA_OK)
@@ -62,7 +63,8 @@ void lya_capture_close(struct lya_capture *c)
 	capture_merge_end(c);
 	capture_sources_free(c);
 	capture_filter_free(c->filter);
-	assert(c->budget.used == 0 && "what was counted is given back");
+	capture_shelf_fini(&c->shelf);
+	assert(c->cap.used == 0 && "what was counted is given back");
 	lya_free(c);
 }
 
@@ -70,6 +72,7 @@ int lya_capture_next(struct lya_capture *c, struct lya_frame *frames, size_t max
 		     struct lya_error *err)
 {
 	assert(max > 0 && "nothing at all would look like the end");
+	c->shelf.call++;
 	return capture_merge_next(c, frames, max, n, err);
 }
 

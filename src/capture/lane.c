@@ -55,7 +55,7 @@ int capture_lane_open(struct lya_capture *c, uint32_t s, size_t buffer, struct l
 	rc = source_fd(c, s, &fd, err);
 	if (rc != LYA_OK)
 		return rc;
-	rc = capture_stream_open(&stream, fd, &c->budget, err);
+	rc = capture_stream_open(&stream, fd, &c->cap, err);
 	if (rc != LYA_OK)
 		return rc;
 	lane = lya_malloc(sizeof(*lane));
@@ -66,7 +66,12 @@ int capture_lane_open(struct lya_capture *c, uint32_t s, size_t buffer, struct l
 	lane->source = s;
 	lane->head = 0;
 	lane->n = 0;
-	rc = capture_reader_open(&lane->reader, stream, buffer, &c->budget, err);
+	rc = capture_reader_open(&lane->reader, stream, buffer, &c->cap, err);
+	if (rc == LYA_OK && c->shelf.hold != 0) {
+		rc = capture_reader_shelve(lane->reader, &c->shelf, err);
+		if (rc != LYA_OK)
+			capture_reader_close(lane->reader);
+	}
 	if (rc != LYA_OK) {
 		lya_free(lane);
 		return rc;

@@ -153,6 +153,11 @@ static int pending_open(struct lya_capture *c, struct lya_error *err)
 	if (rc != LYA_OK)
 		return rc;
 	in->pending = false;
+	if (in->lane != NULL && c->n_open <= CAPTURE_AHEAD_MAX) {
+		rc = capture_stream_ahead(in->lane->reader->stream, err);
+		if (rc != LYA_OK)
+			return rc;
+	}
 	if (in->lane != NULL && lane_is_empty(in->lane)) {
 		rc = lane_refill(c, in->lane, err);
 		if (rc != LYA_OK) /* interrupted: it goes on here when asked again */

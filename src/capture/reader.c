@@ -33,6 +33,22 @@ void capture_reader_cut(struct capture_reader *r, uint64_t place, const char *wh
 			     want, left);
 }
 
+/* Take the unparsed tail along to another buffer: frames still borrow this one. */
+static int reader_move(struct capture_reader *r, size_t cap, struct lya_error *err)
+{
+	const uint8_t *tail = r->buf + r->pos;
+	size_t left = capture_reader_left(r);
+	int rc = capture_shelf_change(r->shelf, &r->buf, &r->cap, cap, err);
+
+	if (rc != LYA_OK)
+		return rc;
+	memcpy(r->buf, tail, left);
+	r->base += r->pos;
+	r->pos = 0;
+	r->end = left;
+	return LYA_OK;
+}
+
 /* Carry the unparsed tail down, and have room for `want` bytes from there. */
 static int reader_room(struct capture_reader *r, size_t want, struct lya_error *err)
 {
@@ -40,6 +56,8 @@ static int reader_room(struct capture_reader *r, size_t want, struct lya_error *
 	size_t cap = want > r->target ? want : r->target;
 	uint8_t *buf;
 
+	if (r->pos > 0 && r->shelf != NULL)
+		return reader_move(r, cap, err);
 	if (r->pos > 0) {
 		memmove(r->buf, r->buf + r->pos, left);
 		r->base += r->pos;
@@ -48,9 +66,9 @@ static int reader_room(struct capture_reader *r, size_t want, struct lya_error *
 	}
 	if (cap <= r->cap)
 		return LYA_OK;
-	buf = capture_budget_realloc(r->budget, r->buf, r->cap, cap);
+	buf = capture_budget_realloc(&r->budget, r->buf, r->cap, cap);
 	if (buf == NULL)
-		return capture_budget_error(r->budget, "a buffer for its packets", err);
+		return capture_budget_error(&r->budget, "a buffer for its packets", err);
 	r->buf = buf;
 	r->cap = cap;
 	return LYA_OK;
@@ -133,7 +151,7 @@ static int reader_begin(struct capture_reader *r, struct lya_error *err)
 }
 
 int capture_reader_open(struct capture_reader **out, struct capture_stream *stream, size_t buffer,
-			struct capture_budget *budget, struct lya_error *err)
+			struct capture_cap *cap, struct lya_error *err)
 {
 	struct capture_reader *r = lya_calloc(1, sizeof(*r));
 	int rc;
@@ -144,7 +162,7 @@ int capture_reader_open(struct capture_reader **out, struct capture_stream *stre
 		return lya_error_nomem(err);
 	}
 	r->stream = stream;
-	r->budget = budget;
+	r->budget.cap = cap;
 	r->target = buffer;
 	rc = reader_begin(r, err);
 	if (rc != LYA_OK) {
@@ -160,9 +178,22 @@ void capture_reader_close(struct capture_reader *r)
 	if (r == NULL)
 		return;
 	capture_pcapng_end(r);
-	capture_budget_free(r->budget, r->buf, r->cap);
+	if (r->shelf != NULL)
+		capture_shelf_leave(r->shelf, r->buf, r->cap);
+	else
+		capture_budget_free(&r->budget, r->buf, r->cap);
 	capture_stream_close(r->stream);
 	lya_free(r);
+}
+
+int capture_reader_shelve(struct capture_reader *r, struct capture_shelf *shelf,
+			  struct lya_error *err)
+{
+	int rc = capture_shelf_join(shelf, err);
+
+	if (rc == LYA_OK)
+		r->shelf = shelf;
+	return rc;
 }
 
 void capture_reader_grow(struct capture_reader *r, size_t buffer)

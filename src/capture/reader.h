@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "capture/budget.h"
+#include "capture/shelf.h"
 #include "capture/stream.h"
 #include "lyncaudit/frame.h"
 #include "lyncaudit/status.h"
@@ -71,7 +72,8 @@ struct capture_pcapng {
 
 struct capture_reader {
 	struct capture_stream *stream;
-	struct capture_budget *budget;
+	struct capture_budget budget;
+	struct capture_shelf *shelf; /* where frames are held for more than a call; NULL: nowhere */
 	uint8_t *buf;
 	size_t pos, end, cap;
 	size_t target; /* what cap is to grow to at the next fill */
@@ -97,13 +99,19 @@ struct capture_reader {
  * header or cannot be read.  The text in err names no file.
  */
 int capture_reader_open(struct capture_reader **r, struct capture_stream *stream, size_t buffer,
-			struct capture_budget *budget, struct lya_error *err);
+			struct capture_cap *cap, struct lya_error *err);
 void capture_reader_close(struct capture_reader *r);
+/*
+ * Lay buffers that frames may borrow on the shelf, which must outlive the reader.
+ * LYA_OK or LYA_ENOMEM.
+ */
+int capture_reader_shelve(struct capture_reader *r, struct capture_shelf *shelf,
+			  struct lya_error *err);
 /* Use a buffer of this size from the next read on. */
 void capture_reader_grow(struct capture_reader *r, size_t buffer);
 
 /*
- * Up to max frames, borrowed until the next call.  *n is 0
+ * Up to max frames, borrowed until the next call, or as the shelf says.  *n is 0
  * at the end, which may come early: r->why and r->truncated then say so.
  * LYA_ENOMEM, LYA_ELIMIT, or LYA_ESTOP, after which the call may be repeated.
  */

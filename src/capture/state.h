@@ -12,6 +12,7 @@
 #include "capture/budget.h"
 #include "capture/filter.h"
 #include "capture/reader.h"
+#include "capture/shelf.h"
 #include "lyncaudit/capture.h"
 
 enum {
@@ -20,7 +21,9 @@ enum {
 	CAPTURE_OPEN_MAX = 512,
 	/* With more open than this each gets a smaller buffer. */
 	CAPTURE_OPEN_FEW = 64,
-	CAPTURE_BUFFER_MANY = 65536
+	CAPTURE_BUFFER_MANY = 65536,
+	/* With more open than this they take turns anyway, and are unpacked where they are read. */
+	CAPTURE_AHEAD_MAX = 4
 };
 
 /* A source that is open: its reader, and frames read ahead of the merge. */
@@ -44,7 +47,8 @@ struct capture_input {
 };
 
 struct lya_capture {
-	struct capture_budget budget;
+	struct capture_cap cap;
+	struct capture_shelf shelf;
 	struct capture_filter *filter; /* NULL: none */
 	struct lya_source *sources;
 	struct capture_input *inputs; /* of the same index */

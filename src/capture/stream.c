@@ -5,8 +5,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "capture/ahead.h"
 #include "capture/source.h"
 #include "capture/unpack.h"
 #include "lyncaudit/alloc.h"
@@ -14,7 +16,8 @@
 struct capture_stream {
 	struct capture_bytes bytes;
 	struct capture_unpack *unpack; /* NULL: the bytes are the capture */
-	struct capture_budget *budget;
+	struct capture_ahead *ahead;   /* NULL: it unpacks when it is read */
+	struct capture_budget budget; /* of unpacking */
 };
 
 static int bytes_from_fd(struct capture_bytes *b, uint8_t *buf, size_t size, size_t *got,
@@ -86,11 +89,11 @@ static int stream_begin(struct capture_stream *s, struct lya_error *err)
 	packing = capture_packing_find(s->bytes.head, s->bytes.head_left);
 	if (packing == NULL)
 		return LYA_OK;
-	return capture_unpack_open(&s->unpack, packing, &s->bytes, s->budget, err);
+	return capture_unpack_open(&s->unpack, packing, &s->bytes, &s->budget, err);
 }
 
 static int stream_open(struct capture_stream **out, const struct capture_bytes *bytes,
-		       struct capture_budget *budget, struct lya_error *err)
+		       struct capture_cap *cap, struct lya_error *err)
 {
 	struct capture_stream *s = lya_calloc(1, sizeof(*s));
 	int rc;
@@ -102,7 +105,7 @@ static int stream_open(struct capture_stream **out, const struct capture_bytes *
 		return lya_error_nomem(err);
 	}
 	s->bytes = *bytes;
-	s->budget = budget;
+	s->budget.cap = cap;
 	rc = stream_begin(s, err);
 	if (rc != LYA_OK) {
 		capture_stream_close(s);
@@ -112,33 +115,54 @@ static int stream_open(struct capture_stream **out, const struct capture_bytes *
 	return LYA_OK;
 }
 
-int capture_stream_open(struct capture_stream **s, int fd, struct capture_budget *budget,
+int capture_stream_open(struct capture_stream **s, int fd, struct capture_cap *cap,
 			struct lya_error *err)
 {
-	return stream_open(s, &(struct capture_bytes){ .fd = fd }, budget, err);
+	return stream_open(s, &(struct capture_bytes){ .fd = fd }, cap, err);
 }
 
 int capture_stream_open_memory(struct capture_stream **s, const uint8_t *data, size_t len,
-			       struct capture_budget *budget, struct lya_error *err)
+			       struct capture_cap *cap, struct lya_error *err)
 {
 	return stream_open(s, &(struct capture_bytes){ .fd = -1, .mem = data, .mem_left = len },
-			   budget, err);
+			   cap, err);
 }
 
 void capture_stream_close(struct capture_stream *s)
 {
 	if (s == NULL)
 		return;
+	capture_ahead_close(s->ahead);
 	capture_unpack_close(s->unpack);
 	if (s->bytes.fd != -1)
 		close(s->bytes.fd);
 	lya_free(s);
 }
 
+/* A pipe may be silent for hours, and nobody could end a thread that waits for it. */
+static bool never_waits(const struct capture_stream *s)
+{
+	struct stat st;
+
+	return s->bytes.fd == -1 || (fstat(s->bytes.fd, &st) == 0 && S_ISREG(st.st_mode));
+}
+
+int capture_stream_ahead(struct capture_stream *s, struct lya_error *err)
+{
+	int rc;
+
+	if (s->unpack == NULL || s->ahead != NULL || !never_waits(s))
+		return LYA_OK;
+	rc = capture_ahead_open(&s->ahead, s->unpack, &s->bytes, s->budget.cap, err);
+	return rc == LYA_ENOMEM ? rc : LYA_OK;
+}
+
 int capture_stream_read(struct capture_stream *s, uint8_t *buf, size_t size, size_t *got,
 			struct lya_error *err)
 {
 	*got = 0;
+	if (s->ahead != NULL)
+		return capture_ahead_read(s->ahead, buf, size, got, err);
 	if (s->unpack != NULL)
 		return capture_unpack_read(s->unpack, buf, size, got, err);
 	return capture_bytes_read(&s->bytes, buf, size, got, err);
@@ -146,7 +170,7 @@ int capture_stream_read(struct capture_stream *s, uint8_t *buf, size_t size, siz
 
 uint64_t capture_stream_raw(const struct capture_stream *s)
 {
-	return s->bytes.raw;
+	return s->ahead != NULL ? capture_ahead_raw(s->ahead) : s->bytes.raw;
 }
 
 const char *capture_stream_packing(const struct capture_stream *s)

@@ -20,12 +20,17 @@ struct capture_stream;
  * has none yet.  LYA_EIO, LYA_ENOMEM, LYA_ELIMIT, or LYA_ESTOP when a signal
  * came first.
  */
-int capture_stream_open(struct capture_stream **s, int fd, struct capture_budget *budget,
+int capture_stream_open(struct capture_stream **s, int fd, struct capture_cap *cap,
 			struct lya_error *err);
 /* The same over bytes that the caller keeps for as long as the stream lives. */
 int capture_stream_open_memory(struct capture_stream **s, const uint8_t *data, size_t len,
-			       struct capture_budget *budget, struct lya_error *err);
+			       struct capture_cap *cap, struct lya_error *err);
 void capture_stream_close(struct capture_stream *s);
+/*
+ * Unpack ahead of the reading, in a thread, if there is something to unpack, a
+ * thread for it, and room for it under the cap; else nothing changes.  LYA_ENOMEM.
+ */
+int capture_stream_ahead(struct capture_stream *s, struct lya_error *err);
 
 /*
  * Read up to `size` (> 0) bytes; what a pipe has is given without waiting for

@@ -28,6 +28,8 @@ static const char help[] =
     "                         medium, low (default), info\n"
     "      --max-memory SIZE  cap for all state (default 1GiB)\n"
     "      --max-flows N      the flow table's share by hand\n"
+    "      --threads N        share the work among up to three threads (default 1); the\n"
+    "                         report is the same\n"
     "      --time-offset FILE=SECONDS\n"
     "                         add to the times of one source\n"
     "  -q, --quiet            say nothing but errors\n"
@@ -45,6 +47,7 @@ enum {
 	OPT_FAIL_ON,
 	OPT_MAX_MEMORY,
 	OPT_MAX_FLOWS,
+	OPT_THREADS,
 	OPT_TIME_OFFSET,
 	OPT_PROGRESS,
 	OPT_NO_PROGRESS,
@@ -63,6 +66,7 @@ static const struct option options[] = {
 	{ "fail-on", required_argument, NULL, OPT_FAIL_ON },
 	{ "max-memory", required_argument, NULL, OPT_MAX_MEMORY },
 	{ "max-flows", required_argument, NULL, OPT_MAX_FLOWS },
+	{ "threads", required_argument, NULL, OPT_THREADS },
 	{ "time-offset", required_argument, NULL, OPT_TIME_OFFSET },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "progress", no_argument, NULL, OPT_PROGRESS },
@@ -165,6 +169,8 @@ static int read_long(struct audit_options *o, int c, char *const *argv)
 		return read_memory(o, optarg);
 	case OPT_MAX_FLOWS:
 		return read_number("max-flows", optarg, &o->max_flows);
+	case OPT_THREADS:
+		return read_number("threads", optarg, &o->threads);
 	case OPT_TIME_OFFSET:
 		return read_offset(o, optarg);
 	case OPT_PROGRESS:

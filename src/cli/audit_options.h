@@ -23,7 +23,7 @@ struct audit_options {
 	int progress; /* 1 yes, 0 no, -1 when standard error is a terminal */
 	enum cli_color color;
 	enum lya_severity fail_on;
-	size_t max_memory, max_flows; /* 0: not given */
+	size_t max_memory, max_flows, threads; /* 0: not given */
 };
 
 /*

@@ -155,6 +155,19 @@ static const char *source_name(void *ctx, uint32_t source)
 	return source < n ? sources[source].name : NULL;
 }
 
+static unsigned threads_of(const struct audit_options *o)
+{
+	return o->threads < INT_MAX ? (unsigned)o->threads : INT_MAX;
+}
+
+/* What the audit leaves of the cap to buffers and unpacking. */
+static size_t capture_memory(const struct audit_options *o)
+{
+	size_t memory = o->max_memory != 0 ? o->max_memory : LYA_AUDIT_MEMORY;
+
+	return memory / LYA_AUDIT_CAPTURE_PART;
+}
+
 static int open_inputs(struct audit_run *run)
 {
 	const struct audit_options *o = &run->options;
@@ -164,10 +177,13 @@ static int open_inputs(struct audit_run *run)
 		.filter = o->filter,
 		.offsets = o->offsets,
 		.n_offsets = o->n_offsets,
+		.max_bytes = capture_memory(o),
+		.hold = threads_of(o) > 1 ? LYA_AUDIT_HOLD : 0,
 	};
 	struct lya_audit_options audit = {
 		.max_memory = o->max_memory,
 		.max_flows = o->max_flows,
+		.threads = threads_of(o),
 		.on_flow = run->flows != NULL ? log_flow : NULL,
 		.on_finding = run->findings != NULL ? log_finding : NULL,
 		.source_name = source_name,

@@ -158,6 +158,16 @@ static const char *snat_statement(uint16_t kinds)
 	return kinds == LYA_SNAT_STICKY_VIP ? "edge.p.av-client-to-server" : "edge.p.av-no-snat";
 }
 
+/* A certificate says more than what clients ask for. */
+static void build_identity(const struct lya_ledger *l, const struct entry *e,
+			   struct lya_finding *out)
+{
+	if (e->shown != INT32_MAX)
+		out->shown = ledger_host_name(l, e->shown);
+	else if (e->asked != INT32_MAX)
+		out->asked = ledger_host_name(l, e->asked);
+}
+
 bool build_finding(const struct lya_ledger *l, const struct pair *pair, const struct entry *e,
 		   struct lya_finding *out)
 {
@@ -172,8 +182,8 @@ bool build_finding(const struct lya_ledger *l, const struct pair *pair, const st
 	build_end(l, &pair->key, e, 1, &out->responder);
 	build_sums(e, out);
 	build_payload(e, out);
-	if (kind == LYA_FINDING_IDENTITY_MISMATCH && e->shown != INT32_MAX)
-		out->shown = ledger_host_name(l, e->shown);
+	if (kind == LYA_FINDING_IDENTITY_MISMATCH)
+		build_identity(l, e, out);
 	build_rows(e, out);
 	if (is_im_between_clients(out))
 		build_statement(l, "internal.p.im-via-front-end", out);

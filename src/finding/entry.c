@@ -25,7 +25,7 @@ struct entry *entry_new(struct lya_port_range ports)
 	e->first_ns = INT64_MAX;
 	e->last_ns = INT64_MIN;
 	e->basis = e->grade = UINT8_MAX;
-	e->nearest = e->mixup = e->expired = e->shown = INT32_MAX;
+	e->nearest = e->mixup = e->expired = e->shown = e->asked = INT32_MAX;
 	e->icmp = UINT16_MAX;
 	return e;
 }
@@ -269,6 +269,7 @@ int entry_add(struct entry *e, enum lya_finding_type type, const struct lya_flow
 	least_add(&e->mixup, v->mixup);
 	least_add(&e->expired, v->expired);
 	least_add(&e->shown, v->payload.shown - 1);
+	least_add(&e->asked, -v->payload.shown - 1);
 	for (size_t i = 0; i < v->n_rules && i < LYA_VERDICT_RULES_MAX; i++)
 		rule_add(e, v->rules[i]);
 	sample_of(flow, v->initiator, &sample);
@@ -305,6 +306,7 @@ int entry_merge(struct entry *e, const struct entry *from)
 	least_add(&e->mixup, from->mixup);
 	least_add(&e->expired, from->expired);
 	least_add(&e->shown, from->shown);
+	least_add(&e->asked, from->asked);
 	for (size_t i = 0; i < from->n_rules; i++)
 		rule_add(e, from->rules[i]);
 	for (size_t i = 0; i < from->n_samples; i++)

@@ -346,7 +346,7 @@ int lya_ledger_take(struct lya_ledger *l, const struct lya_flow *flow,
 		rc = raise_flow(l, (enum lya_finding_type)v->payload.finding, flow, ends, v, out);
 	if (rc == LYA_OK)
 		rc = raise_misplaced(l, flow, ends, v, out);
-	if (rc == LYA_OK && v->payload.shown > 0)
+	if (rc == LYA_OK && v->payload.shown != 0)
 		rc = raise_flow(l, LYA_FINDING_IDENTITY_MISMATCH, flow, ends, v, out);
 	if (rc == LYA_OK && v->expired >= 0)
 		rc = raise_expired(l, flow, ends, v, out);

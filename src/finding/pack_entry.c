@@ -328,6 +328,7 @@ static void pack_rows(struct packing *p, const struct entry *e)
 	packing_name(p, &p->rules, least(e->mixup));
 	packing_name(p, &p->exceptions, least(e->expired));
 	packing_name(p, &p->hosts, least(e->shown));
+	packing_name(p, &p->hosts, least(e->asked));
 	lya_pack_uint(&p->body, e->n_rules);
 	for (size_t i = 0; i < e->n_rules; i++)
 		packing_name(p, &p->rules, e->rules[i]);
@@ -342,6 +343,7 @@ static void unpack_rows(struct unpacking *u, struct entry *e)
 	e->mixup = not_least(unpacking_rule(u));
 	e->expired = not_least(unpacking_expired(u));
 	e->shown = not_least(unpacking_host(u));
+	e->asked = not_least(unpacking_host(u));
 	n = (size_t)lya_unpack_uint(&u->in, LYA_FINDING_RULES);
 	for (size_t i = 0; i < n; i++) {
 		int32_t rule = unpacking_rule(u);

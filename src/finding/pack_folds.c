@@ -164,7 +164,8 @@ static bool entry_is_told(enum lya_finding_type type, const struct entry *e)
 {
 	if (type == LYA_FINDING_AV_EDGE_RELAY)
 		return e->relay != NULL;
-	return type != LYA_FINDING_IDENTITY_MISMATCH || e->shown != INT32_MAX;
+	return type != LYA_FINDING_IDENTITY_MISMATCH || e->shown != INT32_MAX ||
+	       e->asked != INT32_MAX;
 }
 
 static void check_pair(struct unpacking *u, const struct pair *pair)

@@ -488,8 +488,23 @@ static void what_missing_mutual(const struct telling *t)
 	       "for or given.");
 }
 
+static void what_asked(const struct telling *t)
+{
+	say_initiator(t);
+	say(t, " asked ");
+	say_responder(t);
+	say(t, " on ");
+	say_ports(t);
+	say(t, " for a name of %s, was shown another certificate, and left it at that.",
+	    t->finding->asked);
+}
+
 static void what_identity(const struct telling *t)
 {
+	if (t->finding->asked != NULL) {
+		what_asked(t);
+		return;
+	}
 	say_responder(t);
 	say(t, " showed the certificate of %s on ", t->finding->shown);
 	say_ports(t);
@@ -808,6 +823,14 @@ static void why_missing_mutual(const struct telling *t)
 
 static void why_identity(const struct telling *t)
 {
+	if (t->finding->asked != NULL) {
+		say(t,
+		    "The site gives that name to %s and to no service at this address, and the "
+		    "certificate says so too: the client was sent to the wrong place, by an old "
+		    "DNS record or crossed addresses.",
+		    t->finding->asked);
+		return;
+	}
 	say(t,
 	    "The site gives the names in that certificate to %s and to no service at this "
 	    "address, so either the certificate is on the wrong server, the addresses are "
@@ -1032,6 +1055,12 @@ static void fix_missing_mutual(const struct telling *t)
 
 static void fix_identity(const struct telling *t)
 {
+	if (t->finding->asked != NULL) {
+		say(t, "Look up what the names of %s resolve to for ", t->finding->asked);
+		say_end_short(t, &t->finding->initiator);
+		say(t, ", and correct the record, or the addresses.");
+		return;
+	}
 	say(t, "Assign ");
 	say_end_short(t, &t->finding->responder);
 	say(t, " a certificate with its own names, or correct addresses and names in the site "

@@ -25,6 +25,8 @@ static const struct {
 	[LYA_FINDING_UNDOCUMENTED_PATH] = { LYA_SEVERITY_HIGH, LYA_SEVERITY_CRITICAL, true },
 	[LYA_FINDING_UNEXPECTED_PORT] = { LYA_SEVERITY_MEDIUM, LYA_SEVERITY_CRITICAL, true },
 	[LYA_FINDING_WRONG_LOAD_BALANCING] = { LYA_SEVERITY_MEDIUM, LYA_SEVERITY_CRITICAL, true },
+	/* a certificate shows it, and not only what clients ask for */
+	[LYA_FINDING_IDENTITY_MISMATCH] = { LYA_SEVERITY_LOW, LYA_SEVERITY_MEDIUM, false },
 	/* no such condition */
 	[LYA_FINDING_MISSING_MUTUAL_TLS] = { LYA_SEVERITY_HIGH, LYA_SEVERITY_HIGH, false },
 	[LYA_FINDING_SIP_ONE_WAY] = { LYA_SEVERITY_HIGH, LYA_SEVERITY_HIGH, false },
@@ -32,7 +34,6 @@ static const struct {
 	[LYA_FINDING_BLOCKED_FLOW] = { LYA_SEVERITY_MEDIUM, LYA_SEVERITY_MEDIUM, false },
 	[LYA_FINDING_EDGE_ROUTING] = { LYA_SEVERITY_MEDIUM, LYA_SEVERITY_MEDIUM, false },
 	[LYA_FINDING_AV_EDGE_RELAY] = { LYA_SEVERITY_MEDIUM, LYA_SEVERITY_MEDIUM, false },
-	[LYA_FINDING_IDENTITY_MISMATCH] = { LYA_SEVERITY_MEDIUM, LYA_SEVERITY_MEDIUM, false },
 	[LYA_FINDING_SITE] = { LYA_SEVERITY_MEDIUM, LYA_SEVERITY_MEDIUM, false },
 	[LYA_FINDING_FEATURE_NOT_DEPLOYED] = { LYA_SEVERITY_LOW, LYA_SEVERITY_LOW, false },
 	[LYA_FINDING_GATEWAY_MISMATCH] = { LYA_SEVERITY_LOW, LYA_SEVERITY_LOW, false },
@@ -73,6 +74,8 @@ static bool is_grave(enum lya_finding_type type, const struct entry *e)
 		return e->proven && !e->av_internal;
 	case LYA_FINDING_CLEARTEXT:
 		return e->external;
+	case LYA_FINDING_IDENTITY_MISMATCH:
+		return e->shown != INT32_MAX;
 	default:
 		return table[type].undocumented && e->intrusion;
 	}

@@ -100,6 +100,13 @@ static void tell_cert_name(void *ctx, unsigned side, const char *name, bool comm
 	tell(t, side, &d);
 }
 
+static void tell_sni(void *ctx, unsigned side, const char *name)
+{
+	struct lya_flow_detail d = { .kind = LYA_DETAIL_SNI, .client = true, .sni = name };
+
+	tell(ctx, side, &d);
+}
+
 /* Datagrams are read whole by who wants them; what a stream holds is told from here. */
 static void tell_stun(void *ctx, unsigned side, const struct lya_stun *msg)
 {
@@ -139,4 +146,5 @@ void flow_detail_init(struct lya_flow_table *t)
 		return;
 	obs->on_epm_port = tell_rpc_port;
 	obs->on_cert_name = tell_cert_name;
+	obs->on_sni = tell_sni;
 }

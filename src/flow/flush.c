@@ -157,7 +157,15 @@ static void empty_wheels(struct lya_flow_table *t)
 	}
 }
 
-int lya_flow_table_each(struct lya_flow_table *t,
+/* In use, and both sides are heard. */
+static bool is_answered(const struct flow_hot *h)
+{
+	if (flow_kind(h) == 0 || flow_unknown(h) != LYA_UNKNOWN_NOT)
+		return false;
+	return flow_is_tcp(h) ? flow_tcp_answered(h) : flow_class_of(h) == FLOW_CLASS_UDP;
+}
+
+int lya_flow_table_answered(struct lya_flow_table *t,
                         int (*fn)(void *ctx, const struct lya_flow *flow), void *ctx)
 {
 	for (unsigned f = 0; f < FLOW_FAMILIES && t->status == LYA_OK; f++) {
@@ -165,7 +173,7 @@ int lya_flow_table_each(struct lya_flow_table *t,
 			uint32_t n = f == 0 ? i : i | FLOW_WIDE;
 			int rc;
 
-			if (flow_kind(flow_hot_at(t, n)) == 0)
+			if (!is_answered(flow_hot_at(t, n)))
 				continue;
 			rc = fn(ctx, flow_tell(t, n));
 			if (rc < 0)

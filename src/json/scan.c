@@ -188,7 +188,7 @@ static long hex4(const struct scan *s, size_t pos)
 
 static bool put(struct scan *s, const char *bytes, size_t n)
 {
-	if (lya_grow((void **)&s->arena, &s->arena_cap, s->arena_len + n, 1) < 0) {
+	if (lya_grow((void **)&s->arena, &s->arena_cap, s->arena_len + n + 1, 1) < 0) {
 		s->nomem = true;
 		return false;
 	}
@@ -376,19 +376,25 @@ static bool same_key(const struct scan *s, const struct key *a, const struct key
 	return a->len == b->len && memcmp(s->arena + a->at, s->arena + b->at, a->len) == 0;
 }
 
+/* A name that is nothing is shown as such. */
+static void add_name(const struct scan *s, bool first, const struct key *k, struct lya_text *path)
+{
+	lya_text_addf(path, "%s%.*s", first ? "" : ".", (int)k->len, s->arena + k->at);
+	if (k->len == 0)
+		lya_text_add(path, "\"\"");
+}
+
 /* "hosts[3].roles", the container that is open at the given depth. */
 static void add_path(const struct scan *s, unsigned depth, struct lya_text *path)
 {
 	for (unsigned i = 0; i < depth; i++) {
 		const struct frame *f = &s->frames[i];
-		const struct key *k;
 
 		if (!f->is_object) {
 			lya_text_addf(path, "[%zu]", f->count - 1);
 			continue;
 		}
-		k = &s->keys[f->first_key + f->count - 1];
-		lya_text_addf(path, "%s%.*s", i > 0 ? "." : "", (int)k->len, s->arena + k->at);
+		add_name(s, i == 0, &s->keys[f->first_key + f->count - 1], path);
 	}
 }
 
@@ -398,8 +404,7 @@ static void report_twice(struct scan *s, const struct key *first, const struct k
 	char where[512];
 
 	add_path(s, s->depth - 1, &path);
-	lya_text_addf(&path, "%s%.*s", s->depth > 1 ? "." : "", (int)again->len,
-		      s->arena + again->at);
+	add_name(s, s->depth == 1, again, &path);
 	if (path.data != NULL)
 		json_clean(path.data);
 	(void)snprintf(where, sizeof(where), "%s:%zu", s->name, again->line);
@@ -440,6 +445,8 @@ static bool scan_key(struct scan *s)
 	if (!scan_string(s, true))
 		return false;
 	key.len = s->arena_len - key.at;
+	if (key.len == 0 && !put(s, "", 0)) /* names may all be empty, and yet lie somewhere */
+		return false;
 	if (lya_grow((void **)&s->keys, &s->cap_keys, s->n_keys + 1, sizeof(key)) < 0) {
 		s->nomem = true;
 		return false;

@@ -80,12 +80,9 @@ static lya_roles vips_of(lya_roles roles)
 {
 	lya_roles vips = 0;
 
-	for (unsigned role = 0; role < LYA_ROLES_DECLARED; role++) {
-		enum lya_role vip;
+	for (; roles != 0; roles &= roles - 1) {
+		enum lya_role vip = lya_role_vip_of(lya_role_first(roles));
 
-		if (!(roles & LYA_ROLE_BIT(role)))
-			continue;
-		vip = lya_role_vip_of((enum lya_role)role);
 		if (vip != LYA_ROLES)
 			vips |= LYA_ROLE_BIT(vip);
 	}
@@ -106,7 +103,8 @@ void lya_policy_end_of(const struct lya_policy *p, const struct lya_addr *addr,
 	if (ep.host < 0)
 		return;
 	out->pool = p->host_pool[ep.host];
-	out->effective |= p->host_stand_in[ep.host] & vips_of(ep.roles);
+	if (p->host_stand_in[ep.host] != 0)
+		out->effective |= p->host_stand_in[ep.host] & vips_of(ep.roles);
 }
 
 bool policy_is_balancer(const struct lya_policy_end *e)
@@ -151,9 +149,5 @@ enum lya_role lya_policy_role(const struct lya_policy *p, const struct lya_polic
 		else if (roles & all)
 			roles &= all;
 	}
-	for (unsigned role = 0; role < LYA_ROLES; role++) {
-		if (roles & LYA_ROLE_BIT(role))
-			return (enum lya_role)role;
-	}
-	return LYA_ROLE_EXTERNAL;
+	return roles != 0 ? lya_role_first(roles) : LYA_ROLE_EXTERNAL;
 }

@@ -4,10 +4,15 @@
  * The names that a host's certificates may show are those that the site lists
  * for it, and its own name as it stands there: a label alone is too little, since
  * a partner's "edge01" is not ours.
+ *
+ * What a client asks for says less.  A name may mean one host inside and another
+ * outside, one server may serve names that the site gives to others, and some
+ * clients do not care; whoever uses it must know what the server answered.
  */
 #include "policy/policy.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "lyncaudit/alloc.h"
@@ -91,4 +96,32 @@ void lya_policy_cert_name(const struct lya_policy *p, const struct lya_policy_en
 		else if (*other < 0 || p->names[i].host < *other)
 			*other = p->names[i].host;
 	}
+}
+
+/* Its own connections may be for whoever it serves. */
+static bool passes_on(const struct lya_policy_end *client)
+{
+	return policy_is_balancer(client) ||
+	       (client->roles & LYA_ROLE_BIT(LYA_ROLE_REVERSE_PROXY_INTERNAL)) != 0;
+}
+
+const char *lya_policy_asked(const struct lya_policy *p, const struct lya_policy_end *client,
+			     const struct lya_policy_end *server, const char *name, int32_t *host)
+{
+	bool own = false;
+
+	*host = -1;
+	if (server->host < 0 || passes_on(client))
+		return NULL;
+	lya_policy_cert_name(p, server, name, &own, host);
+	return own || *host < 0 ? NULL : p->names[lower_bound(p, name)].name;
+}
+
+bool lya_policy_cert_covers(const char *cert_name, const char *name)
+{
+	const char *rest = strchr(name, '.');
+
+	if (cert_name[0] == '*' && cert_name[1] == '.')
+		return rest != NULL && strcasecmp(cert_name + 1, rest) == 0;
+	return strcasecmp(cert_name, name) == 0;
 }

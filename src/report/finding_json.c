@@ -259,6 +259,7 @@ static void details(struct lya_json_writer *w, const struct lya_policy *policy,
 	lya_jw_member_string(w, "place", f->place);
 	payload(w, f);
 	lya_jw_member_string(w, "shown", f->shown);
+	lya_jw_member_string(w, "asked", f->asked);
 	proof(w, sources, n_sources, f);
 }
 

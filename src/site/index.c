@@ -71,12 +71,19 @@ struct sweep {
 	unsigned depth;
 };
 
+static uint32_t number_of4(const struct lya_addr *a)
+{
+	return (uint32_t)a->bytes[0] << 24 | (uint32_t)a->bytes[1] << 16 |
+	       (uint32_t)a->bytes[2] << 8 | a->bytes[3];
+}
+
 static u128 number_of(const struct lya_addr *a)
 {
-	size_t n = a->family == 4 ? 4 : 16;
 	u128 value = 0;
 
-	for (size_t i = 0; i < n; i++)
+	if (a->family == 4)
+		return number_of4(a);
+	for (size_t i = 0; i < 16; i++)
 		value = value << 8 | a->bytes[i];
 	return value;
 }
@@ -393,7 +400,7 @@ void lya_site_classify(const struct lya_site *site, const struct lya_addr *addr,
 		return;
 	}
 	if (addr->family == 4)
-		what = find4(&index->v4, (uint32_t)number_of(addr));
+		what = find4(&index->v4, number_of4(addr));
 	else
 		what = find6(&index->v6, number_of(addr));
 	*out = index->endpoints[what];

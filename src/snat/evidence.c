@@ -156,24 +156,29 @@ static void look_at_flow(const struct lya_snat *s, const struct lya_flow *flow,
 	}
 }
 
-bool lya_snat_flow(struct lya_snat *s, const struct lya_flow *flow,
-		   const struct lya_policy_end ends[static 2], struct lya_snat_evidence *out)
+const struct lya_snat_evidence *lya_snat_found(const struct lya_snat *s,
+					       const struct lya_flow *flow)
 {
 	const struct snat_note *note;
 
-	if (((ends[0].roles | ends[1].roles) & (NODES | VIPS)) == 0 ||
-	    flow->unknown != LYA_UNKNOWN_NOT) {
-		*out = (struct lya_snat_evidence){ .client_side = -1 };
-		return false;
-	}
+	if (flow->unknown != LYA_UNKNOWN_NOT || !snat_may_be_beside(&s->places, flow->addr))
+		return NULL;
 	note = snat_note_of(s, flow);
-	if (note != NULL)
-		*out = note->found;
-	else
-		*out = (struct lya_snat_evidence){ .client_side = -1 };
-	look_at_flow(s, flow, ends, out);
-	return out->kinds != 0 || out->relay.faults != 0 || out->relayed || out->answered ||
-	       out->client_side >= 0;
+	return note != NULL ? &note->found : NULL;
+}
+
+bool lya_snat_flow(const struct lya_snat *s, const struct lya_flow *flow,
+		   const struct lya_policy_end ends[static 2],
+		   const struct lya_snat_evidence *found, struct lya_snat_evidence *e)
+{
+	if (((ends[0].roles | ends[1].roles) & (NODES | VIPS)) == 0)
+		return false;
+	*e = found != NULL ? *found : (struct lya_snat_evidence){ .client_side = -1 };
+	if (flow->unknown != LYA_UNKNOWN_NOT)
+		return false;
+	look_at_flow(s, flow, ends, e);
+	return e->kinds != 0 || e->relay.faults != 0 || e->relayed || e->answered ||
+	       e->client_side >= 0;
 }
 
 /* Before and after the verdict ----------------------------------------------------------- */

@@ -79,6 +79,13 @@ bool snat_is_elsewhere(const struct snat_places *p, const struct lya_packet *pkt
 	return !sieve_holds(&p->sieve, src, n) && !sieve_holds(&p->sieve, dst, n);
 }
 
+bool snat_may_be_beside(const struct snat_places *p, const struct lya_addr ends[static 2])
+{
+	size_t n = ends[0].family == 4 ? 4 : 16;
+
+	return sieve_holds(&p->sieve, ends[0].bytes, n) || sieve_holds(&p->sieve, ends[1].bytes, n);
+}
+
 static int by_addr(const void *a, const void *b)
 {
 	return lya_addr_cmp(a, b);

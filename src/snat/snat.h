@@ -58,6 +58,8 @@ void snat_places_fini(struct snat_places *p);
 const struct snat_place *snat_place_at(const struct snat_places *p, const struct lya_addr *addr);
 /* False: one end at least may be a place. */
 bool snat_is_elsewhere(const struct snat_places *p, const struct lya_packet *pkt);
+/* The same of two addresses of one family; true: one at least may be. */
+bool snat_may_be_beside(const struct snat_places *p, const struct lya_addr ends[static 2]);
 /* One of the balancers' single addresses. */
 bool snat_is_balancer_address(const struct snat_places *p, const struct lya_addr *addr);
 bool snat_has_port(const struct snat_ports *ports, uint16_t port);

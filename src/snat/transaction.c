@@ -35,6 +35,12 @@ enum {
 	TOLD = 1 << 11        /* counted as unpaired */
 };
 
+/* Of the two bits that begin with `mark`, that of a leg. */
+static unsigned mark_at(unsigned mark, unsigned at)
+{
+	return mark << at;
+}
+
 /* One message as a sighting of its transaction. */
 struct sighting {
 	const uint8_t *id;
@@ -229,7 +235,7 @@ static void pair(struct lya_snat *s, struct snat_transaction *t, const struct si
 	if (!same_client(first, second)) {
 		count(s, t, snat_sums_of(s, vip, node), SNAT_REWRITTEN);
 		note_rewritten(s, t, m);
-	} else if (!is(t, ASKED) && is(t, ASKED << 1)) {
+	} else if (!is(t, ASKED) && is(t, mark_at(ASKED, 1))) {
 		/* Behind the balancer every request to a node is one that came by the VIP. */
 		if (snat_place_of_source(s, m->pkt->source) != LYA_PLACE_BEHIND)
 			note_reply(s, t, m);
@@ -290,9 +296,9 @@ static struct snat_transaction *transaction_of(struct lya_snat *s, const struct 
 /* Enter a sighting; true when it shows a leg that was not known. */
 static bool enter(struct snat_transaction *t, const struct sighting *m)
 {
-	unsigned at = m->place->vip ? 0 : 1, asked = m->answer ? 0 : (unsigned)ASKED << at;
+	unsigned at = m->place->vip ? 0 : 1, asked = m->answer ? 0 : mark_at(ASKED, at);
 
-	if (is(t, SEEN << at) && same_leg(leg_at(t, at), &m->sight)) {
+	if (is(t, mark_at(SEEN, at)) && same_leg(leg_at(t, at), &m->sight)) {
 		set(t, asked);
 		return false;
 	}
@@ -303,8 +309,8 @@ static bool enter(struct snat_transaction *t, const struct sighting *m)
 		if (at == 1)
 			set(t, NODE_FIRST);
 	}
-	clear(t, ASKED << at);
-	set(t, asked | SEEN << at);
+	clear(t, mark_at(ASKED, at));
+	set(t, asked | mark_at(SEEN, at));
 	*leg_at(t, at) = m->sight;
 	return true;
 }
@@ -318,7 +324,7 @@ static void follow(struct lya_snat *s, const struct sighting *m)
 		set(t, EXTERNAL);
 	if (fresh && (t->item.marks & BOTH_SEEN) == BOTH_SEEN)
 		pair(s, t, m);
-	if (m->answer && !m->place->vip && is(t, ASKED) && is(t, SEEN << 1) &&
+	if (m->answer && !m->place->vip && is(t, ASKED) && is(t, mark_at(SEEN, 1)) &&
 	    same_leg(leg_at(t, 1), &m->sight) && same_client(leg_at(t, 0), &m->sight))
 		note_answered(s, t, m);
 }
@@ -369,7 +375,7 @@ static void read_mapped(struct lya_snat *s, const struct sighting *m)
 	p = proof_of(s, m, LYA_SNAT_MAPPED_ADDRESS);
 	p.mapped = m->msg->mapped;
 	t = known(s, m);
-	leg = t != NULL && state_of(t) == SNAT_REWRITTEN && is(t, SEEN << 1) ?
+	leg = t != NULL && state_of(t) == SNAT_REWRITTEN && is(t, mark_at(SEEN, 1)) ?
 		  leg_of(s, leg_at(t, 1)) :
 		  p.legs[0];
 	snat_note_proof(snat_note(s, &leg, m->pkt->transport), &p, proven, m->place->internal);

@@ -96,9 +96,9 @@ static int put_period(struct lya_store *s, const struct lya_store_period *p, int
 		return LYA_OK;
 	rc = name_period(s, p, name, err);
 	if (rc == LYA_OK)
-		rc = store_run(s, STORE_PERIOD_PUT, err, "tiiiitti", name, p->day, p->begin_ns,
+		rc = store_run(s, STORE_PERIOD_PUT, err, "tiiiittii", name, p->day, p->begin_ns,
 			       p->end_ns, (int64_t)p->fail_on, p->sensor, p->timezone,
-			       (int64_t)p->partial);
+			       (int64_t)p->partial, (int64_t)p->bound);
 	*id = sqlite3_last_insert_rowid(s->db);
 	return rc;
 }
@@ -237,7 +237,8 @@ const char *lya_event_kind_name(enum lya_event_kind kind)
 
 int store_put_event(struct lya_store *s, const struct lya_store_event *e, struct lya_error *err)
 {
-	return store_run(s, STORE_EVENT_PUT, err, "iittit", e->from_ns, e->to_ns,
+	return store_run(s, STORE_EVENT_PUT, err, "iittit", e->from_ns,
+			 e->to_ns != LYA_TIME_NONE ? e->to_ns : INT64_MAX,
 			 lya_event_kind_name(e->kind), e->source, (int64_t)e->count,
 			 e->text != NULL ? e->text : "");
 }

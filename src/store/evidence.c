@@ -21,6 +21,8 @@ static int read_period(sqlite3_stmt *st, struct lya_store_period *p)
 		.fail_on = (uint8_t)((uint64_t)sqlite3_column_int64(st, 6) % LYA_SEVERITIES),
 		.partial = sqlite3_column_int64(st, 9) != 0,
 		.policy = sqlite3_column_int64(st, 10),
+		.bound = (size_t)sqlite3_column_int64(st, 11),
+		.dropped = sqlite3_column_int64(st, 12) != 0,
 	};
 	store_text_into(st, 1, p->name, sizeof(p->name));
 	if (store_text(st, 7, &p->sensor) && store_text(st, 8, &p->timezone))
@@ -56,12 +58,10 @@ static int add_period(sqlite3_stmt *st, struct lya_store_period **list, size_t *
 	return LYA_OK;
 }
 
-int lya_store_periods(struct lya_store *s, bool only_open, struct lya_store_period **list,
-		      size_t *n, struct lya_error *err)
+static int read_periods(struct lya_store *s, sqlite3_stmt *st, int rc,
+			struct lya_store_period **list, size_t *n, struct lya_error *err)
 {
 	size_t cap = 0;
-	sqlite3_stmt *st;
-	int rc = store_query(s, STORE_PERIODS, err, &st, "i", only_open ? INT64_C(0) : INT64_C(1));
 
 	*list = NULL;
 	*n = 0;
@@ -78,6 +78,24 @@ int lya_store_periods(struct lya_store *s, bool only_open, struct lya_store_peri
 	return rc;
 }
 
+int lya_store_periods(struct lya_store *s, bool only_open, struct lya_store_period **list,
+		      size_t *n, struct lya_error *err)
+{
+	sqlite3_stmt *st;
+	int rc = store_query(s, STORE_PERIODS, err, &st, "i", only_open ? INT64_C(0) : INT64_C(1));
+
+	return read_periods(s, st, rc, list, n, err);
+}
+
+int lya_store_unreported(struct lya_store *s, struct lya_store_period **list, size_t *n,
+			 struct lya_error *err)
+{
+	sqlite3_stmt *st;
+	int rc = store_query(s, STORE_UNREPORTED, err, &st, "");
+
+	return read_periods(s, st, rc, list, n, err);
+}
+
 int lya_store_find_period(struct lya_store *s, const char *name, struct lya_store_period *out,
 			  struct lya_error *err)
 {
@@ -91,6 +109,42 @@ int lya_store_find_period(struct lya_store *s, const char *name, struct lya_stor
 	rc = read_period(st, out);
 	store_done(st);
 	return rc == LYA_OK ? LYA_OK : lya_error_nomem(err);
+}
+
+int lya_store_get_period(struct lya_store *s, int64_t id, struct lya_store_period *out,
+			 struct lya_error *err)
+{
+	sqlite3_stmt *st;
+	int rc = store_query(s, STORE_PERIOD_GET, err, &st, "i", id);
+
+	if (rc != LYA_OK)
+		return rc;
+	if (st == NULL)
+		return lya_error_set(err, LYA_EINPUT, s->path, NULL, "a period is missing");
+	rc = read_period(st, out);
+	store_done(st);
+	return rc == LYA_OK ? LYA_OK : lya_error_nomem(err);
+}
+
+int lya_store_has_day(struct lya_store *s, int64_t day, bool *known, struct lya_error *err)
+{
+	sqlite3_stmt *st;
+	int rc = store_query(s, STORE_PERIOD_NAMES, err, &st, "i", day);
+
+	*known = rc == LYA_OK && st != NULL && sqlite3_column_int64(st, 0) > 0;
+	store_done(st);
+	return rc;
+}
+
+int lya_store_last_day(struct lya_store *s, bool *found, int64_t *day, struct lya_error *err)
+{
+	sqlite3_stmt *st;
+	int rc = store_query(s, STORE_LAST_DAY, err, &st, "");
+
+	*found = rc == LYA_OK && st != NULL;
+	*day = *found ? sqlite3_column_int64(st, 0) : 0;
+	store_done(st);
+	return rc;
 }
 
 /* Stretches ---------------------------------------------------------------------------------- */
@@ -294,6 +348,21 @@ int lya_store_load_policy(struct lya_store *s, int64_t id, struct lya_site **sit
 	return rc;
 }
 
+int lya_store_policy_digests(struct lya_store *s, int64_t id, char site[static LYA_SHA256_HEX],
+			     char rules[static LYA_SHA256_HEX], struct lya_error *err)
+{
+	sqlite3_stmt *st;
+	int rc = store_query(s, STORE_POLICY_GET, err, &st, "i", id);
+
+	site[0] = rules[0] = '\0';
+	if (st != NULL) {
+		store_text_into(st, 5, site, LYA_SHA256_HEX);
+		store_text_into(st, 6, rules, LYA_SHA256_HEX);
+	}
+	store_done(st);
+	return rc;
+}
+
 /* Events --------------------------------------------------------------------------------------- */
 
 static bool find_kind(const char *name, enum lya_event_kind *kind)
@@ -307,12 +376,22 @@ static bool find_kind(const char *name, enum lya_event_kind *kind)
 	return false;
 }
 
-int lya_store_read_events(struct lya_store *s, int64_t from_ns, int64_t to_ns,
+int lya_store_last_event(struct lya_store *s, int64_t *number, struct lya_error *err)
+{
+	sqlite3_stmt *st;
+	int rc = store_query(s, STORE_EVENT_LAST, err, &st, "");
+
+	*number = st != NULL ? sqlite3_column_int64(st, 0) : 0;
+	store_done(st);
+	return rc;
+}
+
+int lya_store_read_events(struct lya_store *s, int64_t from_ns, int64_t to_ns, int64_t last,
 			  int (*fn)(void *ctx, const struct lya_store_event *event), void *ctx,
 			  struct lya_error *err)
 {
 	sqlite3_stmt *st;
-	int rc = store_query(s, STORE_EVENTS, err, &st, "ii", from_ns, to_ns);
+	int rc = store_query(s, STORE_EVENTS, err, &st, "iii", from_ns, to_ns, last);
 
 	while (rc == LYA_OK && st != NULL) {
 		struct lya_store_event e = {

@@ -139,10 +139,10 @@ int lya_store_put_report(struct lya_store *s, const struct lya_store_report *r,
 {
 	const char *previous = r->previous_file[0] != '\0' ? r->previous_file : NULL;
 
-	return store_run(s, STORE_REPORT_PUT, err, "itttiiiitt", r->period, r->file, r->sha256,
+	return store_run(s, STORE_REPORT_PUT, err, "itttiiiitti", r->period, r->file, r->sha256,
 			 r->verdict, r->made_ns, r->to_ns, (int64_t)r->partial,
 			 (int64_t)r->on_demand, previous,
-			 previous != NULL ? r->previous_sha256 : NULL);
+			 previous != NULL ? r->previous_sha256 : NULL, r->last_event);
 }
 
 static void read_report(sqlite3_stmt *st, struct lya_store_report *r)
@@ -158,6 +158,7 @@ static void read_report(sqlite3_stmt *st, struct lya_store_report *r)
 	r->on_demand = sqlite3_column_int64(st, 7) != 0;
 	store_text_into(st, 8, r->previous_file, sizeof(r->previous_file));
 	store_text_into(st, 9, r->previous_sha256, sizeof(r->previous_sha256));
+	r->last_event = sqlite3_column_int64(st, 10);
 }
 
 static int find_report(struct lya_store *s, enum store_statement which, int64_t period, bool *found,

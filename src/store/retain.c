@@ -72,6 +72,8 @@ static int drop_by_size(struct lya_store *s, const struct lya_store_keep *keep, 
 	rc = ask(s, STORE_OLD_EVIDENCE, more, &period, &minute, err, now, 0, "i");
 	if (rc == LYA_OK && *more)
 		rc = store_run(s, STORE_EVIDENCE_DROP, err, "i", period);
+	if (rc == LYA_OK && *more)
+		rc = store_run(s, STORE_EVIDENCE_DROPPED, err, "i", period);
 	return rc;
 }
 

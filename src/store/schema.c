@@ -26,6 +26,8 @@ static const char *const steps[] = {
 	" begin_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL, closed INTEGER NOT NULL DEFAULT 0,"
 	" fail_on INTEGER NOT NULL, sensor TEXT NOT NULL, timezone TEXT NOT NULL,"
 	" partial INTEGER NOT NULL DEFAULT 0,"     /* shorter than its day */
+	" bound INTEGER NOT NULL,"                 /* of a ledger, in bytes */
+	" dropped INTEGER NOT NULL DEFAULT 0,"     /* its evidence was too much to keep */
 	" policy INTEGER REFERENCES policy (id));" /* in force at its end */
 	"CREATE INDEX period_day ON period (day);"
 
@@ -108,7 +110,8 @@ static const char *const steps[] = {
 	" period INTEGER NOT NULL REFERENCES period (id) ON DELETE CASCADE,"
 	" file TEXT NOT NULL UNIQUE, sha256 TEXT NOT NULL, verdict TEXT NOT NULL,"
 	" made_ns INTEGER NOT NULL, to_ns INTEGER NOT NULL, partial INTEGER NOT NULL,"
-	" on_demand INTEGER NOT NULL, previous_file TEXT, previous_sha256 TEXT);"
+	" on_demand INTEGER NOT NULL, last_event INTEGER NOT NULL,"
+	" previous_file TEXT, previous_sha256 TEXT);"
 	"CREATE INDEX report_period ON report (period);"
 
 	"CREATE TABLE change ("
@@ -121,10 +124,11 @@ _Static_assert(sizeof(steps) / sizeof(steps[0]) == STORE_VERSION, "a step for ea
 
 #define PERIOD_COLUMNS                                                                             \
 	"id, name, day, begin_ns, end_ns, closed, fail_on, sensor, timezone, partial,"             \
-	" policy"
+	" policy, bound, dropped"
+#define STORE_ONGOING "9223372036854775807" /* its end is not known yet */
 #define REPORT_COLUMNS                                                                             \
 	"period, file, sha256, verdict, made_ns, to_ns, partial, on_demand, previous_file,"        \
-	" previous_sha256"
+	" previous_sha256, last_event"
 
 const char *const store_sql[STORE_STATEMENTS] = {
 	[STORE_BEGIN] = "BEGIN IMMEDIATE",
@@ -135,16 +139,23 @@ const char *const store_sql[STORE_STATEMENTS] = {
 			      " AND rules_name = ? AND strict = ?",
 	[STORE_POLICY_PUT] = "INSERT INTO policy (site_name, site_sha256, site, rules_name,"
 			     " rules_sha256, rules, strict) VALUES (?, ?, ?, ?, ?, ?, ?)",
-	[STORE_POLICY_GET] = "SELECT site_name, site, rules_name, rules, strict FROM policy"
+	[STORE_POLICY_GET] = "SELECT site_name, site, rules_name, rules, strict, site_sha256,"
+			     " rules_sha256 FROM policy"
 			     " WHERE id = ?",
 
 	[STORE_PERIOD_PUT] = "INSERT INTO period (name, day, begin_ns, end_ns, fail_on, sensor,"
-			     " timezone, partial) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			     " timezone, partial, bound) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STORE_PERIOD_NAMES] = "SELECT count(*) FROM period WHERE day = ?",
-	[STORE_PERIOD_CLOSE] = "UPDATE period SET closed = 1, end_ns = ?, partial = ?, policy = ?"
+	[STORE_PERIOD_CLOSE] = "UPDATE period SET closed = 1, end_ns = ?, partial = max(partial, ?),"
+			       " policy = ?"
 			       " WHERE id = ?",
 	[STORE_PERIODS] = "SELECT " PERIOD_COLUMNS " FROM period WHERE closed <= ? ORDER BY id",
 	[STORE_PERIOD_FIND] = "SELECT " PERIOD_COLUMNS " FROM period WHERE name = ?",
+	[STORE_PERIOD_GET] = "SELECT " PERIOD_COLUMNS " FROM period WHERE id = ?",
+	[STORE_UNREPORTED] = "SELECT " PERIOD_COLUMNS " FROM period p WHERE closed = 1 AND NOT EXISTS"
+			     " (SELECT 1 FROM report r WHERE r.period = p.id AND r.on_demand = 0)"
+			     " AND dropped = 0 ORDER BY id",
+	[STORE_LAST_DAY] = "SELECT day FROM period ORDER BY day DESC LIMIT 1",
 
 	[STORE_STRETCH_PUT] = "INSERT INTO stretch (period, policy, begin_ns, until_ns, final,"
 			      " tally, seal) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -177,8 +188,20 @@ const char *const store_sql[STORE_STATEMENTS] = {
 
 	[STORE_EVENT_PUT] = "INSERT INTO event (from_ns, to_ns, kind, source, count, text)"
 			    " VALUES (?, ?, ?, ?, ?, ?)",
-	[STORE_EVENTS] = "SELECT from_ns, to_ns, kind, source, count, text FROM event"
-			 " WHERE to_ns >= ? AND from_ns < ? ORDER BY from_ns, id",
+	/*
+	 * What goes on (STORE_ONGOING) has its end in a later event of that kind, source and
+	 * beginning, or ends where the sensor was started again.
+	 */
+	[STORE_EVENTS] = "WITH told AS (SELECT id, from_ns, CASE WHEN to_ns <> " STORE_ONGOING
+			 " THEN to_ns ELSE coalesce((SELECT min(s.from_ns) FROM event s WHERE"
+			 " s.kind = 'start' AND s.id > e.id AND s.id <= ?3), to_ns) END AS to_ns,"
+			 " kind, source, count, text FROM event e WHERE id <= ?3 AND NOT"
+			 " (to_ns = " STORE_ONGOING " AND EXISTS (SELECT 1 FROM event f WHERE"
+			 " f.id > e.id AND f.id <= ?3 AND f.from_ns = e.from_ns AND f.kind = e.kind"
+			 " AND f.source IS e.source)))"
+			 " SELECT from_ns, to_ns, kind, source, count, text FROM told"
+			 " WHERE to_ns >= ?1 AND from_ns < ?2 ORDER BY from_ns, id",
+	[STORE_EVENT_LAST] = "SELECT max(id) FROM event",
 
 	[STORE_FINDINGS_DROP] = "DELETE FROM finding WHERE period = ?",
 	[STORE_FINDING_PUT] = "INSERT INTO finding (period, id, place, type, severity, initiator,"
@@ -196,7 +219,7 @@ const char *const store_sql[STORE_STATEMENTS] = {
 			    " VALUES (?, ?, ?, ?, ?, ?)",
 
 	[STORE_REPORT_PUT] = "INSERT INTO report (" REPORT_COLUMNS ")"
-			     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STORE_REPORT_OF] = "SELECT " REPORT_COLUMNS " FROM report"
 			    " WHERE period = ? AND on_demand = 0",
 	[STORE_REPORT_LAST] = "SELECT " REPORT_COLUMNS " FROM report"
@@ -229,10 +252,12 @@ const char *const store_sql[STORE_STATEMENTS] = {
 	[STORE_MINUTES_DROP] = "DELETE FROM minute WHERE period = ?1 AND minute >= ?2"
 			       " AND minute < ?2 + 60",
 	[STORE_EVIDENCE_DROP] = "DELETE FROM stretch WHERE period = ?",
+	[STORE_EVIDENCE_DROPPED] = "UPDATE period SET dropped = 1 WHERE id = ?",
 	[STORE_PERIOD_DROP] = "DELETE FROM period WHERE id = ?",
 	[STORE_POLICIES_DROP] = "DELETE FROM policy WHERE id NOT IN (SELECT policy FROM stretch)"
 				" AND id NOT IN (SELECT policy FROM period WHERE policy NOT NULL)",
-	[STORE_EVENTS_DROP] = "DELETE FROM event WHERE to_ns < ?",
+	[STORE_EVENTS_DROP] = "DELETE FROM event WHERE from_ns < ?1 AND"
+			      " (to_ns < ?1 OR to_ns = " STORE_ONGOING ")",
 
 	[STORE_HISTORY_NIGHTS] =
 	    "SELECT p.name, r.file, r.verdict, r.partial,"

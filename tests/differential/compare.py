@@ -383,14 +383,19 @@ def print_table(outcomes):
                   % (kind, sum(o.kinds[kind] for o in files), len(files), meaning))
 
 
-def main():
-    ap = argparse.ArgumentParser()
+def add_arguments(ap):
+    """What to audit and how: the same for all who audit captures here."""
     ap.add_argument("paths", nargs="+")
     ap.add_argument("--program", required=True)
     ap.add_argument("--site", default=os.path.join(PROJECT, "docs", "examples", "site.json"))
     ap.add_argument("--rules", default=os.path.join(PROJECT, "rules", "lync-server-2013"))
     ap.add_argument("--slow", type=float, default=1,
                     help="times the usual time limit, for builds with sanitizers")
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    add_arguments(ap)
     ap.add_argument("--without-tshark", action="store_true", help="only run the audits")
     ap.add_argument("--verbose", action="store_true", help="all differences, not the first five")
     args = ap.parse_args()

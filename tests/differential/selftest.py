@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""compare.py sees what it is there to see: doctored flow logs, crashes and hangs.
+"""compare.py, applications.py and placed.py see what they are there to see.
 
-usage: selftest.py PROGRAM CAPTURE
+usage: selftest.py PROGRAM CAPTURE SPOKEN
+
+SPOKEN is a capture with flows of TLS, HTTP, RTP and of no known protocol.
 
 Puts programs in the place of PROGRAM that run it and then spoil what it wrote, or
-that end as no audit should, and demands that compare.py fails on each of them and on
+that end as no audit should, and demands that the scripts fail on each of them and on
 none that is sound.  Exit status 77 when tshark is missing: then only crashes can be
 seen.
 """
@@ -22,6 +24,8 @@ import tshark  # noqa: E402
 STAND_IN = """#!%(python)s
 import json, os, signal, subprocess, sys, time
 argv = [%(program)r] + sys.argv[1:]
+if "--flows" not in argv:
+    os.execv(argv[0], argv)
 flows = argv[argv.index("--flows") + 1]
 report = argv[argv.index("-o") + 1]
 status = subprocess.call(argv)
@@ -29,6 +33,8 @@ with open(flows) as f:
     lines = [json.loads(line) for line in f]
 with open(report) as f:
     said = json.load(f)
+def flow(application):
+    return next(line for line in lines if line["application"] == application)
 %(spoil)s
 with open(flows, "w") as f:
     f.writelines(json.dumps(line) + "\\n" for line in lines)
@@ -55,18 +61,43 @@ SPOILS = [
     ("an unknown exit status", "status = 4", False),
     ("a hang", "time.sleep(60)", False),
 ]
+APPLICATION_SPOILS = [
+    ("TLS unknown", "flow('tls')['application'] = 'unknown'"),
+    ("HTTP without payload", "flow('http')['application'] = None"),
+    ("HTTP called SIP", "flow('http')['application'] = 'sip'"),
+    ("TLS called XMPP", "flow('tls')['application'] = 'xmpp'"),
+    ("RTP called STUN", "flow('rtp')['application'] = 'stun'"),
+    ("the unknown called SSH", "flow('unknown')['application'] = 'ssh'"),
+    ("a crash", "os.kill(os.getpid(), signal.SIGSEGV)"),
+]
+PLACED_SPOILS = [
+    ("no finding at all", "for line in lines: line['findings'] = []"),
+    ("a finding everywhere", "said['findings'].append({'id': 'F', 'type': 'protocol-mismatch'})\n"
+                             "for line in lines: line['findings'].append('F')"),
+    ("another finding", "for f in said['findings']: f['type'] = {'cleartext': 'protocol-mismatch'}"
+                        ".get(f['type'], f['type'])"),
+    ("not documented", "for line in lines: line['verdict'] = 'unexpected-port'"),
+]
 
 
-def run(program, *arguments):
-    """Exit status and output of compare.py."""
-    argv = [sys.executable, os.path.join(HERE, "compare.py"), "--program", program,
-            *arguments]
+def run(program, *arguments, script="compare.py"):
+    """Exit status and output of a script."""
+    argv = [sys.executable, os.path.join(HERE, script), "--program", program, *arguments]
     p = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                        timeout=120)
     return p.returncode, p.stdout
 
 
-def main(program, capture):
+def write_stand_in(path, program, spoil):
+    with open(path, "w") as f:
+        f.write(STAND_IN % {"python": sys.executable, "program": program, "spoil": spoil})
+    os.chmod(path, stat.S_IRWXU)
+
+
+FURTHER = {"applications.py": APPLICATION_SPOILS, "placed.py": PLACED_SPOILS}
+
+
+def main(program, capture, spoken):
     compares = tshark.available()
     faults = 0
 
@@ -82,15 +113,18 @@ def main(program, capture):
     with tempfile.TemporaryDirectory() as folder:
         stand_in = os.path.join(folder, "stand-in")
         for name, spoil, by_comparison in SPOILS:
-            with open(stand_in, "w") as f:
-                f.write(STAND_IN % {"python": sys.executable, "program": program,
-                                    "spoil": spoil})
-            os.chmod(stand_in, stat.S_IRWXU)
+            write_stand_in(stand_in, program, spoil)
             if by_comparison and compares:
                 want(name, 1, run(stand_in, capture))
             elif not by_comparison:  # a tenth of the usual time: one second
                 want(name, 1, run(stand_in, capture, "--without-tshark", "--slow", "0.1"))
-    print("differential selftest: %d ways to be wrong, %d not seen" % (len(SPOILS), faults))
+        for script, spoils in FURTHER.items() if compares else ():
+            for name, spoil in spoils:
+                write_stand_in(stand_in, program, spoil)
+                want("%s, %s" % (script, name), 1, run(stand_in, spoken, script=script))
+            want(script, 0, run(program, spoken, script=script))
+    print("differential selftest: %d ways to be wrong, %d not seen"
+          % (len(SPOILS) + sum(len(s) for s in FURTHER.values()), faults))
     if faults:
         return 1
     if not compares:
@@ -100,4 +134,4 @@ def main(program, capture):
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:3]))
+    sys.exit(main(*sys.argv[1:4]))

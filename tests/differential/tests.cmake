@@ -1,4 +1,4 @@
-# Flows and bytes against tshark, where it is installed; without it the tests say what
+# Flows, bytes and applications against tshark, where it is installed; without it the tests say what
 # they left out and count as skipped.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
@@ -14,9 +14,14 @@ if(TARGET lyncaudit)
   add_test(NAME differential.own COMMAND Python3::Interpreter ${DIFFERENTIAL}/compare.py
     ${OWN_CAPTURES} --program $<TARGET_FILE:lyncaudit> --slow 6)
   add_test(NAME differential.selftest COMMAND Python3::Interpreter ${DIFFERENTIAL}/selftest.py
-    $<TARGET_FILE:lyncaudit> ${PROJECT_SOURCE_DIR}/pcaps/lab-midstream.pcap)
-  set_tests_properties(differential.own differential.selftest PROPERTIES LABELS differential
-    TIMEOUT 300 SKIP_RETURN_CODE 77)
+    $<TARGET_FILE:lyncaudit> ${PROJECT_SOURCE_DIR}/pcaps/lab-midstream.pcap
+    ${PROJECT_SOURCE_DIR}/pcaps/lab-violations.pcapng)
+  add_test(NAME differential.applications COMMAND Python3::Interpreter
+    ${DIFFERENTIAL}/applications.py ${OWN_CAPTURES} --program $<TARGET_FILE:lyncaudit> --slow 6)
+  add_test(NAME differential.placed COMMAND Python3::Interpreter ${DIFFERENTIAL}/placed.py
+    ${OWN_CAPTURES} --program $<TARGET_FILE:lyncaudit> --slow 6)
+  set_tests_properties(differential.own differential.selftest differential.applications
+    differential.placed PROPERTIES LABELS differential TIMEOUT 300 SKIP_RETURN_CODE 77)
 
   # Every tag and tunnel: one capture with every fault, one with IPv6.
   foreach(name lab-violations lab-snat)

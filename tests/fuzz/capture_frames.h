@@ -69,22 +69,22 @@ static inline void frames_read(struct capture_reader *r, size_t batch, struct re
 static inline void input_read(const uint8_t *data, size_t size, size_t buffer, size_t batch,
 			      struct reading *out)
 {
-	struct capture_budget budget = { .max = (size_t)32 << 20 };
+	struct capture_cap cap = { .max = (size_t)32 << 20 };
 	struct lya_error err = { .status = LYA_OK };
 	struct capture_stream *stream;
 	struct capture_reader *r;
 
 	memset(out, 0, sizeof(*out));
-	out->rc = capture_stream_open_memory(&stream, data, size, &budget, &err);
+	out->rc = capture_stream_open_memory(&stream, data, size, &cap, &err);
 	if (out->rc == LYA_OK)
-		out->rc = capture_reader_open(&r, stream, buffer, &budget, &err);
+		out->rc = capture_reader_open(&r, stream, buffer, &cap, &err);
 	if (out->rc == LYA_OK) {
 		frames_read(r, batch, out);
 		capture_reader_close(r);
 	} else {
 		check(err.text[0] != '\0');
 	}
-	check(budget.used == 0);
+	check(cap.used == 0);
 }
 
 /*

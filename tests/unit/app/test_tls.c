@@ -333,6 +333,59 @@ static void test_13(void **state)
 	check_damaged("1.3", &t, TCP, LYA_APP_TLS, LYA_APP_TLS);
 }
 
+/* Heartbeats may come at any time, even before the server's hello. */
+static void test_heartbeat(void **state)
+{
+	static struct talk t;
+	struct hello h = { .version = 0x0303, .ticket = -1 };
+	struct expect want = {
+		.app = LYA_APP_TLS, .client = 0, .version = 0x0303, .tls = CH | SH | SCERT | DONE
+	};
+
+	(void)state;
+	memset(&t, 0, sizeof(t));
+	say(&t, 0);
+	RECORD(&t, 0x0301, add_client_hello(&t, &h));
+	add_opaque(&t, 24, 0x0303, 8);
+	say(&t, 1);
+	RECORD(&t, 0x0303, {
+		add_server_hello(&t, &h);
+		add_certificate(&t, "pool.example.com", server_names, 1, 20);
+	});
+	add_opaque(&t, 24, 0x0303, 1000);
+	RECORD(&t, 0x0303, add_body_message(&t, 0x0E, 0));
+	check_talk("heartbeat", &t, &want);
+	check_damaged("heartbeat", &t, TCP, LYA_APP_TLS, LYA_APP_TLS);
+}
+
+/* A ServerHello of early drafts: no session id, no ChangeCipherSpec. */
+static void test_13_draft(void **state)
+{
+	static struct talk t;
+	struct hello h = { .version = 0x0303, .ticket = -1 };
+	struct expect want = { .app = LYA_APP_TLS, .client = 0, .version = 0x0304, .tls = CH | SH };
+	static const unsigned versions[] = { 0x0304, 0x7F12 };
+	size_t msg;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		memset(&t, 0, sizeof(t));
+		say(&t, 0);
+		RECORD(&t, 0x0301, add_client_hello(&t, &h));
+		say(&t, 1);
+		RECORD(&t, 0x0301, {
+			msg = open_message(&t, 2);
+			add16(&t, versions[i]);
+			add_fill(&t, 32, 0x80);
+			add(&t, "\xC0\x2B\x00\x08\x00\x28\x00\x04\x00\x1D\x00\x00", 12);
+			close_message(&t, msg);
+		});
+		add_opaque(&t, 23, 0x0301, 900);
+		check_talk(i == 0 ? "1.3, draft 14" : "1.3, draft 18", &t, &want);
+		check_damaged("1.3, draft", &t, TCP, LYA_APP_TLS, LYA_APP_TLS);
+	}
+}
+
 /* A second pair of hellos in clear follows, after a ChangeCipherSpec for show. */
 static void test_13_retry(void **state)
 {
@@ -423,6 +476,13 @@ static void test_midstream(void **state)
 
 	memset(&t, 0, sizeof(t));
 	say(&t, 0);
+	add_opaque(&t, 23, 0x0303, 120);
+	say(&t, 1);
+	add_opaque(&t, 21, 0x0303, 26);
+	check_talk("a record from each", &t, &want);
+
+	memset(&t, 0, sizeof(t));
+	say(&t, 0);
 	RECORD(&t, 0x0303, add_certificate(&t, "fe1.example.com", client_names, 1, 100));
 	RECORD(&t, 0x0303, add_body_message(&t, 0x10, 66));
 	add_finish(&t, 0x0303);
@@ -431,6 +491,23 @@ static void test_midstream(void **state)
 	want.tls = LYA_TLS_GAP;
 	want.service = false;
 	check_talk("from the client's certificate on", &t, &want);
+}
+
+/* Who says nothing but "I could not read that" says it in TLS. */
+static void test_lone_alert(void **state)
+{
+	static struct talk t;
+	struct expect want = { .app = LYA_APP_TLS, .client = -1, .tls = LYA_TLS_ALERT };
+
+	(void)state;
+	memset(&t, 0, sizeof(t));
+	SAY_BYTES(&t, 1, 21, 3, 3, 0, 2, 2, 50);
+	check_talk("alert", &t, &want);
+
+	memset(&t, 0, sizeof(t));
+	SAY_BYTES(&t, 1, 21, 3, 3, 0, 2, 9, 50);
+	want = (struct expect){ .app = LYA_APP_UNKNOWN, .client = -1, .service = true };
+	check_talk("no level of alerts", &t, &want);
 }
 
 /* Exact layouts, and what is nearly so. */
@@ -613,9 +690,12 @@ int main(void)
 		cmocka_unit_test(test_renegotiation),
 		cmocka_unit_test(test_alerts),
 		cmocka_unit_test(test_13),
+		cmocka_unit_test(test_heartbeat),
+		cmocka_unit_test(test_13_draft),
 		cmocka_unit_test(test_13_retry),
 		cmocka_unit_test(test_ssl2_hello),
 		cmocka_unit_test(test_midstream),
+		cmocka_unit_test(test_lone_alert),
 		cmocka_unit_test(test_pseudo),
 		cmocka_unit_test(test_pseudo_answered_by_real),
 		cmocka_unit_test(test_not_tls),

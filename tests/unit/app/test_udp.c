@@ -191,6 +191,23 @@ static void rtp_repeated(struct talk *t) /* the same packet again is no sequence
 		add_rtp(t, 0, 0xABCD, 7);
 }
 
+static void rtp_twice(struct talk *t) /* by a mirror, say */
+{
+	for (unsigned i = 0; i < 6; i++)
+		add_rtp(t, 0, 0xABCD, 7 + i / 2);
+}
+
+static void lengths(struct talk *t) /* a building's controllers: kind, and the length there */
+{
+	for (unsigned n = 24; n < 30; n++) {
+		say(t, 0);
+		add(t, "\x81\x0A", 2);
+		add16(t, n);
+		add(t, "\x01\x08\x00\x0D\x01\x3D\x10\x01", 8);
+		add_fill(t, n - 12, 0xC4);
+	}
+}
+
 static void add_rtcp(struct talk *t, unsigned side, bool clear)
 {
 	say(t, side);
@@ -287,6 +304,12 @@ static void netbios(struct talk *t)
 	add(t, "\x00\x00\x20\x00\x01", 5);
 }
 
+static void netbios_damaged(struct talk *t) /* the type is NetBIOS's all the same */
+{
+	netbios(t);
+	t->bytes[20] = 'z';
+}
+
 static void ntp(struct talk *t)
 {
 	say(t, 0);
@@ -375,6 +398,13 @@ static void dtls(struct talk *t)
 	add_dtls(t, 0, 1);
 }
 
+static void dtls_old(struct talk *t)
+{
+	add_dtls(t, 0, 1);
+	t->bytes[1] = 1;
+	t->bytes[2] = 0;
+}
+
 static void dtls_answer(struct talk *t)
 {
 	add_dtls(t, 0, 2);
@@ -443,6 +473,8 @@ static const struct udp_case cases[] = {
 	{ "RTP, two sources in turn", rtp_two_sources, IS(RTP, -1, .seen = MEDIA, .service = true),
 	  0 },
 	{ "RTP, one packet repeated", rtp_repeated, IS(UNKNOWN, -1, .seen = 0), 0 },
+	{ "RTP, every packet twice", rtp_twice, IS(RTP, -1, .seen = MEDIA, .service = true), 0 },
+	{ "lengths where RTP counts", lengths, IS(UNKNOWN, -1, .seen = 0), 0 },
 	{ "RTCP in clear", rtcp_clear, IS(RTCP, -1, .service = true), 0 },
 	{ "SRTCP", rtcp_secure, IS(RTCP, -1, .service = true), 0 },
 	{ "SRTCP, one packet", rtcp_hint, IS(UNKNOWN, -1, .seen = 0), 0 },
@@ -454,6 +486,7 @@ static const struct udp_case cases[] = {
 	{ "DNS, label of 64", dns_long_label, IS(UNKNOWN, -1, .seen = 0), 0 },
 	{ "DNS, pointer in the question", dns_pointer, IS(UNKNOWN, -1, .seen = 0), 0 },
 	{ "NetBIOS name service", netbios, IS(UNKNOWN, -1, .seen = 0), 0 },
+	{ "NetBIOS name service, damaged", netbios_damaged, IS(UNKNOWN, -1, .seen = 0), 0 },
 	{ "NTP", ntp, IS(UNKNOWN, -1, .seen = 0), 0 },
 	{ "DHCP inform", dhcp_inform, IS(DHCP, 0, .service = true), 0 },
 	{ "DHCP reply", dhcp_reply, IS(DHCP, 1, .service = true), 0 },
@@ -466,6 +499,7 @@ static const struct udp_case cases[] = {
 	{ "SIP", sip, IS(SIP, -1, .service = true), 0 },
 	{ "SSDP", ssdp, IS(UNKNOWN, -1, .seen = 0), 0 },
 	{ "DTLS", dtls, IS(DTLS, 0, .service = true), 0 },
+	{ "DTLS of old", dtls_old, IS(DTLS, 0, .service = true), 0 },
 	{ "DTLS answer", dtls_answer, IS(DTLS, 1, .service = true), 0 },
 	{ "TFTP", tftp, IS(UNKNOWN, -1, .seen = 0), 0 },
 	{ "empty", empty, IS(NONE, -1, .seen = 0), 0 },

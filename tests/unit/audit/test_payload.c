@@ -6,11 +6,13 @@
 #include "../app/tls_talk.h"
 #include "pipeline.h"
 
-#define FE02 UINT32_C(0x0a02000c)       /* 10.2.0.12 */
-#define EDGE_INT UINT32_C(0x0a010015)   /* 10.1.0.21, of edge01 */
-#define STRANGER UINT32_C(0xcb007109)   /* 203.0.113.9 */
-#define ACCESS_VIP UINT32_C(0xc633640b) /* 198.51.100.11 */
-#define AV_VIP UINT32_C(0xc633640d)     /* 198.51.100.13 */
+#define FE02 UINT32_C(0x0a02000c)          /* 10.2.0.12 */
+#define EDGE_INT UINT32_C(0x0a010015)      /* 10.1.0.21, of edge01 */
+#define STRANGER UINT32_C(0xcb007109)      /* 203.0.113.9 */
+#define PROXY_INSIDE UINT32_C(0x0a010029)  /* 10.1.0.41 */
+#define PROXY_OUTSIDE UINT32_C(0xc6336429) /* 198.51.100.41 */
+#define ACCESS_VIP UINT32_C(0xc633640b)    /* 198.51.100.11 */
+#define AV_VIP UINT32_C(0xc633640d)        /* 198.51.100.13 */
 
 enum { V12 = 0x0303 };
 
@@ -131,10 +133,14 @@ static void test_av_edge(void **state)
 	pipe_close(&p);
 }
 
-/* A handshake in which nobody asks for a client certificate, shown by `name`. */
-static void one_way(const char *name)
+/*
+ * A handshake in which nobody asks for a client certificate: the client asks for
+ * `sni` (NULL: for no name), and the server shows the certificate of `name`, which
+ * bears another one, too.  So many records of data follow.
+ */
+static void one_way_asking(const char *sni, const char *name, const char *too, unsigned data)
 {
-	const struct hello client = { .version = V12, .ticket = -1 };
+	const struct hello client = { .version = V12, .sni = sni, .ticket = -1 };
 	const struct hello server = { .version = V12, .session_len = 32, .ticket = -1 };
 
 	begin_talk();
@@ -142,22 +148,27 @@ static void one_way(const char *name)
 	RECORD(&talk, V12, add_client_hello(&talk, &client));
 	say(&talk, 1);
 	RECORD(&talk, V12, add_server_hello(&talk, &server));
-	RECORD(&talk, V12, add_certificate(&talk, name, NULL, 0, 64));
+	RECORD(&talk, V12, add_certificate(&talk, name, &too, 1, 64));
 	RECORD(&talk, V12, add_body_message(&talk, 0x0E, 0));
 	say(&talk, 0);
 	RECORD(&talk, V12, add_body_message(&talk, 0x10, 130));
 	add_finish(&talk, V12);
 	say(&talk, 1);
 	add_finish(&talk, V12);
-	for (unsigned i = 0; i < 24; i++) { /* data, so that the handshake is known to be over */
+	for (unsigned i = 0; i < data; i++) {
 		say(&talk, i % 2);
 		add_opaque(&talk, 23, V12, 64);
 	}
 }
 
-static void resumed(void)
+static void one_way(const char *name)
 {
-	const struct hello hello = { .version = V12, .session_len = 32, .ticket = -1 };
+	one_way_asking(NULL, name, name, 24); /* so that the handshake is known to be over */
+}
+
+static void resumed(const char *sni)
+{
+	const struct hello hello = { .version = V12, .session_len = 32, .sni = sni, .ticket = -1 };
 
 	begin_talk();
 	say(&talk, 0);
@@ -181,7 +192,7 @@ static void test_one_way(void **state)
 	one_way("fe01.contoso.example");
 	converse(0, EDGE_INT, 50000, FRONT_END, 5061);
 	converse(1000, CLIENT, 50001, FRONT_END, 5061); /* a client need not prove anything */
-	resumed();
+	resumed(NULL);
 	converse(60000, EDGE_INT, 50002, FRONT_END, 5061);
 	converse(61000, EDGE_INT, 50003, FE02, 5061); /* another server: not seen */
 	pipe_finish(&p);
@@ -218,6 +229,75 @@ static void test_identity(void **state)
 	assert_string_equal(f->responder.host, "fe01");
 	assert_non_null(strstr(f->what, "certificate of rp01"));
 	assert_int_equal(f->severity, LYA_SEVERITY_MEDIUM);
+	pipe_close(&p);
+}
+
+/*
+ * A client that asks for another's name, is shown that it is not there, and leaves
+ * it at that, was sent to the wrong server.
+ */
+static const struct {
+	const char *name;
+	uint32_t client, server;
+	const char *sni, *shows, *too;
+	unsigned data;
+	const char *asks; /* the host whose name it is; NULL: no finding */
+} ASKS[] = {
+	{ "its own", CLIENT, FE02, "pool01.contoso.example", "fe02.contoso.example",
+	  "pool01.contoso.example", 0, NULL },
+	{ "published at the proxy", STRANGER, PROXY_OUTSIDE, "owas.contoso.example",
+	  "lyncweb.contoso.example", "owas.contoso.example", 0, NULL },
+	{ "under a wildcard", CLIENT, FE02, "owas.contoso.example", "fe02.contoso.example",
+	  "*.contoso.example", 0, NULL },
+	{ "passed on by the proxy", PROXY_INSIDE, FE02, "meet.contoso.example",
+	  "fe02.contoso.example", "pool01.contoso.example", 0, NULL },
+	{ "of nobody here", CLIENT, FE02, "www.example.org", "fe02.contoso.example",
+	  "pool01.contoso.example", 0, NULL },
+	{ "of a server that shows nobody's", CLIENT, FE02, "owas.contoso.example",
+	  "www.example.org", "example.org", 0, NULL },
+	{ "and went on", CLIENT, FE02, "owas.contoso.example", "fe02.contoso.example",
+	  "pool01.contoso.example", 2, NULL },
+	{ "in vain", CLIENT, FRONT_END, "owas.contoso.example", "fe01.contoso.example",
+	  "pool01.contoso.example", 0, "owas01" },
+};
+
+static void test_asked(void **state)
+{
+	const struct lya_finding *f;
+	size_t failed = 0;
+
+	(void)state;
+	pipe_open(&p);
+	for (size_t i = 0; i < sizeof(ASKS) / sizeof(ASKS[0]); i++) {
+		one_way_asking(ASKS[i].sni, ASKS[i].shows, ASKS[i].too, ASKS[i].data);
+		converse((int64_t)i * 1000, ASKS[i].client, (uint16_t)(50000 + i), ASKS[i].server,
+			 443);
+	}
+	resumed("owas.contoso.example"); /* no certificate, no proof */
+	converse(60000, CLIENT, 51000, FE02, 443);
+	pipe_finish(&p);
+	for (size_t i = 0; i < sizeof(ASKS) / sizeof(ASKS[0]); i++) {
+		int32_t shown = flow_from((uint16_t)(50000 + i))->verdict.payload.shown;
+		const char *asks = shown < 0 ? p.site->hosts[-shown - 1].name : NULL;
+
+		if (shown <= 0 &&
+		    (asks == NULL || ASKS[i].asks == NULL ? asks == ASKS[i].asks
+							  : strcmp(asks, ASKS[i].asks) == 0))
+			continue;
+		failed++;
+		print_error("%s: %d\n", ASKS[i].name, (int)shown);
+	}
+	assert_int_equal(failed, 0);
+	assert_int_equal(flow_from(51000)->verdict.payload.shown, 0);
+	f = find(LYA_FINDING_IDENTITY_MISMATCH);
+	assert_non_null(f);
+	assert_int_equal(f->flows, 1);
+	assert_null(f->shown);
+	assert_string_equal(f->asked, "owas01");
+	assert_int_equal(f->severity, LYA_SEVERITY_LOW);
+	assert_non_null(strstr(f->what, "for a name of owas01"));
+	assert_non_null(strstr(f->why, "was sent to the wrong place"));
+	assert_non_null(strstr(f->fix, "names of owas01 resolve to"));
 	pipe_close(&p);
 }
 
@@ -317,7 +397,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_clear_sip), cmocka_unit_test(test_av_edge),
 		cmocka_unit_test(test_one_way),   cmocka_unit_test(test_identity),
-		cmocka_unit_test(test_mapper),
+		cmocka_unit_test(test_asked),     cmocka_unit_test(test_mapper),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

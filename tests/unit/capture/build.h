@@ -201,7 +201,7 @@ UNUSED_OK static void ng_packet(struct bytes *b, bool big, uint32_t iface, uint6
 /* Reading from memory -------------------------------------------------------- */
 
 struct memory {
-	struct capture_budget budget;
+	struct capture_cap cap;
 	struct capture_reader *reader;
 	struct lya_error err;
 };
@@ -211,10 +211,10 @@ UNUSED_OK static int memory_open(struct memory *m, const struct bytes *b)
 	struct capture_stream *stream;
 	int rc;
 
-	*m = (struct memory){ .budget = { .max = 64U << 20 } };
-	rc = capture_stream_open_memory(&stream, b->data, b->len, &m->budget, &m->err);
+	*m = (struct memory){ .cap = { .max = 64U << 20 } };
+	rc = capture_stream_open_memory(&stream, b->data, b->len, &m->cap, &m->err);
 	if (rc == LYA_OK)
-		rc = capture_reader_open(&m->reader, stream, CAPTURE_BUFFER_SMALL, &m->budget,
+		rc = capture_reader_open(&m->reader, stream, CAPTURE_BUFFER_SMALL, &m->cap,
 					 &m->err);
 	return rc;
 }
@@ -222,7 +222,7 @@ UNUSED_OK static int memory_open(struct memory *m, const struct bytes *b)
 UNUSED_OK static void memory_close(struct memory *m)
 {
 	capture_reader_close(m->reader);
-	assert_int_equal(m->budget.used, 0);
+	assert_int_equal(m->cap.used, 0);
 }
 
 /* The next frame alone; false at the end. */

@@ -144,6 +144,64 @@ static void assert_order(const struct order *o, const char *expected)
 
 /* Equal times: the source named first, then the place in it.  The names' order is not the files'.
  */
+/* The frames of the last calls are as they were, whatever was read since. */
+static size_t count_held(struct lya_capture *c, unsigned hold)
+{
+	enum { HOLD_MAX = 64, MAX = 64 };
+	static struct lya_frame frames[HOLD_MAX + 1][MAX];
+	size_t n[HOLD_MAX + 1] = { 0 }, all = 0;
+	struct lya_error err = { .status = LYA_OK };
+
+	assert_true(hold <= HOLD_MAX);
+	for (size_t call = 0;; call++) {
+		size_t at = call % (hold + 1);
+
+		assert_int_equal(lya_capture_next(c, frames[at], MAX, &n[at], &err), LYA_OK);
+		if (n[at] == 0)
+			return all;
+		all += n[at];
+		for (size_t k = 0; k <= hold; k++)
+			for (size_t i = 0; i < n[k]; i++)
+				assert_body(&frames[k][i], frames[k][i].number);
+	}
+}
+
+/* Files of several buffers each, that end one after the other and are closed. */
+static void frames_stay_for_as_long_as_asked(void **state)
+{
+	enum { FILES = 3, PACKETS = 1500 };
+	char paths[FILES][256];
+	const char *list[FILES];
+	struct folder dir;
+
+	(void)state;
+	folder_make(&dir);
+	for (size_t f = 0; f < FILES; f++) {
+		struct bytes b = { 0 };
+		char name[32];
+
+		pcap_header(&b, 0xa1b2c3d4, false, 1);
+		for (size_t i = 0; i < PACKETS; i++)
+			pcap_at(&b, START + (int64_t)(i * (f + 1)) * 1000, i + 1,
+				(uint32_t)(i % 1500));
+		snprintf(name, sizeof(name), "%zu.pcap", f);
+		folder_file(&dir, name, &b, paths[f]);
+		list[f] = paths[f];
+		bytes_free(&b);
+	}
+	for (unsigned hold = 1; hold <= 40; hold += 3) {
+		struct lya_capture_options options = { .paths = list, .n_paths = FILES,
+						       .hold = hold };
+		struct lya_error err = { .status = LYA_OK };
+		struct lya_capture *c;
+
+		assert_int_equal(lya_capture_open(&c, &options, &err), LYA_OK);
+		assert_int_equal(count_held(c, hold), FILES * PACKETS);
+		lya_capture_close(c);
+	}
+	folder_remove(&dir);
+}
+
 static void equal_times_go_by_source(void **state)
 {
 	static const int a[] = { 1, 2, 2, 3 };
@@ -431,6 +489,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dealt_out_files_come_back),
+		cmocka_unit_test(frames_stay_for_as_long_as_asked),
 		cmocka_unit_test(equal_times_go_by_source),
 		cmocka_unit_test(clocks_that_step_back),
 		cmocka_unit_test(a_ring_is_not_held_open),

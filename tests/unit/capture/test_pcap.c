@@ -264,7 +264,7 @@ static void what_is_none_is_told(void **state)
 		put(&b, cases[i].head, cases[i].len);
 		assert_int_not_equal(memory_open(&m, &b), LYA_OK);
 		assert_non_null(strstr(m.err.text, cases[i].text));
-		assert_int_equal(m.budget.used, 0);
+		assert_int_equal(m.cap.used, 0);
 		bytes_free(&b);
 	}
 }

@@ -90,9 +90,26 @@ static size_t read_all(struct memory *m)
 	return n;
 }
 
+/* As memory_open; with a state the stream is unpacked in a thread of its own. */
+static int open_as(void **state, struct memory *m, const struct bytes *b)
+{
+	struct capture_stream *stream;
+	int rc;
+
+	if (*state == NULL)
+		return memory_open(m, b);
+	*m = (struct memory){ .cap = { .max = 64U << 20 } };
+	rc = capture_stream_open_memory(&stream, b->data, b->len, &m->cap, &m->err);
+	if (rc != LYA_OK)
+		return rc;
+	rc = capture_stream_ahead(stream, &m->err);
+	if (rc != LYA_OK)
+		return rc;
+	return capture_reader_open(&m->reader, stream, CAPTURE_BUFFER_SMALL, &m->cap, &m->err);
+}
+
 static void each_kind_is_recognised(void **state)
 {
-	(void)state;
 	for (size_t k = 0; k < KINDS; k++) {
 		struct bytes plain = { 0 };
 		struct bytes b = { 0 };
@@ -100,7 +117,7 @@ static void each_kind_is_recognised(void **state)
 
 		packets(&plain, 1, 3000);
 		kinds[k].pack(&plain, &b);
-		assert_int_equal(memory_open(&m, &b), LYA_OK);
+		assert_int_equal(open_as(state, &m, &b), LYA_OK);
 		assert_string_equal(capture_stream_packing(m.reader->stream), kinds[k].name);
 		assert_int_equal(read_all(&m), 3000);
 		assert_string_equal(m.reader->why, "");
@@ -113,7 +130,6 @@ static void each_kind_is_recognised(void **state)
 /* What `cat a.gz b.gz` makes: members may end anywhere, and zeros may follow. */
 static void members_follow_each_other(void **state)
 {
-	(void)state;
 	for (size_t k = 0; k < KINDS; k++) {
 		struct bytes plain = { 0 };
 		struct bytes b = { 0 };
@@ -127,7 +143,7 @@ static void members_follow_each_other(void **state)
 			kinds[k].pack(&part, &b);
 		}
 		put_zeros(&b, 512);
-		assert_int_equal(memory_open(&m, &b), LYA_OK);
+		assert_int_equal(open_as(state, &m, &b), LYA_OK);
 		assert_int_equal(read_all(&m), 100);
 		assert_string_equal(m.reader->why, "");
 		memory_close(&m);
@@ -139,7 +155,6 @@ static void members_follow_each_other(void **state)
 /* What follows and is no member is said, and what came before counts. */
 static void rubbish_behind_is_told(void **state)
 {
-	(void)state;
 	for (size_t k = 0; k < KINDS; k++) {
 		struct bytes plain = { 0 };
 		struct bytes b = { 0 };
@@ -148,7 +163,7 @@ static void rubbish_behind_is_told(void **state)
 		packets(&plain, 1, 100);
 		kinds[k].pack(&plain, &b);
 		put(&b, "what is this?", 13);
-		assert_int_equal(memory_open(&m, &b), LYA_OK);
+		assert_int_equal(open_as(state, &m, &b), LYA_OK);
 		assert_int_equal(read_all(&m), 100);
 		assert_non_null(strstr(m.reader->why, "data is broken here"));
 		assert_true(m.reader->truncated);
@@ -161,7 +176,6 @@ static void rubbish_behind_is_told(void **state)
 /* Cut after every byte: a beginning of the packets, never more, and the cut is told. */
 static void cut_after_every_byte(void **state)
 {
-	(void)state;
 	for (size_t k = 0; k < KINDS; k++) {
 		struct bytes plain = { 0 };
 		struct bytes whole = { 0 };
@@ -173,7 +187,7 @@ static void cut_after_every_byte(void **state)
 			struct bytes b = bytes_cut(&whole, len);
 			struct memory m;
 
-			if (memory_open(&m, &b) == LYA_OK) {
+			if (open_as(state, &m, &b) == LYA_OK) {
 				size_t n = read_all(&m);
 
 				assert_true(n >= before);
@@ -182,7 +196,7 @@ static void cut_after_every_byte(void **state)
 				before = n;
 				memory_close(&m);
 			} else {
-				assert_int_equal(m.budget.used, 0);
+				assert_int_equal(m.cap.used, 0);
 				assert_true(m.err.text[0] != '\0');
 			}
 			bytes_free(&b);
@@ -195,7 +209,6 @@ static void cut_after_every_byte(void **state)
 /* Any byte made wrong: a count or an error, and everything given back. */
 static void flipped_bytes_do_no_harm(void **state)
 {
-	(void)state;
 	for (size_t k = 0; k < KINDS; k++) {
 		struct bytes plain = { 0 };
 		struct bytes whole = { 0 };
@@ -208,12 +221,12 @@ static void flipped_bytes_do_no_harm(void **state)
 			struct lya_frame f;
 
 			b.data[at] ^= 0x41;
-			if (memory_open(&m, &b) == LYA_OK) {
+			if (open_as(state, &m, &b) == LYA_OK) {
 				while (memory_next(&m, &f))
 					assert_true(f.caplen <= LYA_FRAME_MAX);
 				memory_close(&m);
 			} else {
-				assert_int_equal(m.budget.used, 0);
+				assert_int_equal(m.cap.used, 0);
 			}
 			bytes_free(&b);
 		}
@@ -231,7 +244,7 @@ static void windows_have_a_cap(void **state)
 	(void)state;
 	packets(&plain, 1, 3000);
 	for (int kind = 0; kind < 2; kind++) {
-		struct capture_budget budget = { .max = 4U << 20 };
+		struct capture_cap cap = { .max = 4U << 20 };
 		struct lya_error err = { .status = LYA_OK };
 		struct bytes b = { 0 };
 		struct capture_stream *stream;
@@ -257,26 +270,30 @@ static void windows_have_a_cap(void **state)
 					 LZMA_OK);
 			put(&b, room, n);
 		}
-		assert_int_equal(capture_stream_open_memory(&stream, b.data, b.len, &budget, &err),
+		assert_int_equal(capture_stream_open_memory(&stream, b.data, b.len, &cap, &err),
 				 LYA_OK);
-		assert_int_equal(capture_reader_open(&r, stream, CAPTURE_BUFFER, &budget, &err),
+		assert_int_equal(capture_reader_open(&r, stream, CAPTURE_BUFFER, &cap, &err),
 				 LYA_EIO);
 		if (strstr(err.text, "unpacking it would pass the cap of 4 MiB") == NULL)
 			fail_msg("%d: %s", kind, err.text);
-		assert_int_equal(budget.used, 0);
+		assert_int_equal(cap.used, 0);
 		bytes_free(&b);
 	}
 	bytes_free(&plain);
 }
 
+/* The same with and without a thread that unpacks ahead. */
+#define BOTH(test) cmocka_unit_test(test), { #test " (ahead)", test, NULL, NULL, &ahead }
+
 int main(void)
 {
+	static bool ahead = true;
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_kind_is_recognised),
-		cmocka_unit_test(members_follow_each_other),
-		cmocka_unit_test(rubbish_behind_is_told),
-		cmocka_unit_test(cut_after_every_byte),
-		cmocka_unit_test(flipped_bytes_do_no_harm),
+		BOTH(each_kind_is_recognised),
+		BOTH(members_follow_each_other),
+		BOTH(rubbish_behind_is_told),
+		BOTH(cut_after_every_byte),
+		BOTH(flipped_bytes_do_no_harm),
 		cmocka_unit_test(windows_have_a_cap),
 	};
 

@@ -76,6 +76,7 @@ static void test_conditions(void **state)
 	struct entry proven = { .flows = 1, .through = 1, .proven = true };
 	struct entry inside = { .flows = 1, .through = 1, .proven = true, .av_internal = true };
 	struct entry external = { .flows = 1, .through = 1, .external = true };
+	struct entry asked = { .flows = 1, .through = 1, .shown = INT32_MAX, .asked = 2 };
 	struct entry tried = { .flows = 3, .attempted = 2, .refused = 1 };
 
 	(void)state;
@@ -83,6 +84,8 @@ static void test_conditions(void **state)
 	assert_int_equal(of(LYA_FINDING_AV_EDGE_SNAT, &inside), LYA_SEVERITY_MEDIUM);
 	assert_int_equal(of(LYA_FINDING_CLEARTEXT, &external), LYA_SEVERITY_CRITICAL);
 	assert_int_equal(of(LYA_FINDING_MISSING_MUTUAL_TLS, &external), LYA_SEVERITY_HIGH);
+	/* What a client asks for says less than a certificate. */
+	assert_int_equal(of(LYA_FINDING_IDENTITY_MISMATCH, &asked), LYA_SEVERITY_LOW);
 	/* One lower when nothing got through, but only what no document allows. */
 	assert_int_equal(of(LYA_FINDING_WRONG_DIRECTION, &tried), LYA_SEVERITY_MEDIUM);
 	assert_int_equal(of(LYA_FINDING_UNEXPECTED_PORT, &tried), LYA_SEVERITY_LOW);

@@ -449,38 +449,47 @@ static int show(void *ctx, const struct lya_flow *flow)
 	return ++s->n == s->stop_at ? LYA_ESTOP : LYA_OK;
 }
 
-/* Open flows are shown, those that ended are not, and all of them end after it as without. */
-static void test_each(void **state)
+/* Open flows that were answered are shown, others are not, and all end after it as without. */
+static void test_answered(void **state)
 {
+	const int64_t later = (LYA_FLOW_UDP_IDLE_S + 2) * SECOND;
 	struct test_ended e;
 	struct lya_flow_table *t = test_table(&e, (struct lya_flow_options){ 0 });
 	struct lya_packet wide =
-	    test_packet(LYA_PKT_TCP, 6, 3 * SECOND, test_addr6(2), 50002, test_addr6(1), 443);
+	    test_packet(LYA_PKT_TCP, 6, later, test_addr6(2), 50002, test_addr6(1), 443);
+	struct lya_packet wide_answer =
+	    test_packet(LYA_PKT_TCP, 6, later, test_addr6(1), 443, test_addr6(2), 50002);
 	struct shown shown = { .n = 0 };
 
 	(void)state;
-	wide.tcp_flags = T_SYN;
-	assert_int_equal(lya_flow_table_each(t, show, &shown), LYA_OK);
+	assert_int_equal(lya_flow_table_answered(t, show, &shown), LYA_OK);
 	assert_int_equal(shown.n, 0);
 	take(t, test_udp(0, 2, 50009, 1, 443));
-	take(t, test_tcp((LYA_FLOW_UDP_IDLE_S + 2) * SECOND, 2, 50000, 1, 443, T_SYN));
-	take(t, test_tcp((LYA_FLOW_UDP_IDLE_S + 2) * SECOND, 1, 443, 2, 50001, T_ACK));
-	wide.time_ns = (LYA_FLOW_UDP_IDLE_S + 3) * SECOND;
+	take(t, test_udp(0, 1, 443, 2, 50009));
+	take(t, test_tcp(later, 2, 50000, 1, 443, T_SYN));
+	take(t, test_tcp(later, 1, 443, 2, 50000, T_SYN | T_ACK));
+	take(t, test_tcp(later, 1, 443, 2, 50001, T_ACK));
+	take(t, test_tcp(later, 2, 50003, 1, 443, T_SYN)); /* not answered, */
+	take(t, test_udp(later, 2, 50004, 1, 3478));        /* nor that */
+	take(t, test_udp(later, 2, 50005, 1, 3478));
+	take(t, test_udp(later, 1, 3478, 2, 50005));
+	wide.tcp_flags = T_SYN;
 	take(t, wide);
-	assert_int_equal(e.n, 1); /* the datagram's */
-	assert_int_equal(lya_flow_table_each(t, show, &shown), LYA_OK);
+	wide_answer.tcp_flags = T_SYN | T_ACK;
+	take(t, wide_answer);
+	assert_int_equal(e.n, 1); /* the first datagrams' */
+	assert_int_equal(lya_flow_table_answered(t, show, &shown), LYA_OK);
 	assert_int_equal(shown.n, 3);
 	assert_int_equal(shown.ports[0], 50000);
 	assert_int_equal(shown.syn_side[0], 1);
-	assert_int_equal(shown.ports[1], 50001);
-	assert_int_equal(shown.syn_side[1], -1);
+	assert_int_equal(shown.ports[1], 50005);
 	assert_int_equal(shown.ports[2], 50002);
 	shown = (struct shown){ .stop_at = 2 };
-	assert_int_equal(lya_flow_table_each(t, show, &shown), LYA_ESTOP);
+	assert_int_equal(lya_flow_table_answered(t, show, &shown), LYA_ESTOP);
 	assert_int_equal(shown.n, 2);
-	assert_int_equal(open_now(t), 3);
+	assert_int_equal(open_now(t), 6);
 	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
-	assert_int_equal(e.n, 4);
+	assert_int_equal(e.n, 7);
 	test_done(t, &e);
 }
 
@@ -805,7 +814,7 @@ int main(void)
 		cmocka_unit_test(test_timeouts),
 		cmocka_unit_test(test_closed_after_a_long_life),
 		cmocka_unit_test(test_order_of_ends),
-		cmocka_unit_test(test_each),
+		cmocka_unit_test(test_answered),
 		cmocka_unit_test(test_order_of_flush),
 		cmocka_unit_test(test_clock_steps),
 		cmocka_unit_test(test_flood_spares_the_established),

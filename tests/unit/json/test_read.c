@@ -64,6 +64,7 @@ static const struct {
 	{ "twice, and nothing for a terminal",
 	  "{\"a\\u001b[2J\\u009b\\u00e9\": 1, \"a\\u001b[2J\\u009b\\u00e9\": 2}",
 	  "f:1: a?[2J??\xc3\xa9: is given twice, first in line 1" },
+	{ "twice, and no name", "{\"\": 1, \"\": 2}", "f:1: \"\": is given twice, first in line 1" },
 	{ "twice by escape", "{\"h\": [{}, {\"r\": {\"ab\": 1, \"\\u0061b\": 2}}]}",
 	  "f:1: h[1].r.ab: is given twice, first in line 1" },
 };

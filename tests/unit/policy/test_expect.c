@@ -118,7 +118,8 @@ static const char NAMED_SITE[] =
     "{\"name\": \"fe02\", \"names\": [\"fe02.contoso.com\", \"shared.contoso.com\"],"
     "  \"roles\": {\"front-end\": [\"10.2.0.12\"]}},"
     "{\"name\": \"rp01\", \"names\": [\"web.contoso.com\", \"shared.contoso.com\"],"
-    "  \"roles\": {\"reverse-proxy-external\": [\"198.51.100.41\"]}},"
+    "  \"roles\": {\"reverse-proxy-external\": [\"198.51.100.41\"],"
+    "            \"reverse-proxy-internal\": [\"10.1.0.41\"]}},"
     "{\"name\": \"partner\", \"roles\": {\"federated-partner\": [\"203.0.113.40\"]}}]}";
 
 static const struct {
@@ -178,11 +179,71 @@ static void test_certificates(void **state)
 	assert_int_equal(failed, 0);
 }
 
+static const struct {
+	const char *name;
+	const char *client, *server, *sni;
+	int32_t asks; /* as above */
+} ASKED[] = {
+	{ "its own", "10.20.0.5", "10.2.0.12", "fe02.contoso.com", -1 },
+	{ "another's", "10.20.0.5", "10.2.0.12", "web.contoso.com", 4 },
+	{ "letters large and small", "10.20.0.5", "10.2.0.12", "WEB.contoso.com", 4 },
+	{ "of nobody", "10.20.0.5", "10.2.0.12", "meet.contoso.com", -1 },
+	{ "of several, it among them", "10.20.0.5", "10.2.0.12", "shared.contoso.com", -1 },
+	{ "the pool's, of a member", "10.20.0.5", "10.2.0.11", "pool.contoso.com", -1 },
+	{ "a member's, of the VIP", "10.20.0.5", "10.2.0.10", "fe02.contoso.com", -1 },
+	{ "of an undeclared host", "10.20.0.5", "10.9.0.9", "web.contoso.com", -1 },
+	{ "by the reverse proxy's inner side", "10.1.0.41", "10.2.0.12", "web.contoso.com", -1 },
+	{ "by the VIP", "10.2.0.10", "10.2.0.12", "web.contoso.com", -1 },
+	{ "by another server", "10.2.0.11", "10.2.0.12", "web.contoso.com", 4 },
+};
+
+static void test_asked(void **state)
+{
+	struct court c;
+	size_t failed = 0;
+
+	(void)state;
+	court_open(&c, NAMED_SITE, NULL, false);
+	for (size_t i = 0; i < LENGTH(ASKED); i++) {
+		struct lya_policy_end client, server;
+		struct lya_addr addr;
+		const char *asked;
+		int32_t host;
+
+		assert_true(lya_addr_parse(ASKED[i].client, &addr));
+		lya_policy_end_of(c.policy, &addr, &client);
+		assert_true(lya_addr_parse(ASKED[i].server, &addr));
+		lya_policy_end_of(c.policy, &addr, &server);
+		asked = lya_policy_asked(c.policy, &client, &server, ASKED[i].sni, &host);
+		if (asked == NULL ? ASKED[i].asks == -1
+				  : host == ASKED[i].asks && strcasecmp(asked, ASKED[i].sni) == 0)
+			continue;
+		failed++;
+		print_error("%s: %s\n", ASKED[i].name, asked != NULL ? asked : "nothing");
+	}
+	court_close(&c);
+	assert_int_equal(failed, 0);
+}
+
+static void test_covers(void **state)
+{
+	(void)state;
+	assert_true(lya_policy_cert_covers("web.contoso.com", "Web.Contoso.com"));
+	assert_false(lya_policy_cert_covers("web.contoso.com", "web.contoso.com.evil.example"));
+	assert_true(lya_policy_cert_covers("*.contoso.com", "web.contoso.com"));
+	assert_false(lya_policy_cert_covers("*.contoso.com", "contoso.com"));
+	assert_false(lya_policy_cert_covers("*.contoso.com", "a.web.contoso.com"));
+	assert_false(lya_policy_cert_covers("*.contoso.com", "web"));
+	assert_false(lya_policy_cert_covers("*", "web.contoso.com"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_children),
 		cmocka_unit_test(test_certificates),
+		cmocka_unit_test(test_asked),
+		cmocka_unit_test(test_covers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -278,7 +278,7 @@ static void judge(struct wire *w, struct lya_flow *f, struct lya_snat_evidence *
 	assert_non_null(memo);
 	lya_policy_end_of(w->policy, &f->addr[0], &ends[0]);
 	lya_policy_end_of(w->policy, &f->addr[1], &ends[1]);
-	(void)lya_snat_flow(w->snat, f, ends, e);
+	(void)lya_snat_flow(w->snat, f, ends, lya_snat_found(w->snat, f), e);
 	lya_snat_join(e, f);
 	lya_policy_judge(w->policy, memo, f, ends, -1, v);
 	lya_snat_judge(e, f, v);

@@ -281,7 +281,7 @@ static inline bool known(struct wire *w, const struct lya_flow *f, struct lya_sn
 
 	lya_policy_end_of(w->policy, &f->addr[0], &ends[0]);
 	lya_policy_end_of(w->policy, &f->addr[1], &ends[1]);
-	return lya_snat_flow(w->snat, f, ends, e);
+	return lya_snat_flow(w->snat, f, ends, lya_snat_found(w->snat, f), e);
 }
 
 static inline struct lya_snat_evidence evidence(struct wire *w, uint8_t transport, const char *x,

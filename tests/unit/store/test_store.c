@@ -474,10 +474,10 @@ static void test_events(void **state)
 
 	(void)state;
 	assert_int_equal(lya_store_put_events(s, events, 3, NULL), LYA_OK);
-	assert_int_equal(lya_store_read_events(s, 12, 21, note_event, &text, NULL), LYA_OK);
+	assert_int_equal(lya_store_read_events(s, 12, 21, 100, note_event, &text, NULL), LYA_OK);
 	assert_string_equal(lya_text_str(&text), "gap eth1 0 down;drop eth1 77 lost;");
 	lya_text_clear(&text);
-	assert_int_equal(lya_store_read_events(s, 101, 200, note_event, &text, NULL), LYA_OK);
+	assert_int_equal(lya_store_read_events(s, 101, 200, 100, note_event, &text, NULL), LYA_OK);
 	assert_string_equal(lya_text_str(&text), "");
 	lya_text_fini(&text);
 	lya_store_close(s);

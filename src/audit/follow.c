@@ -1,0 +1,238 @@
+/*
+ * follow.c - packets in order of time, to flows that end.
+ */
+#include "audit/follow.h"
+
+#include "lyncaudit/alloc.h"
+
+enum {
+	/* Of the memory: one part in so many. */
+	FLOWS_PART = 2,
+	REASM_PART = 32,
+	SNAT_PART = 64,
+	/* Legs pair within seconds: what holds more than a few of them only leaves the caches. */
+	SNAT_BYTES_MAX = 16 * 1024 * 1024
+};
+
+struct audit_follow {
+	struct audit_sink sink;
+	struct lya_reasm *reasm;
+	struct lya_snat *snat;
+	struct lya_flow_table *flows;
+	struct lya_validity *validity;
+	uint64_t duplicates; /* that reasm had recognised when it was asked last */
+};
+
+static int tell_flow(void *ctx, const struct lya_flow *flow)
+{
+	struct audit_follow *f = ctx;
+
+	return f->sink.flow(f->sink.ctx, flow, lya_snat_found(f->snat, flow));
+}
+
+static int tell_listener(void *ctx, const struct lya_flow *flow)
+{
+	struct audit_follow *f = ctx;
+
+	return f->sink.listener(f->sink.ctx, flow);
+}
+
+static int tell_detail(void *ctx, const struct lya_flow_detail *detail)
+{
+	struct audit_follow *f = ctx;
+
+	return f->sink.detail(f->sink.ctx, detail);
+}
+
+static void tell_stun(void *ctx, const struct lya_packet *pkt, const struct lya_stun *msg)
+{
+	const struct audit_follow *f = ctx;
+
+	lya_snat_stun(f->snat, pkt, msg);
+}
+
+static void tell_hello(void *ctx, const struct lya_packet *pkt, const struct lya_tls_hello *hello)
+{
+	const struct audit_follow *f = ctx;
+
+	lya_snat_hello(f->snat, pkt, hello);
+}
+
+static int make_flows(struct audit_follow *f, const struct lya_policy *policy,
+		      const struct lya_audit_options *options, struct lya_error *err)
+{
+	struct lya_flow_options flow_options = {
+		.max_flows = options->max_flows,
+		.max_bytes = options->max_memory / FLOWS_PART,
+		.vlan_in_key = lya_policy_site(policy)->vlan_in_key,
+		.shares = options->continuous,
+		.on_end = tell_flow,
+		.on_detail = tell_detail,
+		.ctx = f,
+		.observer = { .ctx = f, .on_stun = tell_stun, .on_client_hello = tell_hello },
+	};
+
+	return lya_flow_table_new(&f->flows, &flow_options, err);
+}
+
+int audit_follow_make_snat(const struct lya_policy *policy, const struct lya_audit_options *options,
+			   struct lya_snat **snat, struct lya_error *err)
+{
+	size_t bytes = options->max_memory / SNAT_PART;
+	struct lya_snat_options snat_options = {
+		.max_bytes = bytes < SNAT_BYTES_MAX ? bytes : SNAT_BYTES_MAX,
+		.source_name = options->source_name,
+		.ctx = options->ctx,
+	};
+
+	return lya_snat_new(snat, policy, &snat_options, err);
+}
+
+static int make_reasm(struct audit_follow *f, const struct lya_audit_options *options,
+		      struct lya_error *err)
+{
+	struct lya_reasm_options reasm_options = { .max_bytes = options->max_memory / REASM_PART };
+
+	return lya_reasm_new(&f->reasm, &reasm_options, err);
+}
+
+int audit_follow_new(struct audit_follow **result, const struct lya_policy *policy,
+		     const struct lya_audit_options *options, const struct audit_sink *sink,
+		     struct lya_error *err)
+{
+	struct audit_follow *f = lya_calloc(1, sizeof(*f));
+	int rc;
+
+	if (f == NULL)
+		return lya_error_nomem(err);
+	f->sink = *sink;
+	rc = lya_validity_new(&f->validity, err);
+	if (rc == LYA_OK)
+		rc = make_reasm(f, options, err);
+	if (rc == LYA_OK)
+		rc = audit_follow_make_snat(policy, options, &f->snat, err);
+	if (rc == LYA_OK)
+		rc = make_flows(f, policy, options, err);
+	if (rc < 0) {
+		audit_follow_free(f);
+		return rc;
+	}
+	*result = f;
+	return LYA_OK;
+}
+
+void audit_follow_free(struct audit_follow *f)
+{
+	if (f == NULL)
+		return;
+	lya_flow_table_free(f->flows);
+	lya_snat_free(f->snat);
+	lya_reasm_free(f->reasm);
+	lya_validity_free(f->validity);
+	lya_free(f);
+}
+
+/* n packets, and what reasm released before each of them or after the last. */
+static int take_in_order(struct audit_follow *f, struct lya_packet *pkts, size_t n,
+			 const struct lya_batch *batch)
+{
+	size_t n_released;
+	struct lya_packet *released = lya_reasm_released(f->reasm, &n_released);
+	const uint32_t *at = lya_reasm_released_at(f->reasm);
+	size_t done = 0;
+	int rc = 0;
+
+	if (n_released == 0)
+		return lya_flow_table_take(f->flows, pkts, n, batch);
+	rc = lya_validity_duplicates(f->validity, released, n_released);
+	for (size_t k = 0; rc == 0 && k < n_released; k++) {
+		if (at[k] > done)
+			rc = lya_flow_table_take(f->flows, pkts + done, at[k] - done, NULL);
+		if (rc == 0)
+			rc = lya_flow_table_take(f->flows, &released[k], 1, NULL);
+		done = at[k];
+	}
+	return rc != 0 ? rc : lya_flow_table_take(f->flows, pkts + done, n - done, NULL);
+}
+
+/* True when reasm has recognised second sightings since it was asked last. */
+static bool has_duplicates(struct audit_follow *f)
+{
+	uint64_t before = f->duplicates;
+
+	f->duplicates = lya_reasm_duplicates(f->reasm);
+	return f->duplicates != before;
+}
+
+int audit_follow_take(struct audit_follow *f, struct lya_packet *pkts, size_t n,
+		      const struct lya_batch *batch)
+{
+	int rc = lya_validity_packets(f->validity, pkts, n, batch);
+
+	if (rc != 0)
+		return rc;
+	n = lya_reasm_take(f->reasm, pkts, n);
+	if (lya_reasm_failed(f->reasm))
+		return LYA_ENOMEM;
+	lya_snat_packets(f->snat, pkts, n);
+	if (has_duplicates(f))
+		rc = lya_validity_duplicates(f->validity, pkts, n);
+	return rc != 0 ? rc : take_in_order(f, pkts, n, batch);
+}
+
+/*
+ * The flows that are left end together: what each shows of a listener must
+ * help all of them, whichever is judged first.
+ */
+static int end_flows(struct audit_follow *f)
+{
+	int rc = lya_flow_table_answered(f->flows, tell_listener, f);
+
+	if (rc == 0)
+		rc = f->sink.listeners_known(f->sink.ctx);
+	return rc != 0 ? rc : lya_flow_table_flush(f->flows);
+}
+
+int audit_follow_finish(struct audit_follow *f)
+{
+	int rc;
+
+	lya_reasm_flush(f->reasm);
+	rc = take_in_order(f, NULL, 0, NULL);
+	if (rc == 0)
+		rc = end_flows(f);
+	lya_snat_finish(f->snat);
+	return rc;
+}
+
+void audit_follow_rebase(struct audit_follow *f, struct lya_snat *snat)
+{
+	lya_snat_adopt(snat, f->snat);
+	lya_snat_free(f->snat);
+	f->snat = snat;
+}
+
+struct lya_snat *audit_follow_snat(struct audit_follow *f)
+{
+	return f->snat;
+}
+
+struct lya_validity *audit_follow_validity(struct audit_follow *f)
+{
+	return f->validity;
+}
+
+const struct lya_reasm *audit_follow_reasm(const struct audit_follow *f)
+{
+	return f->reasm;
+}
+
+struct lya_flow_table *audit_follow_flows(struct audit_follow *f)
+{
+	return f->flows;
+}
+
+void audit_follow_stats(const struct audit_follow *f, struct lya_flow_stats *out)
+{
+	lya_flow_table_stats(f->flows, out);
+}

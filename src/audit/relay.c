@@ -1,0 +1,412 @@
+/*
+ * relay.c - the stages of the pipeline in threads of their own.
+ *
+ * What is shared is counted under one lock: blocks sent and followed, events told and
+ * judged.  A place in a ring belongs to who fills it until its number is told, and from
+ * then on to who empties it.  Numbers are told by the handful, so that the lock and the
+ * waking of threads cost little.
+ */
+#include "audit/relay.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+
+#include "lyncaudit/alloc.h"
+
+enum {
+	EVENTS = 128,
+	EVENTS_SOME = EVENTS / 4 /* told, and judged, at once */
+};
+
+enum kind { KIND_FLOW, KIND_LISTENER, KIND_LISTENERS_KNOWN, KIND_DETAIL };
+
+/* What follow tells, kept until it is judged. */
+struct event {
+	enum kind kind;
+	bool has_found;
+	union {
+		struct {
+			struct lya_flow flow;
+			struct lya_snat_evidence found;
+		} ended;
+		struct {
+			struct lya_flow_detail detail;
+			char name[LYA_DNS_NAME];
+		} said;
+	} of;
+};
+
+struct audit_relay {
+	struct audit_follow *follow;
+	struct audit_judge *judge;
+	pthread_t follower, judger;
+	bool follows, judges; /* the thread was begun */
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	/* Under the lock: */
+	unsigned waiting;
+	uint64_t sent, followed; /* blocks */
+	uint64_t told, judged;   /* events */
+	bool last_sent, last_told;
+	bool stop;
+	int rc; /* not 0: why nothing goes on */
+
+	/* The follower's: */
+	uint64_t telling; /* events written */
+	uint64_t room;    /* of them, those up to here have a place */
+
+	struct audit_block blocks[AUDIT_BLOCKS];
+	struct event events[EVENTS];
+};
+
+/* Under the lock ------------------------------------------------------------------- */
+
+static void change(struct audit_relay *r)
+{
+	if (r->waiting > 0)
+		(void)pthread_cond_broadcast(&r->changed);
+}
+
+static void wait_for_change(struct audit_relay *r)
+{
+	r->waiting++;
+	(void)pthread_cond_wait(&r->changed, &r->lock);
+	r->waiting--;
+}
+
+static void fail(struct audit_relay *r, int rc)
+{
+	if (rc != 0 && r->rc == 0)
+		r->rc = rc;
+}
+
+static bool is_over(const struct audit_relay *r)
+{
+	return r->rc != 0 || r->stop;
+}
+
+/* Events to be judged: how many of those that were told. */
+static size_t some_told(const struct audit_relay *r)
+{
+	uint64_t n = r->told - r->judged;
+
+	return n < EVENTS_SOME ? (size_t)n : EVENTS_SOME;
+}
+
+/* Telling (the follower's) ----------------------------------------------------------- */
+
+/* Tell what was written; with `wait`, until there is room for more. */
+static int tell(struct audit_relay *r, bool wait)
+{
+	int rc;
+
+	(void)pthread_mutex_lock(&r->lock);
+	r->told = r->telling;
+	change(r);
+	while (wait && r->telling - r->judged == EVENTS && !is_over(r))
+		wait_for_change(r);
+	r->room = r->judged + EVENTS;
+	rc = r->stop && r->rc == 0 ? LYA_ESTOP : r->rc;
+	(void)pthread_mutex_unlock(&r->lock);
+	return rc;
+}
+
+/* A place for the next event; its number is told later. */
+static int next_event(struct audit_relay *r, enum kind kind, struct event **out)
+{
+	int rc = r->telling == r->room ? tell(r, true) : 0;
+
+	if (rc != 0)
+		return rc;
+	*out = &r->events[r->telling++ % EVENTS];
+	(*out)->kind = kind;
+	return 0;
+}
+
+static int written(struct audit_relay *r)
+{
+	return r->telling % EVENTS_SOME == 0 ? tell(r, false) : 0;
+}
+
+static int take_flow(void *ctx, const struct lya_flow *flow, const struct lya_snat_evidence *found)
+{
+	struct audit_relay *r = ctx;
+	struct event *e;
+	int rc = next_event(r, KIND_FLOW, &e);
+
+	if (rc != 0)
+		return rc;
+	e->of.ended.flow = *flow;
+	e->has_found = found != NULL;
+	if (found != NULL)
+		e->of.ended.found = *found;
+	return written(r);
+}
+
+static int take_listener(void *ctx, const struct lya_flow *flow)
+{
+	struct audit_relay *r = ctx;
+	struct event *e;
+	int rc = next_event(r, KIND_LISTENER, &e);
+
+	if (rc != 0)
+		return rc;
+	e->of.ended.flow = *flow;
+	return written(r);
+}
+
+static int take_listeners_known(void *ctx)
+{
+	struct audit_relay *r = ctx;
+	struct event *e;
+	int rc = next_event(r, KIND_LISTENERS_KNOWN, &e);
+
+	return rc != 0 ? rc : written(r);
+}
+
+static int take_detail(void *ctx, const struct lya_flow_detail *detail)
+{
+	struct audit_relay *r = ctx;
+	struct event *e;
+	int rc = next_event(r, KIND_DETAIL, &e);
+
+	if (rc != 0)
+		return rc;
+	e->of.said.detail = *detail;
+	if (detail->cert_name != NULL)
+		(void)memcpy(e->of.said.name, detail->cert_name, strlen(detail->cert_name) + 1);
+	return written(r);
+}
+
+struct audit_sink audit_relay_sink(struct audit_relay *r)
+{
+	return (struct audit_sink){ .ctx = r, .flow = take_flow, .listener = take_listener,
+				    .listeners_known = take_listeners_known,
+				    .detail = take_detail };
+}
+
+/* Judging ---------------------------------------------------------------------------- */
+
+static int judge_event(struct audit_relay *r, struct event *e)
+{
+	switch (e->kind) {
+	case KIND_FLOW:
+		return audit_judge_flow(r->judge, &e->of.ended.flow,
+					e->has_found ? &e->of.ended.found : NULL);
+	case KIND_LISTENER:
+		return audit_judge_listener(r->judge, &e->of.ended.flow);
+	case KIND_LISTENERS_KNOWN:
+		audit_judge_listeners_known(r->judge);
+		return 0;
+	default:
+		if (e->of.said.detail.cert_name != NULL)
+			e->of.said.detail.cert_name = e->of.said.name;
+		return audit_judge_detail(r->judge, &e->of.said.detail);
+	}
+}
+
+/* Under the lock, which is let go meanwhile: judge n events. */
+static void judge_some(struct audit_relay *r, size_t n)
+{
+	uint64_t first = r->judged;
+	int rc = 0;
+
+	(void)pthread_mutex_unlock(&r->lock);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = judge_event(r, &r->events[(first + i) % EVENTS]);
+	(void)pthread_mutex_lock(&r->lock);
+	r->judged = first + n;
+	fail(r, rc);
+	change(r);
+}
+
+static void *run_judge(void *arg)
+{
+	struct audit_relay *r = arg;
+
+	(void)pthread_mutex_lock(&r->lock);
+	while (!is_over(r) && (some_told(r) > 0 || !r->last_told)) {
+		if (some_told(r) > 0)
+			judge_some(r, some_told(r));
+		else
+			wait_for_change(r);
+	}
+	(void)pthread_mutex_unlock(&r->lock);
+	return NULL;
+}
+
+/* Following --------------------------------------------------------------------------- */
+
+/* The next block; NULL: there is none any more. */
+static struct audit_block *next_block(struct audit_relay *r)
+{
+	struct audit_block *block = NULL;
+
+	(void)pthread_mutex_lock(&r->lock);
+	while (r->sent == r->followed && !r->last_sent && !is_over(r))
+		wait_for_change(r);
+	if (r->sent != r->followed && !is_over(r))
+		block = &r->blocks[r->followed % AUDIT_BLOCKS];
+	(void)pthread_mutex_unlock(&r->lock);
+	return block;
+}
+
+static int follow_block(struct audit_relay *r, struct audit_block *block)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < block->n_batches && rc == 0; i++)
+		rc = audit_follow_take(r->follow, block->pkts[i], block->n[i], &block->batch[i]);
+	return rc;
+}
+
+static bool is_finishing(struct audit_relay *r)
+{
+	bool finishing;
+
+	(void)pthread_mutex_lock(&r->lock);
+	finishing = r->last_sent && !is_over(r);
+	(void)pthread_mutex_unlock(&r->lock);
+	return finishing;
+}
+
+static void *run_follow(void *arg)
+{
+	struct audit_relay *r = arg;
+	struct audit_block *block;
+	int rc = 0;
+
+	while (rc == 0 && (block = next_block(r)) != NULL) {
+		rc = follow_block(r, block);
+		(void)pthread_mutex_lock(&r->lock);
+		r->followed++;
+		r->told = r->telling;
+		change(r);
+		(void)pthread_mutex_unlock(&r->lock);
+	}
+	if (rc == 0 && is_finishing(r))
+		rc = audit_follow_finish(r->follow);
+	(void)pthread_mutex_lock(&r->lock);
+	r->told = r->telling;
+	r->last_told = true;
+	if (!r->stop)
+		fail(r, rc);
+	change(r);
+	(void)pthread_mutex_unlock(&r->lock);
+	return NULL;
+}
+
+/* The caller's side ------------------------------------------------------------------- */
+
+int audit_relay_new(struct audit_relay **out, struct lya_error *err)
+{
+	struct audit_relay *r = lya_calloc(1, sizeof(*r));
+
+	*out = r;
+	if (r == NULL)
+		return lya_error_nomem(err);
+	(void)pthread_mutex_init(&r->lock, NULL);
+	(void)pthread_cond_init(&r->changed, NULL);
+	r->room = EVENTS;
+	return LYA_OK;
+}
+
+/* Signals are for the caller, who may be waiting for input. */
+static int start(pthread_t *thread, void *(*run)(void *), struct audit_relay *r, bool *begun,
+		 struct lya_error *err)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(thread, NULL, run, r);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	*begun = rc == 0;
+	if (rc != 0)
+		return lya_error_set(err, LYA_EIO, NULL, NULL, "no thread can be begun: %s",
+				     strerror(rc));
+	return LYA_OK;
+}
+
+int audit_relay_start(struct audit_relay *r, struct audit_follow *follow, struct audit_judge *judge,
+		      unsigned threads, struct lya_error *err)
+{
+	int rc;
+
+	r->follow = follow;
+	r->judge = judge;
+	rc = start(&r->follower, run_follow, r, &r->follows, err);
+	if (rc == LYA_OK && threads > 2)
+		rc = start(&r->judger, run_judge, r, &r->judges, err);
+	return rc;
+}
+
+/* Under the lock: what the caller does when it cannot go on. */
+static void help_or_wait(struct audit_relay *r)
+{
+	if (!r->judges && some_told(r) > 0)
+		judge_some(r, some_told(r));
+	else
+		wait_for_change(r);
+}
+
+int audit_relay_block(struct audit_relay *r, struct audit_block **block)
+{
+	int rc;
+
+	(void)pthread_mutex_lock(&r->lock);
+	if (!r->judges && r->told - r->judged > EVENTS / 2)
+		judge_some(r, some_told(r));
+	while (r->sent - r->followed == AUDIT_BLOCKS && !is_over(r))
+		help_or_wait(r);
+	rc = r->rc;
+	*block = &r->blocks[r->sent % AUDIT_BLOCKS];
+	(void)pthread_mutex_unlock(&r->lock);
+	return rc;
+}
+
+void audit_relay_send(struct audit_relay *r)
+{
+	(void)pthread_mutex_lock(&r->lock);
+	r->sent++;
+	change(r);
+	(void)pthread_mutex_unlock(&r->lock);
+}
+
+static void join(struct audit_relay *r)
+{
+	if (r->follows)
+		(void)pthread_join(r->follower, NULL);
+	if (r->judges)
+		(void)pthread_join(r->judger, NULL);
+	r->follows = r->judges = false;
+}
+
+int audit_relay_finish(struct audit_relay *r)
+{
+	(void)pthread_mutex_lock(&r->lock);
+	r->last_sent = true;
+	change(r);
+	while (!is_over(r) && (!r->last_told || some_told(r) > 0))
+		help_or_wait(r);
+	(void)pthread_mutex_unlock(&r->lock);
+	join(r);
+	return r->rc;
+}
+
+void audit_relay_free(struct audit_relay *r)
+{
+	if (r == NULL)
+		return;
+	(void)pthread_mutex_lock(&r->lock);
+	r->stop = true;
+	change(r);
+	(void)pthread_mutex_unlock(&r->lock);
+	join(r);
+	(void)pthread_mutex_destroy(&r->lock);
+	(void)pthread_cond_destroy(&r->changed);
+	lya_free(r);
+}

@@ -1,0 +1,171 @@
+/*
+ * test_threads.c - an audit in threads: its order, its failures, its end at any moment.
+ *
+ * Flows are SYNs two seconds apart from ever new ports, so that they end while packets are
+ * still coming, and the rings between the threads go round many times.
+ */
+#include "pipeline.h"
+
+enum { FLOWS = 3000, GAP_S = 2, FRAME_LEN = 54 };
+
+/* What is told, and where it is refused. */
+struct told {
+	uint64_t n, refused_at; /* 0: never */
+	bool in_order;
+	uint16_t port; /* of the last */
+};
+
+static int on_flow(void *ctx, const struct lya_audit_flow *f)
+{
+	struct told *t = ctx;
+	uint16_t port = f->flow->port[0] == 443 ? f->flow->port[1] : f->flow->port[0];
+
+	t->in_order = t->in_order && (t->n == 0 || port == t->port + 1);
+	t->port = port;
+	return ++t->n == t->refused_at ? LYA_EOUTPUT : 0;
+}
+
+/* As in the files of a capture: frames stay for as long as the audit wants them to. */
+struct traffic {
+	uint8_t bytes[FLOWS][PIPE_FRAME / 16];
+	struct lya_frame frames[FLOWS];
+};
+
+static void make_traffic(struct traffic *t)
+{
+	struct pipe unused = { .next_id = 1 };
+	uint8_t frame[PIPE_FRAME];
+
+	for (unsigned i = 0; i < FLOWS; i++) {
+		struct segment s = { .src = CLIENT, .dst = FRONT_END, .flags = SYN, .dport = 443,
+				     .sport = (uint16_t)(20000 + i) };
+
+		assert_int_equal(pipe_frame(&unused, &s, frame), FRAME_LEN);
+		memcpy(t->bytes[i], frame, FRAME_LEN);
+		t->frames[i] = (struct lya_frame){
+			.time_ns = ms(INT64_C(1000) * GAP_S * i), .number = i + 1,
+			.data = t->bytes[i], .caplen = FRAME_LEN, .wirelen = FRAME_LEN,
+			.link = LYA_LINK_ETHERNET, .digits = 6,
+		};
+	}
+}
+
+/* An audit in so many threads, of a pipe whose own is not used. */
+static struct lya_audit *open_audit(const struct pipe *p, unsigned threads, struct told *told)
+{
+	struct lya_audit_options options = { .threads = threads, .on_flow = on_flow, .ctx = told };
+	struct lya_audit *a;
+	struct lya_error err;
+
+	if (lya_audit_new(&a, p->policy, &options, &err) < LYA_OK)
+		fail_msg("%s", err.text);
+	return a;
+}
+
+/* All frames, `step` at a time; what lya_audit_take answered last. */
+static int take_all(struct lya_audit *a, const struct traffic *t, size_t step)
+{
+	struct lya_error err;
+	int rc = LYA_OK;
+
+	for (size_t i = 0; i < FLOWS && rc == LYA_OK; i += step)
+		rc = lya_audit_take(a, &t->frames[i], FLOWS - i < step ? FLOWS - i : step, &err);
+	return rc;
+}
+
+static int finish(struct lya_audit *a, const struct traffic *t)
+{
+	struct lya_source source = { .name = "a.pcap", .kind = "file", .packets = FLOWS,
+				     .first_ns = t->frames[0].time_ns,
+				     .last_ns = t->frames[FLOWS - 1].time_ns, .digits = 6 };
+	struct lya_error err;
+
+	return lya_audit_finish(a, &source, 1, &err);
+}
+
+static struct traffic traffic;
+
+/* Every flow is told once, in order, however the frames come. */
+static void all_in_order(void **state)
+{
+	static const size_t steps[] = { 1, 63, 64, 65, 255, 256, 257, 1000, FLOWS };
+	struct pipe p;
+
+	(void)state;
+	pipe_open(&p);
+	for (unsigned threads = 0; threads <= 4; threads++) {
+		for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+			struct told told = { .in_order = true };
+			struct lya_audit *a = open_audit(&p, threads, &told);
+			struct lya_audit_counts counts;
+
+			assert_int_equal(take_all(a, &traffic, steps[i]), LYA_OK);
+			assert_int_equal(finish(a, &traffic), LYA_OK);
+			assert_int_equal(told.n, FLOWS);
+			assert_true(told.in_order);
+			lya_audit_counts(a, &counts);
+			assert_int_equal(counts.packets, FLOWS);
+			lya_audit_free(a);
+		}
+	}
+	pipe_close(&p);
+}
+
+/* A callback that refuses, early, late or at the very end: nothing is told after it. */
+static void a_refusal_stops_all(void **state)
+{
+	static const uint64_t at[] = { 1, 2, 127, 128, 129, 2000, FLOWS - 1, FLOWS };
+	struct pipe p;
+
+	(void)state;
+	pipe_open(&p);
+	for (unsigned threads = 1; threads <= 3; threads++) {
+		for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+			struct told told = { .in_order = true, .refused_at = at[i] };
+			struct lya_audit *a = open_audit(&p, threads, &told);
+			int rc = take_all(a, &traffic, 64);
+
+			if (rc == LYA_OK)
+				rc = finish(a, &traffic);
+			assert_int_equal(rc, LYA_EOUTPUT);
+			assert_int_equal(told.n, at[i]);
+			lya_audit_free(a);
+		}
+	}
+	pipe_close(&p);
+}
+
+/* Given up at any moment: no thread is left waiting for another. */
+static void given_up_at_any_moment(void **state)
+{
+	struct pipe p;
+
+	(void)state;
+	pipe_open(&p);
+	for (unsigned threads = 2; threads <= 3; threads++) {
+		for (size_t n = 0; n <= FLOWS; n += n < 10 ? 1 : 613) {
+			struct told told = { .in_order = true };
+			struct lya_audit *a = open_audit(&p, threads, &told);
+			struct lya_error err;
+
+			for (size_t i = 0; i < n; i++)
+				assert_int_equal(lya_audit_take(a, &traffic.frames[i], 1, &err),
+						 LYA_OK);
+			lya_audit_free(a);
+			assert_true(told.n <= n);
+		}
+	}
+	pipe_close(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_in_order),
+		cmocka_unit_test(a_refusal_stops_all),
+		cmocka_unit_test(given_up_at_any_moment),
+	};
+
+	make_traffic(&traffic);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
