@@ -145,8 +145,8 @@ struct lya_flow_observer {
 struct lya_flow_options {
 	size_t max_flows;        /* 0: from max_bytes */
 	size_t max_bytes;        /* cap for all state of the table; 0: 1 GiB */
-	size_t inspect_bytes;    /* of these, for payload under inspection; 0: max_bytes / 128,
-	                            at most 8 MiB */
+	size_t inspect_bytes;    /* of these, for payload under inspection; 0: max_bytes / 32,
+	                            at most 24 MiB */
 	bool vlan_in_key;
 	bool shares;             /* marks are kept: lya_flow_table_cut, lya_flow_table_visit */
 	/*
