@@ -162,6 +162,8 @@ void lya_app_result(const struct lya_app_state *st, struct lya_app_result *out);
  * and must not be fed any more.
  */
 void *lya_app_scratch_take(struct lya_app_state *st);
+/* The same if nothing waits in it, else NULL.  The state may be fed, and borrow again. */
+void *lya_app_scratch_spare(struct lya_app_state *st);
 
 /*
  * A stream whose beginning dribbles in.  Until a side has sent enough for any

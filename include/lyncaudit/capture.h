@@ -37,7 +37,7 @@ enum { LYA_SOURCE_LINKS_MAX = 16 };
 /* What is known of one source; filled while reading. */
 struct lya_source {
 	char *name;       /* in the report: the path as given, or found in a directory */
-	const char *kind; /* "file", "stdin" or "interface" */
+	const char *kind; /* "file", "stdin", "interface", or "ring" of files */
 	uint16_t links[LYA_SOURCE_LINKS_MAX]; /* link types met, ascending */
 	size_t n_links;
 	uint64_t packets, bytes;   /* given out; bytes: of the frames as they were on the wire */

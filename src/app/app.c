@@ -74,6 +74,14 @@ void *lya_app_scratch_take(struct lya_app_state *st)
 	return scratch;
 }
 
+void *lya_app_scratch_spare(struct lya_app_state *st)
+{
+	if (st->transport != PROTO_TCP || st->scratch == NULL || st->stream[0].held != 0 ||
+	    st->stream[1].held != 0 || st->stream[0].big_have != 0 || st->stream[1].big_have != 0)
+		return NULL;
+	return lya_app_scratch_take(st);
+}
+
 /* Verdicts -------------------------------------------------------------------- */
 
 /* Whether a flow known as `old` is better called `app`. */
@@ -270,7 +278,8 @@ void app_lost(struct lya_app_state *st, unsigned side, size_t n)
 	count_bytes(&st->side[side], n);
 	if (s->machine == APP_DEAD)
 		return;
-	if (s->machine == APP_SNIFF && st->side[side].head_len == 0) { /* the stream begins after the loss */
+	if (s->machine == APP_SNIFF && st->side[side].head_len == 0) {
+		/* the stream begins after the loss */
 		st->headless = true;
 		return;
 	}

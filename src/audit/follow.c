@@ -65,6 +65,7 @@ static int make_flows(struct audit_follow *f, const struct lya_policy *policy,
 		.max_flows = options->max_flows,
 		.max_bytes = options->max_memory / FLOWS_PART,
 		.vlan_in_key = lya_policy_site(policy)->vlan_in_key,
+		.shares = options->continuous,
 		.on_end = tell_flow,
 		.on_detail = tell_detail,
 		.ctx = f,
@@ -74,8 +75,8 @@ static int make_flows(struct audit_follow *f, const struct lya_policy *policy,
 	return lya_flow_table_new(&f->flows, &flow_options, err);
 }
 
-static int make_snat(struct audit_follow *f, const struct lya_policy *policy,
-		     const struct lya_audit_options *options, struct lya_error *err)
+int audit_follow_make_snat(const struct lya_policy *policy, const struct lya_audit_options *options,
+			   struct lya_snat **snat, struct lya_error *err)
 {
 	size_t bytes = options->max_memory / SNAT_PART;
 	struct lya_snat_options snat_options = {
@@ -84,7 +85,7 @@ static int make_snat(struct audit_follow *f, const struct lya_policy *policy,
 		.ctx = options->ctx,
 	};
 
-	return lya_snat_new(&f->snat, policy, &snat_options, err);
+	return lya_snat_new(snat, policy, &snat_options, err);
 }
 
 static int make_reasm(struct audit_follow *f, const struct lya_audit_options *options,
@@ -109,7 +110,7 @@ int audit_follow_new(struct audit_follow **result, const struct lya_policy *poli
 	if (rc == LYA_OK)
 		rc = make_reasm(f, options, err);
 	if (rc == LYA_OK)
-		rc = make_snat(f, policy, options, err);
+		rc = audit_follow_make_snat(policy, options, &f->snat, err);
 	if (rc == LYA_OK)
 		rc = make_flows(f, policy, options, err);
 	if (rc < 0) {
@@ -204,12 +205,19 @@ int audit_follow_finish(struct audit_follow *f)
 	return rc;
 }
 
+void audit_follow_rebase(struct audit_follow *f, struct lya_snat *snat)
+{
+	lya_snat_adopt(snat, f->snat);
+	lya_snat_free(f->snat);
+	f->snat = snat;
+}
+
 struct lya_snat *audit_follow_snat(struct audit_follow *f)
 {
 	return f->snat;
 }
 
-const struct lya_validity *audit_follow_validity(const struct audit_follow *f)
+struct lya_validity *audit_follow_validity(struct audit_follow *f)
 {
 	return f->validity;
 }
@@ -217,6 +225,11 @@ const struct lya_validity *audit_follow_validity(const struct audit_follow *f)
 const struct lya_reasm *audit_follow_reasm(const struct audit_follow *f)
 {
 	return f->reasm;
+}
+
+struct lya_flow_table *audit_follow_flows(struct audit_follow *f)
+{
+	return f->flows;
 }
 
 void audit_follow_stats(const struct audit_follow *f, struct lya_flow_stats *out)

@@ -247,6 +247,7 @@ static void inspect(struct lya_flow_table *t, uint32_t n, unsigned side, struct 
 		set_current(t, n);
 		lya_app_feed(st, side, is_tcp ? lya_packet_seq(pkt) : 0, pkt->payload.pos, captured,
 			     pkt->reassembled ? captured : pkt->payload_len);
+		flow_scratch_give(&t->inspect, lya_app_scratch_spare(st));
 	}
 	t->inspect.fed = NULL;
 	if (st != NULL && lya_app_done(st))
@@ -304,5 +305,30 @@ void flow_inspect_result(const struct lya_flow_table *t, uint32_t n, struct lya_
 	if (flow_extra_number(t, h) != 0) {
 		memcpy(out->prefix_len, x->prefix_len, sizeof(out->prefix_len));
 		memcpy(out->prefix, x->prefix, sizeof(out->prefix));
+	}
+}
+
+/*
+ * What is recognised so far.  Payload that is no known protocol yet may become one: it
+ * counts as none.  A stream that dribbles shows nothing yet.
+ */
+void flow_inspect_peek(const struct lya_flow_table *t, uint32_t n, struct lya_app_result *out)
+{
+	const struct flow_hot *h = flow_hot_at(t, n);
+	uint32_t word = flow_word(h);
+
+	if ((word & FLOW_SLOT) == 0) {
+		flow_inspect_result(t, n, out);
+		return;
+	}
+	if (flow_is_tcp(h) && (word & FLOW_SLOT_LARGE) == 0) {
+		memset(out, 0, sizeof(*out));
+		out->client_side = -1;
+		return;
+	}
+	lya_app_result(flow_slot_at(&t->inspect, word), out);
+	if (out->app == LYA_APP_UNKNOWN) {
+		out->app = LYA_APP_NONE;
+		out->service_payload = false;
 	}
 }

@@ -146,9 +146,9 @@ int bundle_pack(int *fd, const char *site, const char *rules, struct lya_error *
 /* Unpacking ---------------------------------------------------------------- */
 
 /* One file at *at of b; false: it does not end where it should. */
-static bool unpack_file(const struct bundle *b, size_t *at, struct lya_rules_text *t)
+static bool unpack_file(const struct bundle *b, size_t *at, struct lya_rules_file *t)
 {
-	const char *bytes = b->map;
+	char *bytes = b->map;
 	struct lengths lengths;
 	size_t left = b->len - *at;
 

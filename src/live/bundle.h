@@ -19,8 +19,8 @@ int bundle_pack(int *fd, const char *site, const char *rules, struct lya_error *
 struct bundle {
 	void *map; /* everything below points into it, */
 	size_t len;
-	struct lya_rules_text site;   /* a name and a text */
-	struct lya_rules_text *rules; /* but this list */
+	struct lya_rules_file site;   /* a name and a text */
+	struct lya_rules_file *rules; /* but this list */
 	size_t n_rules;
 };
 

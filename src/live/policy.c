@@ -22,7 +22,7 @@ static int parse(struct live_policy *p, const struct live_watch *w, const struct
 {
 	const struct lya_watch_options *o = w->options;
 	struct lya_error second;
-	int rc = lya_rules_load_texts(&p->rules, o->rules, b->rules, b->n_rules, diags, err);
+	int rc = lya_rules_load_files(&p->rules, o->rules, b->rules, b->n_rules, diags, err);
 	int rc_site = lya_site_load_text(&p->site, b->site.name, b->site.text, b->site.len, diags,
 					 rc == LYA_OK ? err : &second);
 

@@ -47,6 +47,11 @@ void lya_rules_free(struct lya_rules *rules)
 	for (size_t i = 0; i < rules->n; i++)
 		rule_fini(&rules->list[i]);
 	lya_free(rules->list);
+	for (size_t i = 0; i < rules->n_files; i++) {
+		lya_free(rules->files[i].name);
+		lya_free(rules->files[i].text);
+	}
+	lya_free(rules->files);
 	lya_free(rules->by_id);
 	lya_free(rules->name);
 	lya_free(rules);
@@ -131,6 +136,26 @@ static int add_file(struct rule_load *load, const char *name, struct lya_error *
 	return LYA_OK;
 }
 
+/* The file as it is, under the last part of its name. */
+static int keep_bytes(struct lya_rules *rules, const char *name, const char *bytes, size_t len,
+		      struct lya_error *err)
+{
+	const char *slash = strrchr(name, '/');
+	struct lya_rules_file file = { .len = len };
+	void *list = rules->files;
+
+	if (lya_grow(&list, &rules->cap_files, rules->n_files + 1, sizeof(file)) != LYA_OK)
+		return lya_error_nomem(err);
+	rules->files = list;
+	file.name = lya_strdup(slash != NULL ? slash + 1 : name);
+	file.text = lya_malloc(len + 1);
+	rules->files[rules->n_files++] = file;
+	if (file.name == NULL || file.text == NULL)
+		return lya_error_nomem(err);
+	memcpy(file.text, bytes, len);
+	return LYA_OK;
+}
+
 /* The rules of a document; doc may be NULL with rc < 0, and is released. */
 static int take_doc(struct rule_load *load, struct lya_json_doc *doc, int rc, const char *name,
 		    struct lya_error *err)
@@ -147,6 +172,7 @@ static int take_doc(struct rule_load *load, struct lya_json_doc *doc, int rc, co
 		bytes = lya_json_bytes(doc, &len);
 		lya_digest_add(load->digest, bytes, len);
 		rule_parse(load, doc);
+		rc = keep_bytes(load->rules, name, bytes, len, err);
 	}
 	lya_json_free(doc);
 	return rc;
@@ -286,25 +312,25 @@ int lya_rules_load(struct lya_rules **rules, const char *path, struct lya_diags 
 	return load_end(&load, rc, rules);
 }
 
-static int load_text(struct rule_load *load, const struct lya_rules_text *t, struct lya_error *err)
+static int load_text(struct rule_load *load, const struct lya_rules_file *f, struct lya_error *err)
 {
 	struct lya_json_doc *doc = NULL;
-	int rc = lya_json_parse(&doc, t->name, t->text, t->len, load->diags, err);
+	int rc = lya_json_parse(&doc, f->name, f->text, f->len, load->diags, err);
 
-	return take_doc(load, doc, rc, t->name, err);
+	return take_doc(load, doc, rc, f->name, err);
 }
 
-int lya_rules_load_texts(struct lya_rules **rules, const char *path,
-			 const struct lya_rules_text *texts, size_t n, struct lya_diags *diags,
+int lya_rules_load_files(struct lya_rules **rules, const char *name,
+			 const struct lya_rules_file *files, size_t n, struct lya_diags *diags,
 			 struct lya_error *err)
 {
 	struct rule_load load;
 	size_t before = diags->errors;
-	int rc = load_begin(&load, path, diags, err);
+	int rc = load_begin(&load, name, diags, err);
 
-	check_count(&load, path, n);
+	check_count(&load, name, n);
 	for (size_t i = 0; i < n && rc == LYA_OK; i++)
-		rc = load_text(&load, &texts[i], err);
+		rc = load_text(&load, &files[i], err);
 	if (rc == LYA_OK)
 		rc = finish(&load, before, err);
 	return load_end(&load, rc, rules);
@@ -313,7 +339,7 @@ int lya_rules_load_texts(struct lya_rules **rules, const char *path,
 int lya_rules_load_text(struct lya_rules **rules, const char *name, const char *text, size_t len,
 			struct lya_diags *diags, struct lya_error *err)
 {
-	const struct lya_rules_text one = { name, text, len };
+	const struct lya_rules_file one = { (char *)(uintptr_t)name, (char *)(uintptr_t)text, len };
 
-	return lya_rules_load_texts(rules, name, &one, 1, diags, err);
+	return lya_rules_load_files(rules, name, &one, 1, diags, err);
 }

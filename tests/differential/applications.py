@@ -47,6 +47,8 @@ KINDS = {
             "heuristics take one",
     "late": "it begins after more datagrams of no known protocol than lyncaudit looks at",
     "SSL 2": "SSL 2.0 is not TLS",
+    "pseudo-TLS": "a hello of one suite that no server would choose, without extensions, is how "
+                  "MS-TURN begins; tshark takes it for TLS",
     "record": "one TLS record of a connection whose start was missed is a hint",
     "start": "the start of the connection was missed, and what is there does not show alone what "
              "it is",
@@ -220,6 +222,8 @@ def why_not_ours(case, word):
 
 def why_not_theirs(case, word, folder):
     """Why tshark does not name what lyncaudit does; None: no reason."""
+    if word in ("ms-turn", "pseudo-tls") and case.conversation.is_pseudo_tls():
+        return "pseudo-TLS"
     if not spoken.DECODE_AS[case.key[0]].get(word):
         return "no name"
     ports = {f["dport"] for f in case.flows if f["application"] == word}

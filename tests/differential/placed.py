@@ -192,6 +192,7 @@ def found_in(path, folder):
         packets = conversations[key].packets
         words = [w for w in conversations[key].words() if not w.startswith("(")]
         if len(case.claims) != 1 or words != case.claims or len(flows[key]) != 1 or \
+                conversations[key].is_pseudo_tls() or \
                 not all(p.plain and not p.is_cut_datagram() for p in packets):
             continue
         flow = flows[key][0]

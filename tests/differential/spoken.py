@@ -11,6 +11,7 @@ another matter.  A UDP conversation may be several things in turn.
 
 import functools
 import os
+import re
 import subprocess
 from collections import Counter
 from decimal import Decimal
@@ -52,7 +53,7 @@ FIELDS = (
     "frame.number", "frame.time_epoch", "frame.protocols", "ip.src", "ip.dst", "ip.flags.mf",
     "ipv6.src", "ipv6.dst", "ipv6.fraghdr.more", "tcp.srcport", "tcp.dstport", "tcp.flags",
     "tcp.seq_raw", "tcp.ack_raw", "tcp.len", "tcp.payload", "udp.srcport", "udp.dstport",
-    "udp.length", "udp.payload", "stun.att.type", "tls.record.version", "rtp.seq",
+    "udp.length", "udp.payload", "stun.att.type", "classicstun.att.type", "tls.record.version", "rtp.seq",
     "rtcp.senderssrc", "dns.count.queries", "dns.count.answers", "dns.count.auth_rr",
     "dns.count.add_rr", "dns.flags.opcode", "dns.flags.response", "dns.flags.rcode",
     "dns.flags.z", "dns.qry.name", "dns.qry.type", "dns.qry.class", "dns.extraneous.length",
@@ -71,6 +72,9 @@ DECODE_AS = {
             "rtcp": "rtcp", "dhcp": "dhcp", "dtls": "dtls"},
 }
 MS_COOKIE = "0x000f"  # the attribute that only Microsoft's TURN has
+# The client's part of Microsoft's pseudo-TLS (MS-TURN 2.1): 50 bytes, TLS 1.0, no session,
+# one suite (0018), no compression, no extensions.
+PSEUDO_TLS = re.compile("160301002d010000290301.{64}00000200180100")
 
 
 class Packet:
@@ -137,7 +141,8 @@ class Packet:
             word = WORDS.get(layer)
             if word is None:
                 return "(%s)" % layer, True
-            if word == "stun" and MS_COOKIE in self.values("stun.att.type"):
+            if word == "stun" and MS_COOKIE in (self.values("stun.att.type") +
+                                                self.values("classicstun.att.type")):
                 word = "ms-turn"
             return word, any(self.all[f] for f in PROOFS["stun" if word == "ms-turn" else word])
         if "nbss" in self.labels and any(self.all[f] for f in PROOFS["smb"]):
@@ -157,6 +162,10 @@ class Conversation:
             if word:
                 told[word] = told.get(word, False) or proven
         return told
+
+    def is_pseudo_tls(self):
+        return any(PSEUDO_TLS.match(data) for packet in self.packets
+                   for data in packet.values("tcp.payload"))
 
     def theirs(self):
         """What tshark says it is: names of lyncaudit's, in order."""

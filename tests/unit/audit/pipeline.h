@@ -28,7 +28,7 @@
 #include "lyncaudit/timeutil.h"
 
 enum {
-	PIPE_FLOWS = 64,
+	PIPE_FLOWS = 256,
 	PIPE_SOURCES = 3,
 	PIPE_FRAME = 2048,
 	FIN = LYA_TCP_FIN,

@@ -14,9 +14,10 @@
 #define ACCESS_VIP UINT32_C(0xc633640b)    /* 198.51.100.11 */
 #define AV_VIP UINT32_C(0xc633640d)        /* 198.51.100.13 */
 
-enum { V12 = 0x0303 };
+enum { V12 = 0x0303, MANY = 200 };
 
 static struct talk talk;
+static bool swapped; /* the second and third part are sent the wrong way round */
 static struct pipe p;
 
 static void begin_talk(void)
@@ -28,7 +29,7 @@ static void begin_talk(void)
 static void converse(int64_t at_ms, uint32_t client, uint16_t sport, uint32_t server,
 		     uint16_t dport)
 {
-	uint32_t seq[2] = { 100, 500 };
+	uint32_t seq[2] = { 100, 500 }, start[PARTS_MAX], acks[PARTS_MAX];
 	struct segment s = { .src = client,
 			     .dst = server,
 			     .sport = sport,
@@ -46,6 +47,12 @@ static void converse(int64_t at_ms, uint32_t client, uint16_t sport, uint32_t se
 			      .ack = seq[0] };
 	pipe_take(&p, 0, ms(at_ms + 1), &s);
 	for (size_t i = 0; i < talk.parts; i++) {
+		start[i] = seq[talk.part[i].side];
+		acks[i] = seq[!talk.part[i].side];
+		seq[talk.part[i].side] += (uint32_t)talk.part[i].len;
+	}
+	for (size_t k = 0; k < talk.parts; k++) {
+		size_t i = swapped && (k == 1 || k == 2) ? 3 - k : k;
 		unsigned side = talk.part[i].side;
 
 		s = (struct segment){ .src = side == 0 ? client : server,
@@ -53,12 +60,11 @@ static void converse(int64_t at_ms, uint32_t client, uint16_t sport, uint32_t se
 				      .sport = side == 0 ? sport : dport,
 				      .dport = side == 0 ? dport : sport,
 				      .flags = ACK,
-				      .seq = seq[side],
-				      .ack = seq[!side],
+				      .seq = start[i],
+				      .ack = acks[i],
 				      .len = (uint16_t)talk.part[i].len,
 				      .payload = (const char *)talk.bytes + talk.part[i].at };
-		seq[side] += s.len;
-		pipe_take(&p, 0, ms(at_ms + 2 + (int64_t)i), &s);
+		pipe_take(&p, 0, ms(at_ms + 2 + (int64_t)k), &s);
 	}
 }
 
@@ -301,6 +307,51 @@ static void test_asked(void **state)
 	pipe_close(&p);
 }
 
+/* The server's bytes come in two segments, the second one first if so asked. */
+static void halve_answer(bool late)
+{
+	size_t n = talk.part[1].len, half = n / 2;
+
+	assert_true(talk.parts < PARTS_MAX);
+	memmove(&talk.part[3], &talk.part[2], (talk.parts - 2) * sizeof(talk.part[0]));
+	talk.parts++;
+	talk.part[2] = talk.part[1];
+	talk.part[1].len = half;
+	talk.part[2].at += half;
+	talk.part[2].len = n - half;
+	swapped = late;
+}
+
+/*
+ * More connections than there is scratch memory for wait for the client to go on, all
+ * their certificates whole; one more, whose server's segments are swapped, is read, too.
+ */
+static void test_many_open(void **state)
+{
+	const struct hello client = { .version = V12, .ticket = -1 };
+	const struct hello server = { .version = V12, .session_len = 32, .ticket = -1 };
+
+	(void)state;
+	pipe_open(&p);
+	for (uint16_t i = 0; i < MANY; i++) {
+		begin_talk();
+		say(&talk, 0);
+		RECORD(&talk, V12, add_client_hello(&talk, &client));
+		say(&talk, 1);
+		RECORD(&talk, V12, add_server_hello(&talk, &server));
+		RECORD(&talk, V12, add_certificate(&talk, "fe02.contoso.example", NULL, 0, 600));
+		halve_answer(false);
+		converse(i, CLIENT, (uint16_t)(40000 + i), FE02, 443);
+	}
+	one_way("av.contoso.example");
+	halve_answer(true);
+	converse(1000, STRANGER, 50000, AV_VIP, 443);
+	swapped = false;
+	pipe_finish(&p);
+	assert_non_null(find(LYA_FINDING_PROTOCOL_MISMATCH));
+	pipe_close(&p);
+}
+
 /* Endpoint mapper ------------------------------------------------------------- */
 
 /* A PDU's common header, little-endian, then so many bytes. */
@@ -397,7 +448,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_clear_sip), cmocka_unit_test(test_av_edge),
 		cmocka_unit_test(test_one_way),   cmocka_unit_test(test_identity),
-		cmocka_unit_test(test_asked),     cmocka_unit_test(test_mapper),
+		cmocka_unit_test(test_asked),     cmocka_unit_test(test_many_open),
+		cmocka_unit_test(test_mapper),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

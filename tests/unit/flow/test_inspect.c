@@ -60,6 +60,12 @@ void *lya_app_scratch_take(struct lya_app_state *st)
 	return st->scratch;
 }
 
+void *lya_app_scratch_spare(struct lya_app_state *st)
+{
+	(void)st; /* something always waits in it */
+	return NULL;
+}
+
 void lya_app_feed(struct lya_app_state *st, unsigned side, uint32_t seq, const uint8_t *data,
 		  size_t len, size_t full_len)
 {
