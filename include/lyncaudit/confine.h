@@ -44,6 +44,9 @@ struct lya_confined {
 /* What this kernel offers, without asking for it. */
 void lya_confine_offer(struct lya_confined *offer);
 
+/* Give up capabilities and new privileges alone: for a process that starts programs. */
+int lya_confine_powers(struct lya_error *err);
+
 /*
  * Confine this process, its threads to come included; there is no way back.
  * Call it with one thread.  A mechanism that the kernel lacks is no failure;

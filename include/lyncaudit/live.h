@@ -35,7 +35,17 @@ struct lya_watch_options {
 	size_t buffer;    /* bytes of each interface's; 0: as capture.h has it */
 	bool adapter_time;
 	const char *user; /* who the sensor is, when root starts it */
-	const char *report; /* path, NULL: none */
+	const char *report; /* path, NULL: none; not together with: */
+	const char *state;  /* the state directory (keeper.h); NULL: none, one report at the end */
+	const char *sensor; /* its name in reports */
+	unsigned report_s;  /* seconds after local midnight at which a period ends */
+	unsigned keep_days; /* 0, and 0 bytes: as store.h has it */
+	uint64_t keep_bytes;
+	const char *findings; /* path: a line for each finding as it happens; NULL: none */
+	const char *metrics;  /* path: numbers for Prometheus; NULL: none */
+	const char *syslog;   /* "local", "udp:ADDRESS:PORT", "tcp:ADDRESS:PORT"; NULL: none */
+	const char *hook;     /* path of a program that is started for new findings; NULL: none */
+	enum lya_severity hook_severity; /* the lowest one for which it is */
 	size_t max_memory, max_flows; /* as for an audit */
 	enum lya_severity fail_on;
 	const char *version, *host; /* for reports */
@@ -46,9 +56,13 @@ struct lya_watch_options {
 	void *ctx;
 };
 
+/* Whether options.syslog may be that. */
+bool lya_watch_syslog_known(const char *text);
+
 /*
  * Run until asked to stop (SIGTERM, SIGINT): 0.  SIGHUP reads site and rules again and
- * opens logs anew, SIGUSR1 makes a report.  Failures have been said or are in err.
+ * opens the findings' file anew, SIGUSR1 makes a report.  Failures have been said or are in
+ * err.
  */
 int lya_watch_run(const struct lya_watch_options *options, struct lya_error *err);
 

@@ -54,6 +54,8 @@ static int watch(struct watch_options *o, int argc, char **argv)
 	}
 	(void)gethostname(host, sizeof(host) - 1);
 	o->live.host = host;
+	if (o->live.sensor == NULL)
+		o->live.sensor = host;
 	o->live.version = LYNCAUDIT_VERSION;
 	o->live.arguments = (const char *const *)argv;
 	o->live.n_arguments = (size_t)argc;

@@ -3,26 +3,16 @@
  */
 #include "live/engine.h"
 
-#include <errno.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include <inttypes.h>
+#include <stdio.h>
 
-#include "live/messages.h"
-#include "live/missing.h"
+#include "live/parts.h"
 #include "lyncaudit/alloc.h"
-#include "lyncaudit/audit.h"
-#include "lyncaudit/output.h"
-#include "lyncaudit/post.h"
-#include "lyncaudit/report.h"
+#include "lyncaudit/timeutil.h"
 
-struct live_engine {
-	const struct live_watch *watch;
-	struct live_policy policy;
-	struct lya_capture *capture;
-	struct lya_audit *audit;
-	struct live_missing *missing;
-};
+enum { STOP_MS = 4000, LAZY_MS = 1000 };
+
+/* Beginning ---------------------------------------------------------------- */
 
 static const char *source_name(void *ctx, uint32_t source)
 {
@@ -33,130 +23,153 @@ static const char *source_name(void *ctx, uint32_t source)
 	return source < n ? sources[source].name : NULL;
 }
 
+static int start(struct live_engine *e, struct live_policy *policy, struct lya_error *err)
+{
+	const struct lya_watch_options *o = e->watch->options;
+	struct lya_audit_options options = { .max_memory = o->max_memory,
+					     .max_flows = o->max_flows,
+					     .continuous = o->state != NULL,
+					     .source_name = source_name,
+					     .ctx = e };
+	int rc;
+
+	e->missing = live_missing_new();
+	if (e->missing == NULL)
+		return lya_error_nomem(err);
+	rc = lya_audit_new(&e->audit, policy->policy, &options, err);
+	if (rc != LYA_OK)
+		return rc;
+	if (o->state != NULL)
+		return live_engine_keep(e, policy, err);
+	e->policy = *policy;
+	return LYA_OK;
+}
+
 int live_engine_open(struct live_engine **result, const struct live_watch *w,
-		     struct live_policy *policy, struct lya_capture *capture, struct lya_error *err)
+		     struct live_policy *policy, struct lya_capture *capture, struct live_tell *tell,
+		     struct lya_error *err)
 {
 	struct live_engine *e = lya_calloc(1, sizeof(*e));
-	struct lya_audit_options options = { .max_memory = w->options->max_memory,
-					     .max_flows = w->options->max_flows,
-					     .source_name = source_name };
 	int rc;
 
 	if (e == NULL)
 		return lya_error_nomem(err);
-	options.ctx = e;
 	e->watch = w;
 	e->capture = capture;
-	e->missing = live_missing_new();
-	rc = e->missing == NULL ? lya_error_nomem(err)
-				: lya_audit_new(&e->audit, policy->policy, &options, err);
+	e->tell = tell;
+	e->period_ns = LYA_TIME_NONE;
+	(void)pthread_mutex_init(&e->view.mutex, NULL); /* a plain one cannot fail */
+	rc = start(e, policy, err);
 	if (rc != LYA_OK) {
-		live_missing_free(e->missing);
-		lya_free(e);
+		live_engine_free(e);
 		return rc;
 	}
-	e->policy = *policy;
 	*result = e;
 	return LYA_OK;
 }
 
+struct lya_keeper_clock live_engine_clock(void)
+{
+	int64_t wall_ns = live_wall_ns();
+
+	return (struct lya_keeper_clock){ .time_ns = wall_ns, .wall_ns = wall_ns,
+					  .mono_ns = live_steady_ns() };
+}
+
+/* Going on ----------------------------------------------------------------- */
+
 int live_engine_take(struct live_engine *e, const struct lya_frame *frames, size_t n,
 		     struct lya_error *err)
 {
-	return lya_audit_take(e->audit, frames, n, err);
+	const struct lya_source *sources;
+	size_t n_sources;
+
+	if (e->keeper == NULL)
+		return lya_audit_take(e->audit, frames, n, err);
+	sources = lya_capture_sources(e->capture, &n_sources);
+	return lya_keeper_take(e->keeper, frames, n, sources, n_sources, err);
 }
 
-int live_engine_missing(struct live_engine *e, const struct lya_capture_event *event)
+int live_engine_step(struct live_engine *e, unsigned *wait_ms, struct lya_error *err)
 {
-	return live_missing_note(e->missing, event);
-}
-
-static void fill(struct live_engine *e, struct lya_report_input *in)
-{
-	const struct lya_watch_options *o = e->watch->options;
-	struct lya_audit_counts counts;
-
-	in->fail_on = o->fail_on;
-	in->ledger = lya_audit_ledger(e->audit);
-	in->run = (struct lya_report_run){ .version = o->version,
-					   .host = o->host,
-					   .started_ns = e->watch->started_ns,
-					   .finished_ns = live_wall_ns(),
-					   .arguments = o->arguments,
-					   .n_arguments = o->n_arguments };
-	lya_audit_counts(e->audit, &counts);
-	in->totals.not_ip = counts.not_ip;
-	in->totals.not_tcp_udp = counts.not_tcp_udp;
-	memcpy(in->totals.events, counts.events, sizeof(in->totals.events));
-	in->totals.duplicates = counts.duplicates;
-	in->totals.gaps = live_missing_gaps(e->missing);
-	lya_audit_flow_stats(e->audit, &in->flow_stats);
-}
-
-/* What was written goes to the warden, who gives it its name. */
-static int hand_over(struct live_engine *e, const struct lya_report_input *in,
-		     struct lya_error *err)
-{
-	int fd = memfd_create("lyncaudit-report", MFD_CLOEXEC);
-	struct lya_output *out;
-	int rc;
-
-	if (fd == -1)
-		return lya_error_set(err, LYA_EIO, NULL, NULL, "there is no memory for a report: %s",
-				     strerror(errno));
-	rc = lya_output_open_fd(&out, fd, "report", err);
-	if (rc == LYA_OK) {
-		lya_report_json(out, in);
-		rc = lya_output_commit(out, err);
-	}
-	if (rc == LYA_OK && lya_post_send(e->watch->sensor_end, LIVE_OUTPUT, LIVE_OUTPUT_REPORT, NULL,
-					  0, fd) != LYA_OK)
-		rc = lya_error_set(err, LYA_EIO, NULL, NULL, "the report cannot be handed over");
-	(void)close(fd);
-	return rc;
-}
-
-static int report(struct live_engine *e, struct lya_report_input *in, struct lya_error *err)
-{
+	struct lya_keeper_clock now;
+	const struct lya_source *sources;
 	size_t n;
-	const struct lya_limit *measured = lya_audit_limits(e->audit, &n);
-	struct lya_limit *limits;
-	int rc = live_missing_limits(e->missing, in->sources, measured, n, &limits, &in->n_limits, err);
 
-	if (rc != LYA_OK)
-		return rc;
-	in->limits = limits;
-	fill(e, in);
-	rc = hand_over(e, in, err);
-	live_missing_limits_free(limits);
-	return rc;
+	*wait_ms = LAZY_MS;
+	if (e->keeper == NULL)
+		return LYA_OK;
+	now = live_engine_clock();
+	sources = lya_capture_sources(e->capture, &n);
+	return lya_keeper_step(e->keeper, &now, sources, n, wait_ms, err);
 }
+
+int live_engine_missing(struct live_engine *e, const struct lya_capture_event *event,
+			struct lya_error *err)
+{
+	struct lya_store_event told = { .kind = event->kind == LYA_CAPTURE_GAP ? LYA_EVENT_GAP
+									       : LYA_EVENT_DROP,
+					.from_ns = event->from_ns,
+					.to_ns = event->to_ns,
+					.source = source_name(e, event->source),
+					.count = event->count };
+	char text[160];
+
+	if (e->keeper == NULL)
+		return live_missing_note(e->missing, event) == LYA_OK ? LYA_OK
+								      : lya_error_nomem(err);
+	(void)snprintf(text, sizeof(text), "It was noticed that %s.", event->what);
+	told.text = text;
+	return lya_keeper_event(e->keeper, &told, err);
+}
+
+int live_engine_reload(struct live_engine *e, struct live_policy *policy, struct lya_error *err)
+{
+	struct lya_keeper_policy fresh = { policy->site, policy->rules, policy->policy,
+					   e->watch->options->strict };
+	struct lya_keeper_clock now = live_engine_clock();
+	const struct lya_source *sources;
+	size_t n;
+
+	if (e->keeper == NULL)
+		return lya_error_set(err, LYA_EUSAGE, NULL, NULL,
+				     "without --state site and rules stay as they were at the start");
+	sources = lya_capture_sources(e->capture, &n);
+	return lya_keeper_reload(e->keeper, &fresh, &now, sources, n, err);
+}
+
+void live_engine_report(struct live_engine *e)
+{
+	if (e->keeper != NULL)
+		lya_keeper_report(e->keeper);
+	else
+		live_say(e->watch, LYA_WATCH_WARNING, "without --state there is one report, at the end");
+}
+
+/* The end ------------------------------------------------------------------ */
 
 int live_engine_stop(struct live_engine *e, struct lya_error *err)
 {
-	struct lya_report_input in = { .n_sources = 0 };
-	struct lya_report_snat_pair *pairs = NULL;
-	size_t n_pairs = 0;
-	int rc;
+	struct lya_keeper_clock now = live_engine_clock();
+	const struct lya_source *sources;
+	size_t n;
 
-	in.sources = lya_capture_sources(e->capture, &in.n_sources);
-	rc = lya_audit_finish(e->audit, in.sources, in.n_sources, err);
-	if (rc == LYA_OK)
-		rc = lya_report_snat_pairs(e->policy.site, &pairs, &n_pairs, err);
-	if (rc == LYA_OK && e->watch->options->report != NULL) {
-		lya_report_snat_fill(lya_audit_snat(e->audit), pairs, n_pairs, &in.snat);
-		rc = report(e, &in, err);
-	}
-	lya_free(pairs);
-	return rc;
+	sources = lya_capture_sources(e->capture, &n);
+	if (e->keeper != NULL)
+		return lya_keeper_stop(e->keeper, &now, sources, n, STOP_MS, err);
+	return live_engine_last_report(e, err);
 }
 
 void live_engine_free(struct live_engine *e)
 {
 	if (e == NULL)
 		return;
+	lya_keeper_free(e->keeper);
 	lya_audit_free(e->audit);
+	live_alarms_free(e->alarms);
 	live_missing_free(e->missing);
 	live_policy_free(&e->policy);
+	lya_text_fini(&e->view.metrics);
+	(void)pthread_mutex_destroy(&e->view.mutex);
 	lya_free(e);
 }

@@ -15,6 +15,8 @@ struct live_watch {
 	int64_t started_ns; /* wall clock */
 	int bundle;         /* the configuration at the start; -1: it was handed over */
 	int sensor_end, warden_end; /* of the post between them */
+	/* Of those of the courier, with the sensor and with the warden; -1: there is none. */
+	int tell_end, tale_end, errand_out, errand_in;
 };
 
 /* Say something, as printf does. */
@@ -26,8 +28,12 @@ int64_t live_steady_ns(void);
 
 /* sensor.c: the process that sees packets; 0: it was asked to stop. */
 int live_sensor(void *watch);
+/* courier.c: the process that tells others; 0: everybody else has ended. */
+int live_courier(void *watch);
+bool live_courier_wanted(const struct live_watch *w);
 /* warden.c: the one that was started; 0, or a failure that has been said or is in err. */
-int live_warden(struct live_watch *w, pid_t sensor, int signals, struct lya_error *err);
+int live_warden(struct live_watch *w, pid_t sensor, pid_t courier, int signals,
+		struct lya_error *err);
 
 /* policy.c: site, rules and what follows from them. */
 struct live_policy {

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "live/engine.h"
+#include "live/hand.h"
 #include "live/messages.h"
 #include "lyncaudit/confine.h"
 #include "lyncaudit/post.h"
@@ -29,14 +30,18 @@ enum {
 };
 
 #define TICK_NS LYA_SECOND_NS
+#define MEASURE_NS (5 * LYA_SECOND_NS)
 
 struct sensor {
 	struct live_watch *watch;
 	struct lya_capture *capture;
 	struct live_engine *engine;
-	int64_t tick_ns; /* CLOCK_MONOTONIC: the next tick */
+	struct live_tell *tell;
+	int64_t tick_ns;    /* CLOCK_MONOTONIC: the next tick, */
+	int64_t measure_ns; /* and when metrics are due */
+	unsigned step_ms;   /* within which the engine wants to go on */
 	bool stopping;
-	bool failed; /* for want of memory something is not known that the report must say */
+	struct lya_error failed; /* status not 0: something is lost that the report must say */
 	struct lya_post post;
 	struct lya_frame frames[FRAMES];
 };
@@ -46,20 +51,21 @@ struct sensor {
 static void tell_event(void *ctx, const struct lya_capture_event *event)
 {
 	struct sensor *s = ctx;
-	char from[LYA_TIME_TEXT], to[LYA_TIME_TEXT];
+	char from[LYA_TIME_TEXT], to[LYA_TIME_TEXT], text[320];
 	size_t n;
 	const char *name = lya_capture_sources(s->capture, &n)[event->source].name;
 
-	if (live_engine_missing(s->engine, event) != LYA_OK)
-		s->failed = true;
+	(void)live_engine_missing(s->engine, event, &s->failed);
 	lya_time_format(event->from_ns, 3, from);
 	lya_time_format(event->to_ns, 3, to);
 	if (event->kind == LYA_CAPTURE_DROP)
-		live_say(s->watch, LYA_WATCH_WARNING, "%s: %" PRIu64 " packets lost from %s to %s: %s",
-			 name, event->count, from, to, event->what);
+		(void)snprintf(text, sizeof(text), "%s: %" PRIu64 " packets lost from %s to %s: %s",
+			       name, event->count, from, to, event->what);
 	else
-		live_say(s->watch, LYA_WATCH_WARNING, "%s: nothing seen from %s to %s: %s", name, from,
-			 to, event->what);
+		(void)snprintf(text, sizeof(text), "%s: nothing seen from %s to %s: %s", name, from,
+			       to, event->what);
+	live_say(s->watch, LYA_WATCH_WARNING, "%s", text);
+	live_tell_trouble(s->tell, text);
 }
 
 static int listen_all(struct sensor *s, struct lya_error *err)
@@ -83,10 +89,12 @@ static int listen_all(struct sensor *s, struct lya_error *err)
 static int give_up_rights(struct sensor *s, struct lya_error *err)
 {
 	static const char *const reads[] = { "/usr/share/zoneinfo" };
-	struct lya_confine want = { .reads = reads, .n_reads = 1, .listens = true };
+	struct lya_confine want = { .reads = reads, .n_reads = 1, .listens = true,
+				    .writes = &s->watch->options->state };
 	struct lya_confined got;
 	int rc = lya_user_become(&s->watch->user, err);
 
+	want.n_writes = s->watch->options->state != NULL;
 	if (rc == LYA_OK)
 		rc = lya_confine(&want, &got, err);
 	if (rc == LYA_OK && (got.landlock_abi == 0 || !got.seccomp))
@@ -107,9 +115,12 @@ static int begin(struct sensor *s, struct lya_error *err)
 	if (rc != LYA_OK)
 		return rc;
 	s->watch->bundle = -1;
+	s->tell = live_tell_new(s->watch->tell_end);
+	if (s->tell == NULL)
+		return lya_error_nomem(err);
 	if (!live_policy_load(&policy, s->watch, bundle))
 		return LYA_ESTOP; /* said already */
-	rc = live_engine_open(&s->engine, s->watch, &policy, s->capture, err);
+	rc = live_engine_open(&s->engine, s->watch, &policy, s->capture, s->tell, err);
 	if (rc != LYA_OK)
 		live_policy_free(&policy);
 	return rc;
@@ -121,13 +132,49 @@ static int capture_tick(struct sensor *s, struct lya_error *err)
 {
 	int rc = lya_capture_tick(s->capture, live_wall_ns(), err);
 
-	return rc == LYA_OK && s->failed ? lya_error_nomem(err) : rc;
+	if (rc == LYA_OK && s->failed.status != LYA_OK) {
+		*err = s->failed;
+		rc = s->failed.status;
+	}
+	return rc;
+}
+
+static int measure(struct sensor *s, struct lya_error *err)
+{
+	struct lya_output *out;
+	int fd;
+	int rc = live_hand_begin(&out, &fd, err);
+
+	if (rc != LYA_OK)
+		return rc;
+	rc = live_engine_measure(s->engine, out, err);
+	if (rc == LYA_OK)
+		return live_hand_over(s->watch, LIVE_OUTPUT_METRICS, out, fd, err);
+	lya_output_abort(out);
+	(void)close(fd);
+	return rc;
+}
+
+/* What cannot be measured now is measured in a while. */
+static void measure_in_time(struct sensor *s, int64_t now_ns)
+{
+	struct lya_error err;
+
+	if (s->watch->options->metrics == NULL || now_ns < s->measure_ns)
+		return;
+	s->measure_ns = now_ns + MEASURE_NS;
+	if (measure(s, &err) != LYA_OK)
+		live_say(s->watch, LYA_WATCH_WARNING, "%s", err.text);
 }
 
 static int tick(struct sensor *s, int64_t now_ns, struct lya_error *err)
 {
+	char status[160];
+
 	s->tick_ns = now_ns + TICK_NS;
-	(void)lya_post_send(s->watch->sensor_end, LIVE_ALIVE, 0, "listening", 9, -1);
+	live_engine_status(s->engine, status, sizeof(status));
+	(void)lya_post_send(s->watch->sensor_end, LIVE_ALIVE, 0, status, strlen(status), -1);
+	measure_in_time(s, now_ns);
 	return capture_tick(s, err);
 }
 
@@ -142,23 +189,53 @@ static int drain(struct sensor *s, bool *more, struct lya_error *err)
 		*more = n > 0;
 		if (rc == LYA_OK && n > 0)
 			rc = live_engine_take(s->engine, s->frames, n, err);
+		if (rc == LYA_OK)
+			rc = live_engine_step(s->engine, &s->step_ms, err);
 		if (rc != LYA_OK || n == 0)
 			return rc;
 	}
 	return LYA_OK;
 }
 
+/* Of the new configuration all is in force, or nothing. */
+static void reload(struct sensor *s, int bundle)
+{
+	struct live_policy policy;
+	struct lya_error err;
+	bool good = live_policy_load(&policy, s->watch, bundle);
+
+	if (good && live_engine_reload(s->engine, &policy, &err) != LYA_OK) {
+		live_say(s->watch, LYA_WATCH_ERROR, "%s", err.text);
+		live_policy_free(&policy);
+		good = false;
+	}
+	if (good)
+		live_say(s->watch, LYA_WATCH_NOTE, "site and rules were read again");
+	else
+		live_say(s->watch, LYA_WATCH_ERROR, "the site and rules of before stay in force");
+	(void)lya_post_send(s->watch->sensor_end, LIVE_RELOADED, !good, NULL, 0, -1);
+}
+
 static void take_order(struct sensor *s)
 {
+	int fd = s->post.fd;
+
 	switch (s->post.kind) {
 	case LIVE_STOP:
 		s->stopping = true;
 		break;
+	case LIVE_RELOAD:
+		reload(s, fd);
+		fd = -1;
+		break;
+	case LIVE_REPORT:
+		live_engine_report(s->engine);
+		break;
 	default:
 		break;
 	}
-	if (s->post.fd != -1)
-		(void)close(s->post.fd);
+	if (fd != -1)
+		(void)close(fd);
 }
 
 /* When the warden is gone it is over. */
@@ -177,6 +254,8 @@ static int wait_ms(const struct sensor *s, int capture_ms, int64_t now_ns)
 	int64_t left_ns = s->tick_ns - now_ns;
 	int ms = left_ns <= 0 ? 0 : (int)(left_ns / 1000000 + 1);
 
+	if (s->step_ms < (unsigned)ms)
+		ms = (int)s->step_ms;
 	return capture_ms >= 0 && capture_ms < ms ? capture_ms : ms;
 }
 
@@ -248,6 +327,7 @@ int live_sensor(void *watch)
 	if (rc != LYA_OK && rc != LYA_ESTOP)
 		live_say(s.watch, LYA_WATCH_ERROR, "%s", err.text);
 	live_engine_free(s.engine);
+	live_tell_free(s.tell);
 	lya_capture_close(s.capture);
 	return rc == LYA_OK ? 0 : 1;
 }

@@ -5,12 +5,14 @@
 #include "live/live.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "live/bundle.h"
@@ -21,10 +23,12 @@
 
 /* How long a sensor that was asked to stop may take; then it is ended. */
 #define STOP_NS (5 * LYA_SECOND_NS)
+/* How long what the outlets still have may take after that. */
+#define COURIER_NS (2 * LYA_SECOND_NS)
 
 struct warden {
 	struct live_watch *watch;
-	pid_t sensor;
+	pid_t sensor, courier; /* -1: there is none */
 	int signals;
 	struct lya_notify notify;
 	bool ready, stopping;
@@ -53,6 +57,24 @@ static void stop(struct warden *w)
 	order(w, LIVE_STOP, -1);
 }
 
+/* The name may stand for another file by now; the sensor goes on meanwhile. */
+static int open_findings(struct warden *w, struct lya_error *err)
+{
+	const char *path = w->watch->options->findings;
+	int fd, rc;
+
+	if (path == NULL)
+		return LYA_OK;
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+	if (fd == -1)
+		return lya_error_set(err, LYA_EOUTPUT, path, NULL, "cannot be written: %s",
+				     strerror(errno));
+	rc = lya_post_send(w->watch->errand_out, LIVE_ERRAND_FINDINGS, 0, NULL, 0, fd);
+	(void)close(fd);
+	return rc == LYA_OK ? LYA_OK
+			    : lya_error_set(err, LYA_EIO, path, NULL, "nobody is there to write it");
+}
+
 /* The times of sd_notify are CLOCK_MONOTONIC's. */
 static void reload(struct warden *w)
 {
@@ -61,6 +83,8 @@ static void reload(struct warden *w)
 	int fd;
 
 	lya_notify_send(&w->notify, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, live_steady_ns() / 1000);
+	if (open_findings(w, &err) != LYA_OK)
+		live_say(w->watch, LYA_WATCH_ERROR, "%s; the file of before is written on", err.text);
 	if (bundle_pack(&fd, o->site, o->rules, &err) != LYA_OK) {
 		live_say(w->watch, LYA_WATCH_ERROR, "%s", err.text);
 		live_say(w->watch, LYA_WATCH_ERROR, "the site and rules of before stay in force");
@@ -69,6 +93,19 @@ static void reload(struct warden *w)
 	}
 	order(w, LIVE_RELOAD, fd);
 	(void)close(fd);
+}
+
+/* Without it nobody learns of what happens: the service ends, and is started again. */
+static void look_after_courier(struct warden *w)
+{
+	if (w->courier == -1 || waitpid(w->courier, NULL, WNOHANG) != w->courier)
+		return;
+	w->courier = -1;
+	if (w->stopping)
+		return;
+	live_say(w->watch, LYA_WATCH_ERROR, "the process that tells others has ended");
+	w->failure = LYA_EIO;
+	stop(w);
 }
 
 static void take_signal(struct warden *w, int number)
@@ -84,7 +121,10 @@ static void take_signal(struct warden *w, int number)
 	case SIGUSR1:
 		order(w, LIVE_REPORT, -1);
 		break;
-	default: /* SIGCHLD: the post will end */
+	case SIGCHLD:
+		look_after_courier(w);
+		break;
+	default:
 		break;
 	}
 }
@@ -93,16 +133,24 @@ static void take_signal(struct warden *w, int number)
 
 static const char *output_path(const struct lya_watch_options *o, uint32_t number)
 {
-	return number == LIVE_OUTPUT_REPORT ? o->report : NULL;
+	switch ((enum live_output)number) {
+	case LIVE_OUTPUT_REPORT:
+		return o->report;
+	case LIVE_OUTPUT_METRICS:
+		return o->metrics;
+	case LIVE_OUTPUTS:
+		break;
+	}
+	return NULL;
 }
 
-static int copy_output(const char *path, int fd, struct lya_error *err)
+static int copy_output(const char *path, bool readable, int fd, struct lya_error *err)
 {
 	struct lya_output *out;
 	char chunk[65536];
 	ssize_t n;
 	off_t at = 0;
-	int rc = lya_output_open(&out, path, false, err);
+	int rc = lya_output_open(&out, path, readable, err);
 
 	if (rc != LYA_OK)
 		return rc;
@@ -117,7 +165,7 @@ static int copy_output(const char *path, int fd, struct lya_error *err)
 			     strerror(errno));
 }
 
-/* The sensor hands over memory: a pipe could make this process wait. */
+/* The sensor hands over memory: a pipe could make this process wait.  Metrics are for all. */
 static void take_output(struct warden *w, uint32_t number, int fd)
 {
 	const char *path = output_path(w->watch->options, number);
@@ -126,10 +174,11 @@ static void take_output(struct warden *w, uint32_t number, int fd)
 
 	if (path == NULL || fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
 		return;
-	if (copy_output(path, fd, &err) != LYA_OK) {
-		live_say(w->watch, LYA_WATCH_ERROR, "%s", err.text);
+	if (copy_output(path, number == LIVE_OUTPUT_METRICS, fd, &err) == LYA_OK)
+		return;
+	live_say(w->watch, LYA_WATCH_ERROR, "%s", err.text);
+	if (number == LIVE_OUTPUT_REPORT)
 		w->failure = err.status;
-	}
 }
 
 static void take_news(struct warden *w)
@@ -214,20 +263,51 @@ static int reap(struct warden *w)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? LYA_OK : LYA_EIO;
 }
 
-int live_warden(struct live_watch *watch, pid_t sensor, int signals, struct lya_error *err)
+/* It ends by itself when the sensor has, in a while. */
+static void reap_courier(struct warden *w)
 {
-	struct warden w = { .watch = watch, .sensor = sensor, .signals = signals };
-	int rc = lya_notify_open(&w.notify, err);
+	int64_t by_ns = live_steady_ns() + COURIER_NS;
 
+	if (w->watch->errand_out != -1)
+		(void)close(w->watch->errand_out);
+	while (w->courier != -1) {
+		struct timespec pause = { .tv_nsec = 10000000 };
+
+		if (waitpid(w->courier, NULL, WNOHANG) == w->courier)
+			break;
+		if (live_steady_ns() > by_ns)
+			(void)kill(w->courier, SIGKILL);
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+static int work(struct warden *w, struct lya_error *err)
+{
+	int rc = lya_notify_open(&w->notify, err);
+
+	if (rc == LYA_OK)
+		rc = open_findings(w, err);
 	if (rc != LYA_OK) {
-		(void)kill(sensor, SIGKILL);
+		(void)kill(w->sensor, SIGKILL);
+		(void)waitpid(w->sensor, NULL, 0);
 		return rc;
 	}
 	err->text[0] = '\0';
-	serve(&w);
-	rc = reap(&w);
+	serve(w);
+	rc = reap(w);
+	return rc != LYA_OK ? rc : w->failure;
+}
+
+int live_warden(struct live_watch *watch, pid_t sensor, pid_t courier, int signals,
+		struct lya_error *err)
+{
+	struct warden w = { .watch = watch, .sensor = sensor, .courier = courier,
+			    .signals = signals, .notify = { .fd = -1 } };
+	int rc = work(&w, err);
+
+	reap_courier(&w);
 	lya_notify_close(&w.notify);
 	(void)close(watch->warden_end);
 	(void)close(signals);
-	return rc != LYA_OK ? rc : w.failure;
+	return rc;
 }

@@ -109,7 +109,7 @@ class Service:
     def __init__(self, case, *args, watchdog=None, env=None, ready=True):
         self.case = case
         self.log = case.path("messages")
-        self.manager = Manager(case.path("notify"))
+        self.manager = Manager(case.path("notify-%d" % time.monotonic_ns()))
         case.addCleanup(self.manager.close)
         more = {"NOTIFY_SOCKET": self.manager.path, **(env or {})}
         if watchdog is not None:
