@@ -424,6 +424,14 @@ static struct unsaved *last_unsaved(struct book *b)
 	return u;
 }
 
+/* Reports may go further than paths of this machine mean something. */
+static const char *file_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
 /* What the order brings is in the whole period already: only its minutes and events are not. */
 static int strip_order(const struct book *b, struct order *o, struct lya_error *err)
 {
@@ -472,7 +480,7 @@ static int begin_anew(struct book *b, struct lya_error *err)
 	if (rc != LYA_OK)
 		return rc;
 	lya_text_addf(&text, "The data base was damaged and set aside as %s; a new one was begun.",
-		      aside);
+		      file_name(aside));
 	tell(b, LYA_KEEPER_WARNING, lya_text_str(&text));
 	memset(b->periods, 0, sizeof(b->periods));
 	memset(b->stretches, 0, sizeof(b->stretches));
@@ -805,7 +813,7 @@ static int tell_aside(struct book *b, struct lya_error *err)
 	lya_text_addf(&text,
 		      "The data base was damaged and set aside as %s; a new one was begun, and "
 		      "evidence of before is not in this report.",
-		      b->aside);
+		      file_name(b->aside));
 	tell(b, LYA_KEEPER_WARNING, lya_text_str(&text));
 	event = store_event(b->clock.time_ns, b->clock.time_ns, lya_text_str(&text));
 	rc = lya_store_put_events(b->store, &event, 1, err);

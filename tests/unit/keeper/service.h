@@ -182,7 +182,7 @@ static inline struct lya_keeper_status service_wait(struct service *s)
 
 	for (unsigned i = 0; i < WAIT_MS; i++) {
 		lya_keeper_status(s->keeper, &status);
-		if (status.waiting == 0 || status.suspended)
+		if (status.waiting == 0)
 			break;
 		(void)usleep(1000);
 	}
@@ -194,6 +194,7 @@ static inline void service_settle(struct service *s)
 {
 	struct lya_keeper_status status;
 
+	service_leap(s, 5);
 	(void)service_wait(s);
 	service_leap(s, 5);
 	status = service_wait(s);
