@@ -399,6 +399,40 @@ static void test_small_step(void **state)
 	service_close(&s);
 }
 
+static bool is_kept(const char *night)
+{
+	struct lya_store_period p = { 0 };
+	struct lya_store *store;
+	bool kept;
+
+	assert_int_equal(lya_store_open(&store, dir, NULL, NULL, NULL), LYA_OK);
+	kept = lya_store_find_period(store, night, &p, NULL) == LYA_OK;
+	lya_store_period_fini(&p);
+	lya_store_close(store);
+	return kept;
+}
+
+/* What is old goes by what the clock says, but not while it may be wrong. */
+static void test_kept_in_doubt(void **state)
+{
+	(void)state;
+	service_open(&s, dir, utc(2026, 11, 20, 23, 0), NULL);
+	service_flow(&s, 50000);
+	service_go(&s, 86400);
+	service_settle(&s);
+	set_clock(INT64_C(500) * 86400);
+	service_settle(&s);
+	service_go(&s, 3600);
+	service_settle(&s);
+	assert_true(is_kept("2026-11-21"));
+	service_go(&s, 2 * 86400);
+	for (unsigned i = 0; i < 30; i++) /* an hour of minutes at a time */
+		service_settle(&s);
+	assert_false(is_kept("2026-11-21"));
+	assert_int_equal(packets_of("2026-11-21.json"), FLOW_PACKETS); /* files stay */
+	service_close(&s);
+}
+
 /* A packet that claims another time than the clock's ends no night. */
 static void test_far_packet(void **state)
 {
@@ -533,6 +567,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ongoing_gap, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_clock, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_small_step, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_kept_in_doubt, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_far_packet, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_packet_time, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_reload, make_dir, remove_dir),
