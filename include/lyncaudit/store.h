@@ -273,6 +273,40 @@ int lya_store_read_changes(struct lya_store *s, int64_t period,
 				     const char *json),
 			   void *ctx, struct lya_error *err);
 
+/* Night by night ------------------------------------------------------------------------- */
+
+/* A period that has its report; borrowed for the call. */
+struct lya_store_night {
+	int64_t period;
+	const char *name, *file, *verdict;
+	bool partial;
+	uint64_t findings, infos;  /* infos: those that are for information alone */
+	uint64_t fresh, resolved;  /* against the night before */
+};
+
+enum lya_trend { LYA_TREND_FINDINGS, LYA_TREND_RULES, LYA_TREND_HOSTS };
+
+/* What one night says of one thing; borrowed for the call. */
+struct lya_store_trend {
+	const char *key; /* finding id, rule id, host */
+	const char *night;
+	int64_t period;
+	const char *type, *severity, *what; /* findings */
+	const char *status;                 /* rules */
+	uint64_t flows;                     /* hosts: that began there */
+	uint64_t undocumented;              /* hosts: of these, what is neither documented nor waived */
+	uint64_t packets, bytes;            /* rules, hosts */
+};
+
+/* The last `nights` of them, in their order. */
+int lya_store_read_nights(struct lya_store *s, unsigned nights,
+			  int (*fn)(void *ctx, const struct lya_store_night *night), void *ctx,
+			  struct lya_error *err);
+/* Of the same nights: by key (findings: the gravest first), then by night. */
+int lya_store_read_trend(struct lya_store *s, enum lya_trend which, unsigned nights,
+			 int (*fn)(void *ctx, const struct lya_store_trend *row), void *ctx,
+			 struct lya_error *err);
+
 /* Less of it -------------------------------------------------------------------------------- */
 
 /*

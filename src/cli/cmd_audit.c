@@ -62,14 +62,6 @@ static void catch_signals(void)
 	(void)signal(SIGPIPE, SIG_IGN); /* a broken pipe is an output error with a message */
 }
 
-static int64_t wall_clock_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * LYA_SECOND_NS + now.tv_nsec;
-}
-
 static int open_output(struct audit_run *run, struct lya_output **out, const char *path)
 {
 	return path == NULL ? LYA_OK : lya_output_open(out, path, false, &run->err);
@@ -313,7 +305,7 @@ static int finish(struct audit_run *run, int *status)
 			.version = LYNCAUDIT_VERSION,
 			.host = run->host,
 			.started_ns = run->started_ns,
-			.finished_ns = wall_clock_ns(),
+			.finished_ns = cli_wall_clock_ns(),
 			.arguments = (const char *const *)run->argv,
 			.n_arguments = (size_t)run->argc,
 		};
@@ -363,7 +355,7 @@ static void release(struct audit_run *run)
 
 int cmd_audit(int argc, char **argv)
 {
-	struct audit_run run = { .argc = argc, .argv = argv, .started_ns = wall_clock_ns() };
+	struct audit_run run = { .argc = argc, .argv = argv, .started_ns = cli_wall_clock_ns() };
 	int status = audit_options_read(&run.options, argc, argv);
 	int rc;
 

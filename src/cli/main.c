@@ -19,6 +19,9 @@ const struct cli_command cli_commands[] = {
 	{ "explain", "explain -s SITE tcp|udp SRC:PORT DST:PORT", "what if, without packets",
 	  cmd_explain },
 	{ "site", "site check|roles -s SITE [ADDRESS...]", "the site description", cmd_site },
+	{ "report", "report make --state DIR --day DAY [-o FILE]",
+	  "a night's report again, from the store", cmd_report },
+	{ "history", "history --state DIR [options]", "trends over nights", cmd_history },
 	{ NULL, NULL, NULL, NULL },
 };
 

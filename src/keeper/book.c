@@ -424,6 +424,14 @@ static struct unsaved *last_unsaved(struct book *b)
 	return u;
 }
 
+/* Reports may go further than paths of this machine mean something. */
+static const char *file_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
 /* What the order brings is in the whole period already: only its minutes and events are not. */
 static int strip_order(const struct book *b, struct order *o, struct lya_error *err)
 {
@@ -472,7 +480,7 @@ static int begin_anew(struct book *b, struct lya_error *err)
 	if (rc != LYA_OK)
 		return rc;
 	lya_text_addf(&text, "The data base was damaged and set aside as %s; a new one was begun.",
-		      aside);
+		      file_name(aside));
 	tell(b, LYA_KEEPER_WARNING, lya_text_str(&text));
 	memset(b->periods, 0, sizeof(b->periods));
 	memset(b->stretches, 0, sizeof(b->stretches));
@@ -805,7 +813,7 @@ static int tell_aside(struct book *b, struct lya_error *err)
 	lya_text_addf(&text,
 		      "The data base was damaged and set aside as %s; a new one was begun, and "
 		      "evidence of before is not in this report.",
-		      b->aside);
+		      file_name(b->aside));
 	tell(b, LYA_KEEPER_WARNING, lya_text_str(&text));
 	event = store_event(b->clock.time_ns, b->clock.time_ns, lya_text_str(&text));
 	rc = lya_store_put_events(b->store, &event, 1, err);
@@ -837,13 +845,25 @@ static void begin(struct book *b)
 
 /* The loop ------------------------------------------------------------------------------------------------ */
 
+/* A clock that was set wrong, years ahead, must not cost what was kept for years. */
+static void note_clock(struct book *b, const struct lya_keeper_clock *now)
+{
+	int64_t leapt_ns = now->wall_ns - b->clock.wall_ns - (now->mono_ns - b->clock.mono_ns);
+
+	if (leapt_ns > LYA_KEEPER_BACK_S * LYA_SECOND_NS)
+		b->doubt_until_ns = now->mono_ns + BOOK_DOUBT_S * LYA_SECOND_NS;
+	b->clock = *now;
+}
+
 static void retain(struct book *b, const struct order *o)
 {
 	struct lya_error err = { 0 };
 	bool more;
 
-	if (b->suspended_ns == LYA_TIME_NONE && o->has_part &&
-	    lya_store_retain(b->store, &b->options->keep, o->clock.time_ns,
+	if (b->suspended_ns != LYA_TIME_NONE || !o->has_part ||
+	    o->clock.mono_ns < b->doubt_until_ns)
+		return;
+	if (lya_store_retain(b->store, &b->options->keep, o->clock.wall_ns,
 			     id_of(b->periods, o->period_no), &more, &err) != LYA_OK)
 		note_suspended(b, &err);
 }
@@ -862,7 +882,7 @@ static void process(struct book *b, struct order *o)
 	int rc;
 
 	about.policy = keeper_policy_use(o->policy);
-	b->clock = o->clock;
+	note_clock(b, &o->clock);
 	take_policy(b, o->policy);
 	add_to_total(b, o);
 	rc = keep_order(b, o);
@@ -944,7 +964,7 @@ int book_start(struct book *b, struct lya_error *err)
 {
 	int rc;
 
-	b->suspended_ns = b->facts_ns = LYA_TIME_NONE;
+	b->suspended_ns = b->facts_ns = b->doubt_until_ns = LYA_TIME_NONE;
 	b->status.committed_ns = LYA_TIME_NONE;
 	rc = init_locks(b);
 	if (rc == 0)

@@ -209,6 +209,7 @@ enum {
 	BOOK_UNSAVED_MAX = 8, /* stretches that wait for the disk */
 	BOOK_IDS = 32,        /* stretches and periods whose numbers in the store are known */
 	BOOK_JOIN_AT = 64,    /* parts of a stretch that are joined to one */
+	BOOK_DOUBT_S = 86400, /* what is old is kept so long after the clock was set forward */
 	BOOK_FACTS_S = 60     /* rows of findings and coverage are renewed so often */
 };
 
@@ -248,6 +249,7 @@ struct book {
 	int64_t continued;        /* period of the store that was under way at the start */
 	int64_t suspended_ns;     /* since when nothing is written; LYA_TIME_NONE */
 	int64_t facts_ns;         /* when rows were renewed, by mono_ns */
+	int64_t doubt_until_ns;   /* by mono_ns: what is old may not be; LYA_TIME_NONE */
 	uint64_t views_left;      /* checkpoints until the next view */
 };
 

@@ -259,6 +259,9 @@ const char *const store_sql[STORE_STATEMENTS] = {
 	[STORE_EVENTS_DROP] = "DELETE FROM event WHERE from_ns < ?1 AND"
 			      " (to_ns < ?1 OR to_ns = " STORE_ONGOING ")",
 
+	/* Nights: periods that have their report. */
+	[STORE_HISTORY_FROM] = "SELECT min(period) FROM (SELECT period FROM report"
+			       " WHERE on_demand = 0 ORDER BY period DESC LIMIT ?)",
 	[STORE_HISTORY_NIGHTS] =
 	    "SELECT p.name, r.file, r.verdict, r.partial,"
 	    " (SELECT count(*) FROM finding f WHERE f.period = p.id AND f.severity <> 'info'),"
@@ -268,15 +271,21 @@ const char *const store_sql[STORE_STATEMENTS] = {
 	    " FROM period p JOIN report r ON r.period = p.id AND r.on_demand = 0"
 	    " WHERE p.id >= ? ORDER BY p.id",
 	[STORE_HISTORY_FINDINGS] =
-	    "SELECT f.id, p.name, p.id, f.type, f.severity, f.flows, f.first_ns, f.last_ns, f.what"
-	    " FROM finding f JOIN period p ON p.id = f.period AND p.closed = 1"
-	    " WHERE p.id >= ? ORDER BY f.id, p.id",
+	    /* by the gravest that each of them was */
+	    "SELECT f.id, p.name, p.id, f.type, f.severity, f.flows, f.what,"
+	    " min(CASE f.severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2"
+	    " WHEN 'low' THEN 3 ELSE 4 END) OVER (PARTITION BY f.id) AS gravest"
+	    " FROM finding f JOIN period p ON p.id = f.period"
+	    " JOIN report r ON r.period = p.id AND r.on_demand = 0"
+	    " WHERE p.id >= ? ORDER BY gravest, f.id, p.id",
 	[STORE_HISTORY_RULES] = "SELECT c.rule, p.name, p.id, c.status, c.flows, c.packets, c.bytes"
-				" FROM coverage c JOIN period p ON p.id = c.period AND p.closed = 1"
+				" FROM coverage c JOIN period p ON p.id = c.period"
+				" JOIN report r ON r.period = p.id AND r.on_demand = 0"
 				" WHERE p.id >= ? ORDER BY c.rule, p.id",
 	[STORE_HISTORY_HOSTS] =
 	    "SELECT w.text, p.name, p.id, h.flows, h.undocumented, h.packets, h.bytes"
-	    " FROM host h JOIN period p ON p.id = h.period AND p.closed = 1"
+	    " FROM host h JOIN period p ON p.id = h.period"
+	    " JOIN report r ON r.period = p.id AND r.on_demand = 0"
 	    " JOIN word w ON w.id = h.host WHERE p.id >= ? ORDER BY w.text, p.id",
 };
 

@@ -5,7 +5,8 @@
  *	schema.c      tables, step by step; every statement that is asked
  *	db.c          statements: bound, stepped, and what went wrong
  *	checkpoint.c  what a service hands over; evidence.c reads it
- *	facts.c       findings and reports; retain.c drops what is old
+ *	facts.c       findings and reports; history.c reads them night by night
+ *	retain.c      drops what is old
  */
 #ifndef LYNCAUDIT_SRC_STORE_H
 #define LYNCAUDIT_SRC_STORE_H
@@ -70,6 +71,7 @@ enum store_statement {
 	STORE_PERIOD_DROP,
 	STORE_POLICIES_DROP,
 	STORE_EVENTS_DROP,
+	STORE_HISTORY_FROM,
 	STORE_HISTORY_NIGHTS,
 	STORE_HISTORY_FINDINGS,
 	STORE_HISTORY_RULES,

@@ -1,5 +1,5 @@
 /*
- * state.h - a state directory that is gone after the test, and parts to put there.
+ * state.h - a store in a state directory, and parts to put there.
  */
 #ifndef TESTS_STORE_STATE_H
 #define TESTS_STORE_STATE_H
@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,31 +20,7 @@
 
 #include "../finding/world.h"
 #include "lyncaudit/store.h"
-
-static inline void state_make(char dir[static 64])
-{
-	(void)snprintf(dir, 64, "/tmp/lyncaudit-state-XXXXXX");
-	assert_non_null(mkdtemp(dir));
-}
-
-static inline void state_remove_all(const char *path)
-{
-	DIR *d = opendir(path);
-	struct dirent *e;
-
-	while (d != NULL && (e = readdir(d)) != NULL) {
-		char name[512];
-
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		(void)snprintf(name, sizeof(name), "%s/%s", path, e->d_name);
-		if (unlink(name) == -1)
-			state_remove_all(name);
-	}
-	if (d != NULL)
-		(void)closedir(d);
-	(void)rmdir(path);
-}
+#include "state_dir.h"
 
 static inline struct lya_store *state_open(const char *dir)
 {
