@@ -215,9 +215,13 @@ static void read_snat(struct reading *r)
 	s->pairs = lya_calloc(n + 1, sizeof(*s->pairs));
 	r->nomem = s->pairs == NULL;
 	for (; !failed(r) && s->n_pairs < n; s->n_pairs++) {
-		lya_unpack_addr(&r->in, &s->pairs[s->n_pairs].vip);
-		lya_unpack_addr(&r->in, &s->pairs[s->n_pairs].node);
-		read_sums(r, &s->pairs[s->n_pairs].sums);
+		struct lya_snat_pair *pair = &s->pairs[s->n_pairs];
+
+		lya_unpack_addr(&r->in, &pair->vip);
+		lya_unpack_addr(&r->in, &pair->node);
+		read_sums(r, &pair->sums);
+		if (pair->vip.family == 0 || pair->node.family == 0)
+			lya_unpack_fail(&r->in, "a VIP or its node has no address");
 	}
 }
 

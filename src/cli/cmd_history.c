@@ -184,9 +184,9 @@ static void print_trend(const struct history *h)
 /* Members that all nights of a trend have in common. */
 static void write_head(struct history *h)
 {
-	static const char *const keys[] = { [LYA_TREND_FINDINGS] = "id",
-					    [LYA_TREND_RULES] = "rule",
-					    [LYA_TREND_HOSTS] = "host" };
+	static const char *const keys[] = {
+		[LYA_TREND_FINDINGS] = "id", [LYA_TREND_RULES] = "rule", [LYA_TREND_HOSTS] = "host"
+	};
 
 	lya_jw_object_open(&h->w);
 	lya_jw_member_string(&h->w, keys[h->which], h->trend.key);
@@ -400,7 +400,8 @@ int cmd_history(int argc, char **argv)
 			break;
 		case 'n':
 			if (!parse_nights(optarg, &h.n_wanted))
-				return cli_usage_error("history", "--nights wants 1 to %d, not \"%s\"",
+				return cli_usage_error("history",
+						       "--nights wants 1 to %d, not \"%s\"",
 						       NIGHTS_MAX, optarg);
 			break;
 		case 'j':
@@ -413,7 +414,8 @@ int cmd_history(int argc, char **argv)
 		}
 	}
 	if (optind < argc)
-		return cli_usage_error("history", "history takes no argument: \"%s\"", argv[optind]);
+		return cli_usage_error("history", "history takes no argument: \"%s\"",
+				       argv[optind]);
 	if (state == NULL)
 		return cli_usage_error("history", "--state is needed");
 	return show(&h, state);

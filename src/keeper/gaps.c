@@ -84,7 +84,7 @@ static void damaged_parts(struct gaps *g, int64_t from_ns, int64_t to_ns,
 	}
 }
 
-/* Events --------------------------------------------------------------------------------------- */
+/* Events ------------------------------------------------------------------------------------- */
 
 struct reading {
 	struct gaps *gaps;
@@ -120,6 +120,27 @@ static int take_event(void *ctx, const struct lya_store_event *e)
 	return LYA_OK;
 }
 
+/* What is beyond the bound is one event more. */
+static void tell_more(struct gaps *g, int64_t to_ns)
+{
+	void *list = g->events;
+
+	if (g->more_events == 0)
+		return;
+	if (lya_grow(&list, &g->cap_events, g->n_events + 1, sizeof(*g->events)) != LYA_OK) {
+		g->nomem = true;
+		return;
+	}
+	g->events = list;
+	g->events[g->n_events++] = (struct lya_report_event){
+		.kind = lya_event_kind_name(LYA_EVENT_STORE),
+		.from_ns = to_ns,
+		.to_ns = to_ns,
+		.count = g->more_events,
+		.text = keep(g, "So many more events of this period are in the store."),
+	};
+}
+
 /* By time, then by source: whatever the order in which they became known. */
 static int gap_cmp(const void *pa, const void *pb)
 {
@@ -145,6 +166,7 @@ int gaps_make(struct gaps *g, struct lya_store *s, int64_t from_ns, int64_t to_n
 	uncovered(g, from_ns, to_ns, stretches, n);
 	damaged_parts(g, from_ns, to_ns, stretches, damaged, n);
 	rc = lya_store_read_events(s, from_ns, to_ns, last_event, take_event, &reading, err);
+	tell_more(g, to_ns);
 	if (rc == LYA_OK && g->nomem)
 		rc = lya_error_nomem(err);
 	if (g->n > 1)
@@ -172,7 +194,7 @@ void gaps_fini(struct gaps *g)
 	*g = (struct gaps){ 0 };
 }
 
-/* Limits --------------------------------------------------------------------------------------- */
+/* Limits ------------------------------------------------------------------------------------- */
 
 struct limits {
 	struct lya_limit *list;

@@ -134,8 +134,8 @@ static int settle_pass(struct lya_keeper *k, struct lya_error *err)
 
 static int begin_checkpoint(struct lya_keeper *k, const struct sources *s, struct lya_error *err)
 {
-	int rc = lya_audit_pass_begin(k->audit, LYA_PASS_CHECKPOINT, k->newest_ns, s->list, s->n,
-				      err);
+	int rc =
+	    lya_audit_pass_begin(k->audit, LYA_PASS_CHECKPOINT, k->newest_ns, s->list, s->n, err);
 
 	if (rc != LYA_OK)
 		return rc;
@@ -389,8 +389,8 @@ int lya_keeper_reload(struct lya_keeper *k, const struct lya_keeper_policy *poli
 		rc = settle_pass(k, err);
 	if (rc != LYA_OK)
 		return rc;
-	if (tell_moment(k, LYA_EVENT_RELOAD, k->newest_ns,
-			"Site and rules were read again.") != LYA_OK)
+	if (tell_moment(k, LYA_EVENT_RELOAD, k->newest_ns, "Site and rules were read again.") !=
+	    LYA_OK)
 		return lya_error_nomem(err);
 	fresh = keeper_policy_new(policy);
 	o = begin_order(k, k->newest_ns);
@@ -554,8 +554,8 @@ int lya_keeper_stop(struct lya_keeper *k, const struct lya_keeper_clock *now,
 	rc = go_to(k, now->time_ns, &s, err);
 	if (rc == LYA_OK)
 		rc = settle_pass(k, err);
-	if (rc == LYA_OK && tell_moment(k, LYA_EVENT_STOP, k->newest_ns,
-					"The sensor was stopped.") != LYA_OK)
+	if (rc == LYA_OK &&
+	    tell_moment(k, LYA_EVENT_STOP, k->newest_ns, "The sensor was stopped.") != LYA_OK)
 		rc = lya_error_nomem(err);
 	if (rc == LYA_OK)
 		rc = last_order(k, &s, err);

@@ -1,12 +1,15 @@
 /*
  * keeper.h - what the files of this module share.
  *
- *	capture's thread                    the book's thread
- *	keeper.c   passes, periods --order--> book.c   absorbs, writes, makes up nights
- *	period.c   which day a time is in           total.c  the period so far, views
- *	                                            night.c  a period from the store, as a report
- *	                                            gaps.c   what its evidence does not cover
- *	                                            reports.c  files below STATE/reports
+ *	capture's thread                      the book's thread
+ *	keeper.c   passes, periods --order-->   book.c     takes orders, shows views
+ *	period.c   which day a time is in       start.c    takes up what was there
+ *	                                        unsaved.c  what waits for the disk
+ *	                                        write.c    what goes there
+ *	                                        total.c    the period so far
+ *	                                        night.c    a period from the store, as a report
+ *	                                        gaps.c     what its evidence does not cover
+ *	                                        reports.c  files below STATE/reports
  */
 #ifndef LYNCAUDIT_SRC_KEEPER_H
 #define LYNCAUDIT_SRC_KEEPER_H
@@ -16,7 +19,7 @@
 
 #include "lyncaudit/keeper.h"
 
-/* policies ------------------------------------------------------------------------------ */
+/* policies ----------------------------------------------------------------------------------- */
 
 /* Site, rules and policy, for as long as anybody needs them. */
 struct keeper_policy {
@@ -29,7 +32,7 @@ struct keeper_policy *keeper_policy_use(struct keeper_policy *p);
 /* One user less; frees it with the last. */
 void keeper_policy_leave(struct keeper_policy *p);
 
-/* period.c -------------------------------------------------------------------------------- */
+/* period.c ----------------------------------------------------------------------------------- */
 
 struct keeper_span {
 	int64_t day, begin_ns, end_ns;
@@ -40,7 +43,7 @@ struct keeper_span keeper_span_of(const struct lya_zone *zone, unsigned report_s
 				  int64_t time_ns);
 struct keeper_span keeper_span_of_day(const struct lya_zone *zone, unsigned report_s, int64_t day);
 
-/* order.c: from one thread to the other ----------------------------------------------------- */
+/* order.c: from one thread to the other ------------------------------------------------------ */
 
 enum { ORDER_EVENTS_MAX = 1024 };
 
@@ -63,15 +66,18 @@ struct order {
 	struct lya_store_event *events; /* texts are owned */
 	size_t n_events, cap_events;
 	uint64_t lost_events; /* beyond the bound */
+	bool minutes_told;    /* what its minutes lost */
 };
 
 struct order *order_new(struct keeper_policy *policy);
 void order_free(struct order *o);
 /* A copy; what is beyond the bound is counted. */
 int order_add_event(struct order *o, const struct lya_store_event *event);
+/* What it had no room for becomes events of it.  LYA_ENOMEM or 0. */
+int order_tell_losses(struct order *o);
 void events_free(struct lya_store_event *list, size_t n);
 
-/* total.c: the period so far ------------------------------------------------------------------ */
+/* total.c: the period so far ----------------------------------------------------------------- */
 
 struct total {
 	struct keeper_policy *policy;
@@ -115,7 +121,7 @@ void view_fini(struct view *v);
 int view_put_facts(const struct lya_report_input *in, struct lya_store *s, int64_t period,
 		   struct lya_error *err);
 
-/* gaps.c ----------------------------------------------------------------------------------------- */
+/* gaps.c ------------------------------------------------------------------------------------- */
 
 /* What a period's evidence does not cover, and what happened meanwhile; strings are owned. */
 struct gaps {
@@ -139,7 +145,7 @@ void gaps_fini(struct gaps *g);
 int gaps_limits(const struct gaps *g, int64_t from_ns, int64_t to_ns, struct lya_limit **list,
 		size_t *n, struct lya_error *err);
 
-/* night.c ------------------------------------------------------------------------------------------ */
+/* night.c ------------------------------------------------------------------------------------ */
 
 /* A period as the store has it. */
 struct night {
@@ -180,7 +186,7 @@ int night_read_changes(struct night *n, struct lya_store *s, int64_t period,
 		       const struct lya_store_report *previous, struct lya_error *err);
 void night_fini(struct night *n);
 
-/* reports.c ----------------------------------------------------------------------------------------- */
+/* reports.c ---------------------------------------------------------------------------------- */
 
 struct reports {
 	struct lya_store *store;
@@ -196,7 +202,7 @@ int reports_make(const struct reports *r, const struct lya_store_period *p, stru
 int reports_make_now(const struct reports *r, const struct lya_store_period *p, int64_t policy,
 		     int64_t to_ns, struct lya_error *err);
 
-/* book.c ---------------------------------------------------------------------------------------------- */
+/* book.c ------------------------------------------------------------------------------------- */
 
 /* Parts that are not written yet, joined by stretch. */
 struct unsaved {
@@ -267,7 +273,44 @@ void book_wait_below(struct book *b, unsigned n);
 bool book_wait(struct book *b, unsigned timeout_ms);
 void book_free(struct book *b);
 
-/* keeper.c ---------------------------------------------------------------------------------------------- */
+void book_tell(const struct book *b, enum lya_keeper_level level, const char *text);
+void book_tellf(const struct book *b, enum lya_keeper_level level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* NULL: writing goes on. */
+void book_set_status(struct book *b, const struct lya_error *err);
+void book_set_committed(struct book *b, int64_t ns);
+struct lya_store_event book_store_event(int64_t from_ns, int64_t to_ns, const char *text);
+const char *book_file_name(const char *path);
+
+/* start.c: go on where the service before ended, and make up the nights that were missed. */
+void start_store(struct book *b);
+
+/* unsaved.c ---------------------------------------------------------------------------------- */
+
+/* Take an order.  LYA_ENOMEM: what it brought is lost, in part. */
+int unsaved_keep(struct book *b, struct order *o);
+/* Where the store was begun anew: the newest order is to bring all of the period so far. */
+int unsaved_bring_whole(struct book *b, struct lya_error *err);
+/* Write what waits, as far as it goes. */
+void unsaved_save(struct book *b);
+void unsaved_note_failure(struct book *b, const struct lya_error *err);
+
+/* write.c ------------------------------------------------------------------------------------ */
+
+/* One order; what of it was written is taken off it, and what fails can be tried again. */
+int write_order(struct book *b, struct order *o, struct lya_error *err);
+/* Reports that are due; those that cannot be made now stay due. */
+int write_due_reports(struct book *b, struct lya_error *err);
+/* Days between the last one that is known and the one under way. */
+int write_made_up_days(struct book *b, int64_t last, int64_t now, struct lya_error *err);
+/* The number of a policy in the store. */
+int write_policy(struct book *b, const struct keeper_policy *policy, int64_t *id,
+		 struct lya_error *err);
+/* Numbers in the store of what the capture's thread counts; 0: not there yet. */
+int64_t book_id_of(const struct book_id list[static BOOK_IDS], unsigned no);
+void book_set_id(struct book_id list[static BOOK_IDS], unsigned no, int64_t id);
+
+/* keeper.c ----------------------------------------------------------------------------------- */
 
 struct lya_keeper {
 	struct lya_keeper_options options; /* strings are owned */

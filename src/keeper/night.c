@@ -75,8 +75,7 @@ static int take_part(void *ctx, const void *data, size_t len, bool open, bool go
 	return LYA_OK;
 }
 
-static int read_stretches(struct night *n, struct lya_store *s, size_t bound,
-			  struct lya_error *err)
+static int read_stretches(struct night *n, struct lya_store *s, size_t bound, struct lya_error *err)
 {
 	int rc = LYA_OK;
 
@@ -90,7 +89,7 @@ static int read_stretches(struct night *n, struct lya_store *s, size_t bound,
 	return rc;
 }
 
-/* Policies ------------------------------------------------------------------------------------- */
+/* Policies ----------------------------------------------------------------------------------- */
 
 static int load_policy(struct night *n, struct lya_store *s, int64_t id, struct lya_error *err)
 {
@@ -136,7 +135,7 @@ static int read_judged(struct night *n, struct lya_store *s, int64_t to_ns, stru
 	return LYA_OK;
 }
 
-/* The whole -------------------------------------------------------------------------------------- */
+/* The whole ---------------------------------------------------------------------------------- */
 
 static int finish_ledger(struct night *n, struct lya_error *err)
 {
@@ -197,8 +196,8 @@ int night_read(struct night *n, struct lya_store *s, const struct lya_store_peri
 		rc = lya_store_stretches(s, p->id, &n->stretches, &n->n_stretches, err);
 	if (rc == LYA_OK) {
 		n->damaged = lya_calloc(n->n_stretches + 1, sizeof(*n->damaged));
-		rc = n->damaged != NULL ? read_stretches(n, s, p->bound, err)
-					: lya_error_nomem(err);
+		rc =
+		    n->damaged != NULL ? read_stretches(n, s, p->bound, err) : lya_error_nomem(err);
 	}
 	if (rc == LYA_OK)
 		rc = read_judged(n, s, to_ns, err);
@@ -210,7 +209,7 @@ int night_read(struct night *n, struct lya_store *s, const struct lya_store_peri
 	return rc == LYA_OK ? fill_input(n, p, to_ns, err) : rc;
 }
 
-/* Changes ---------------------------------------------------------------------------------------- */
+/* Changes ------------------------------------------------------------------------------------ */
 
 static int take_change(void *ctx, enum lya_change change, const char *id, const char *json)
 {

@@ -60,15 +60,12 @@ void order_free(struct order *o)
 	lya_free(o);
 }
 
-int order_add_event(struct order *o, const struct lya_store_event *event)
+/* Whatever there is. */
+static int push_event(struct order *o, const struct lya_store_event *event)
 {
 	void *list = o->events;
 	struct lya_store_event copy = *event;
 
-	if (o->n_events == ORDER_EVENTS_MAX) {
-		o->lost_events++;
-		return LYA_OK;
-	}
 	if (lya_grow(&list, &o->cap_events, o->n_events + 1, sizeof(copy)) != LYA_OK)
 		return LYA_ENOMEM;
 	o->events = list;
@@ -77,4 +74,33 @@ int order_add_event(struct order *o, const struct lya_store_event *event)
 	o->events[o->n_events++] = copy;
 	return copy.text == NULL || (event->source != NULL && copy.source == NULL) ? LYA_ENOMEM
 										    : LYA_OK;
+}
+
+int order_add_event(struct order *o, const struct lya_store_event *event)
+{
+	if (o->n_events < ORDER_EVENTS_MAX)
+		return push_event(o, event);
+	o->lost_events++;
+	return LYA_OK;
+}
+
+static int tell_lost(struct order *o, uint64_t n, const char *text)
+{
+	struct lya_store_event event = { LYA_EVENT_STORE, o->until_ns, o->until_ns, NULL, n, text };
+
+	return n > 0 ? push_event(o, &event) : LYA_OK;
+}
+
+int order_tell_losses(struct order *o)
+{
+	int rc = tell_lost(o, o->lost_events,
+			   "So many more things happened to the sensor than are kept here.");
+
+	o->lost_events = 0;
+	if (rc != LYA_OK || !o->has_part || o->minutes_told)
+		return rc;
+	o->minutes_told = true;
+	return tell_lost(o, lya_minutes_lost(o->part.minutes).packets,
+			 "So many packets are missing in the rows by minute, which were too many; "
+			 "the report has them.");
 }

@@ -28,7 +28,7 @@ static char *path_of(const struct reports *r, const char *file)
 	return path;
 }
 
-/* What a file holds ------------------------------------------------------------------------- */
+/* What a file holds -------------------------------------------------------------------------- */
 
 static bool digest_file(const char *path, char hex[static LYA_SHA256_HEX])
 {
@@ -91,7 +91,7 @@ static bool is_report_of(const char *path, const struct night *n, char verdict[s
 	return good;
 }
 
-/* Names ---------------------------------------------------------------------------------------- */
+/* Names -------------------------------------------------------------------------------------- */
 
 /* "NAME.json", or with a number where that is taken. */
 static void number_name(const char *name, unsigned i, char file[static 64])
@@ -124,7 +124,7 @@ static int find_name(const struct reports *r, const char *name, const struct nig
 			     "there are %d files called %s already", SAME_NAME_MAX, name);
 }
 
-/* Writing -------------------------------------------------------------------------------------- */
+/* Writing ------------------------------------------------------------------------------------ */
 
 static int write_file(const char *path, const struct night *n, struct lya_error *err)
 {
@@ -176,9 +176,8 @@ static int compare(const struct reports *r, struct night *n, int64_t period,
 		memcpy(report->previous_file, previous.file, sizeof(report->previous_file));
 		memcpy(report->previous_sha256, previous.sha256, sizeof(report->previous_sha256));
 	}
-	return rc == LYA_OK
-		   ? night_read_changes(n, r->store, period, found ? &previous : NULL, err)
-		   : rc;
+	return rc == LYA_OK ? night_read_changes(n, r->store, period, found ? &previous : NULL, err)
+			    : rc;
 }
 
 static int make(const struct reports *r, const struct lya_store_period *p,
@@ -245,7 +244,7 @@ int reports_make_now(const struct reports *r, const struct lya_store_period *p, 
 	return rc == LYA_OK ? make(r, p, &wanted, name, &report, err) : rc;
 }
 
-/* Without a service ---------------------------------------------------------------------------- */
+/* Without a service -------------------------------------------------------------------------- */
 
 static int make_again(struct lya_store *s, const struct lya_store_period *p,
 		      const struct lya_report_run *run, struct lya_output *out,
@@ -292,10 +291,11 @@ int lya_keeper_make(const char *state_dir, const char *name, const struct lya_re
 				   "%s is not over yet: ask the service for a report (SIGUSR1)",
 				   name);
 	if (rc == LYA_OK && period.dropped)
-		rc = lya_error_set(err, LYA_EUSAGE, state_dir, NULL,
-				   "the evidence of %s was dropped to keep the store small; what is "
-				   "left is its file in reports",
-				   name);
+		rc =
+		    lya_error_set(err, LYA_EUSAGE, state_dir, NULL,
+				  "the evidence of %s was dropped to keep the store small; what is "
+				  "left is its file in reports",
+				  name);
 	if (rc == LYA_OK)
 		rc = make_again(s, &period, run, out, err);
 	lya_store_period_fini(&period);

@@ -20,8 +20,7 @@ static int new_ledger(struct lya_ledger **l, const struct keeper_policy *policy,
 	return lya_ledger_new(l, policy->p.policy, &options, err);
 }
 
-int total_begin(struct total *t, struct keeper_policy *policy, size_t bound,
-		struct lya_error *err)
+int total_begin(struct total *t, struct keeper_policy *policy, size_t bound, struct lya_error *err)
 {
 	int rc;
 
@@ -211,7 +210,7 @@ int total_load(struct total *t, struct lya_store *s, int64_t period, struct lya_
 	return rc;
 }
 
-/* Views --------------------------------------------------------------------------------------- */
+/* Views -------------------------------------------------------------------------------------- */
 
 static int join_ledgers(struct view *v, const struct total *t, struct lya_error *err)
 {
@@ -265,10 +264,10 @@ void view_fini(struct view *v)
 	lya_free(v->pairs);
 }
 
-/* Rows ---------------------------------------------------------------------------------------- */
+/* Rows --------------------------------------------------------------------------------------- */
 
-static int finding_json(const struct lya_report_input *in, const struct lya_finding *f,
-			char **json, struct lya_error *err)
+static int finding_json(const struct lya_report_input *in, const struct lya_finding *f, char **json,
+			struct lya_error *err)
 {
 	struct lya_text text = { 0 };
 	struct lya_output *out;

@@ -21,7 +21,7 @@ void store_seal(const void *data, size_t len, char seal[static LYA_SHA256_HEX])
 	lya_digest_finish(d, seal);
 }
 
-/* Policies ------------------------------------------------------------------------------- */
+/* Policies ----------------------------------------------------------------------------------- */
 
 static int pack_rules(const struct lya_rules *rules, struct lya_pack *out)
 {
@@ -66,7 +66,7 @@ int lya_store_put_policy(struct lya_store *s, struct lya_store_policy *p, struct
 	return LYA_OK;
 }
 
-/* Periods and stretches -------------------------------------------------------------------- */
+/* Periods and stretches ---------------------------------------------------------------------- */
 
 /* The day, and where it has come before, which time this is: "2026-11-21.2". */
 static int name_period(struct lya_store *s, const struct lya_store_period *p,
@@ -146,7 +146,7 @@ static int put_parts(struct lya_store *s, const struct lya_store_checkpoint *c, 
 	return rc;
 }
 
-/* Minutes ---------------------------------------------------------------------------------- */
+/* Minutes ------------------------------------------------------------------------------------ */
 
 static int role_word(struct lya_store *s, uint8_t role, int64_t *id, struct lya_error *err)
 {
@@ -221,7 +221,7 @@ static int put_minutes(struct lya_store *s, int64_t period, int64_t policy,
 	return rc;
 }
 
-/* Events ----------------------------------------------------------------------------------- */
+/* Events ------------------------------------------------------------------------------------- */
 
 const char *lya_event_kind_name(enum lya_event_kind kind)
 {

@@ -363,7 +363,7 @@ int lya_store_policy_digests(struct lya_store *s, int64_t id, char site[static L
 	return rc;
 }
 
-/* Events --------------------------------------------------------------------------------------- */
+/* Events ------------------------------------------------------------------------------------- */
 
 static bool find_kind(const char *name, enum lya_event_kind *kind)
 {

@@ -10,7 +10,7 @@
 #include "lyncaudit/text.h"
 #include "lyncaudit/timeutil.h"
 
-/* Findings ------------------------------------------------------------------------------------- */
+/* Findings ----------------------------------------------------------------------------------- */
 
 /* "fe01", or by role where nobody is declared; NULL for findings that have no such end. */
 static const char *end_word(const struct lya_finding_end *end)
@@ -132,7 +132,7 @@ int lya_store_put_facts(struct lya_store *s, const struct lya_store_facts *facts
 	return rc == LYA_OK ? store_end(s, put_facts(s, facts, err), err) : rc;
 }
 
-/* Reports -------------------------------------------------------------------------------------- */
+/* Reports ------------------------------------------------------------------------------------ */
 
 int lya_store_put_report(struct lya_store *s, const struct lya_store_report *r,
 			 struct lya_error *err)
@@ -186,7 +186,7 @@ int lya_store_last_report(struct lya_store *s, int64_t before_period, bool *foun
 	return find_report(s, STORE_REPORT_LAST, before_period, found, out, err);
 }
 
-/* Changes -------------------------------------------------------------------------------------- */
+/* Changes ------------------------------------------------------------------------------------ */
 
 static int compare(struct lya_store *s, int64_t period, int64_t before, struct lya_error *err)
 {

@@ -63,9 +63,9 @@ int lya_store_read_nights(struct lya_store *s, unsigned nights,
 /* The columns behind key, night and period differ. */
 static void fill(enum lya_trend which, sqlite3_stmt *st, struct lya_store_trend *t)
 {
-	*t = (struct lya_store_trend){
-		.key = text_at(st, 0), .night = text_at(st, 1), .period = sqlite3_column_int64(st, 2)
-	};
+	*t = (struct lya_store_trend){ .key = text_at(st, 0),
+				       .night = text_at(st, 1),
+				       .period = sqlite3_column_int64(st, 2) };
 	switch (which) {
 	case LYA_TREND_FINDINGS:
 		t->type = text_at(st, 3);

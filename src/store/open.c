@@ -88,7 +88,7 @@ static int make_file(const struct lya_store *s, struct lya_error *err)
 	return LYA_OK;
 }
 
-/* Opening the data base ------------------------------------------------------------------ */
+/* Opening the data base ---------------------------------------------------------------------- */
 
 static void close_db(struct lya_store *s)
 {
@@ -225,7 +225,7 @@ static int open_reader(struct lya_store *s, struct lya_error *err)
 	return rc == LYA_OK ? store_migrate(s, err) : rc;
 }
 
-/* Setting aside --------------------------------------------------------------------------- */
+/* Setting aside ------------------------------------------------------------------------------ */
 
 /* "20261121T134510Z": a name that any file system takes. */
 static void stamp(int64_t now_ns, char out[static 32])
@@ -308,7 +308,7 @@ int lya_store_set_aside(struct lya_store *s, int64_t now_ns, char **aside, struc
 	return rc == LYA_OK ? open_writer(s, err) : rc;
 }
 
-/* ------------------------------------------------------------------------------------------ */
+/*  ------------------------------------------------------------------------------------------- */
 
 static int open_for(struct lya_store *s, const struct lya_store_writer *writer, char **aside,
 		    struct lya_error *err)

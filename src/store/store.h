@@ -98,7 +98,7 @@ bool store_is_locked(const char *dir);
 int store_migrate(struct lya_store *s, struct lya_error *err);
 enum { STORE_VERSION = 1 };
 
-/* db.c ------------------------------------------------------------------------------------ */
+/* db.c --------------------------------------------------------------------------------------- */
 
 /* What SQLite answered, as one of ours, with its reason. */
 int store_error(const struct lya_store *s, int rc, struct lya_error *err);

@@ -15,7 +15,8 @@ static void tell_trouble(void)
 {
 	int64_t now = s.clock.time_ns;
 	const struct lya_store_event events[] = {
-		{ LYA_EVENT_GAP, now, now + 60 * LYA_SECOND_NS, "eth1", 0, "The interface is down." },
+		{ LYA_EVENT_GAP, now, now + 60 * LYA_SECOND_NS, "eth1", 0,
+		  "The interface is down." },
 		{ LYA_EVENT_DROP, now, now + LYA_SECOND_NS, "eth1", 7, "The kernel dropped them." },
 	};
 

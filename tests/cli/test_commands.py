@@ -6,7 +6,7 @@ import program
 from program import (CLIENT, FRONT_END, PROXY, Case, documented, pcap, source, tcp_flow,
                      wrong_direction)
 
-COMMANDS = ["audit", "rules", "explain", "site"]
+COMMANDS = ["audit", "rules", "explain", "site", "report", "history"]
 
 
 class Program(Case):
@@ -41,7 +41,7 @@ class Program(Case):
             result = self.run_program(option)
             self.assertEqual((result.status, result.err), (0, ""))
             self.assertTrue(result.out.startswith("lyncaudit "))
-            for part in "libpcap", "json-c", "Landlock", "seccomp":
+            for part in "libpcap", "json-c", "SQLite", "Landlock", "seccomp":
                 self.assertIn(part, result.out)
 
     def test_usage_errors(self):

@@ -5,6 +5,7 @@
 #include "service.h"
 
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -32,7 +33,7 @@ static int remove_dir(void **state)
 	return 0;
 }
 
-/* kill -9 --------------------------------------------------------------------------------------- */
+/* kill -9 ------------------------------------------------------------------------------------ */
 
 /* What the service said before it died. */
 struct testimony {
@@ -127,8 +128,8 @@ static uint64_t expect_stretches(const int64_t *begins, unsigned n, int64_t told
  */
 static void test_kill(void **state)
 {
-	struct testimony *t = mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE,
-				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct testimony *t =
+	    mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int64_t begins[KILLS + 1], at_ns = utc(2026, 11, 20, 23, 0);
 	uint64_t packets = 0;
 	unsigned n = 0;
@@ -160,7 +161,7 @@ static void test_kill(void **state)
 	assert_int_equal(munmap(t, sizeof(*t)), 0);
 }
 
-/* A disk that is full ----------------------------------------------------------------------------- */
+/* A disk that is full ------------------------------------------------------------------------ */
 
 static void fill_disk(void)
 {
@@ -235,7 +236,7 @@ static void test_full(void **state)
 	assert_int_equal(umount(dir), 0);
 }
 
-/* A data base that is damaged ----------------------------------------------------------------------- */
+/* A data base that is damaged ---------------------------------------------------------------- */
 
 /* Every page of it, while the service runs. */
 static void damage(const char *name)
@@ -304,6 +305,38 @@ static void test_damaged_meanwhile(void **state)
 	service_close(&s);
 }
 
+/* Somebody else holds the data base: what is taken meanwhile is taken at once, and kept. */
+static void test_held(void **state)
+{
+	struct timespec before, after;
+	char path[128];
+	sqlite3 *db;
+
+	(void)state;
+	service_open(&s, dir, utc(2026, 11, 20, 23, 0), NULL);
+	service_flow(&s, 50000);
+	service_settle(&s);
+	(void)snprintf(path, sizeof(path), "%s/store.db", dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	(void)clock_gettime(CLOCK_MONOTONIC, &before);
+	service_flow(&s, 50001);
+	service_leap(&s, 5); /* a checkpoint is handed over, and waits */
+	service_flow(&s, 50002);
+	service_go(&s, CLOCK_DAY);
+	service_flow(&s, 50003);
+	(void)clock_gettime(CLOCK_MONOTONIC, &after);
+	assert_int_equal(s.n_reports, 0);
+	assert_true(after.tv_sec - before.tv_sec < 8); /* it would be held for ten */
+	assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	service_settle(&s);
+	assert_int_equal(s.n_reports, 1);
+	assert_int_equal(report_number(report_path(dir, "2026-11-21.json"), "capture.packets"),
+			 3 * FLOW_PACKETS);
+	service_close(&s);
+}
+
 /* One service for a state directory. */
 static void test_second(void **state)
 {
@@ -328,6 +361,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_kill, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_damaged_at_start, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_damaged_meanwhile, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_held, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_second, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_full, make_dir, remove_dir),
 	};

@@ -196,7 +196,7 @@ static void test_changes(void **state)
 	service_close(&s);
 }
 
-/* Days of 23 and 25 hours ----------------------------------------------------------------------- */
+/* Days of 23 and 25 hours -------------------------------------------------------------------- */
 
 static void expect_week(int month, int first, const int hours[static 7])
 {
@@ -260,7 +260,7 @@ static void test_spring(void **state)
 	service_close(&s);
 }
 
-/* Away and back -------------------------------------------------------------------------------- */
+/* Away and back ------------------------------------------------------------------------------ */
 
 static void test_downtime(void **state)
 {
@@ -317,8 +317,8 @@ static void test_restart(void **state)
 static void test_ongoing_gap(void **state)
 {
 	int64_t from_ns = utc(2026, 11, 21, 12, 0);
-	struct lya_store_event down = { LYA_EVENT_GAP, from_ns, LYA_TIME_NONE, "eth1", 0,
-					"The interface is down." };
+	struct lya_store_event down = { LYA_EVENT_GAP, from_ns, LYA_TIME_NONE,
+					"eth1",        0,       "The interface is down." };
 
 	(void)state;
 	service_open(&s, dir, from_ns, NULL);
@@ -338,7 +338,30 @@ static void test_ongoing_gap(void **state)
 	service_close(&s);
 }
 
-/* Clocks ---------------------------------------------------------------------------------------- */
+/* More happens than is kept and listed: how much more is told. */
+static void test_many_events(void **state)
+{
+	int64_t at_ns = utc(2026, 11, 21, 12, 0);
+	struct lya_store_event drop = { LYA_EVENT_DROP, at_ns, at_ns, "eth1", 1, "One packet." };
+	const char *path;
+	size_t n;
+
+	(void)state;
+	service_open(&s, dir, at_ns, NULL);
+	for (unsigned i = 0; i < 2000; i++)
+		assert_int_equal(lya_keeper_event(s.keeper, &drop, NULL), LYA_OK);
+	service_go(&s, 86400);
+	(void)service_wait(&s);
+	path = report_path(dir, "2026-11-21.json");
+	n = report_count(path, "period.events");
+	assert_int_equal(n, 1001);
+	/* 1024 of 2001 with the start were kept, and the sum of the others; 1000 are listed. */
+	expect_text("2026-11-21.json", "period.events.1000.kind", "store");
+	expect_count("2026-11-21.json", "period.events.1000.count", 25);
+	service_close(&s);
+}
+
+/* Clocks ------------------------------------------------------------------------------------- */
 
 static uint64_t packets_of(const char *file)
 {
@@ -436,8 +459,9 @@ static void test_kept_in_doubt(void **state)
 /* A packet that claims another time than the clock's ends no night. */
 static void test_far_packet(void **state)
 {
-	struct segment segment = { .src = CLIENT, .dst = FRONT_END, .sport = 50000, .dport = 4443,
-				   .flags = SYN };
+	struct segment segment = {
+		.src = CLIENT, .dst = FRONT_END, .sport = 50000, .dport = 4443, .flags = SYN
+	};
 
 	(void)state;
 	service_open(&s, dir, utc(2026, 11, 21, 12, 0), NULL);
@@ -452,8 +476,9 @@ static void test_far_packet(void **state)
 /* Where packets tell the time, days that they leap over are reported too. */
 static void test_packet_time(void **state)
 {
-	struct segment segment = { .src = CLIENT, .dst = FRONT_END, .sport = 50000, .dport = 4443,
-				   .flags = SYN };
+	struct segment segment = {
+		.src = CLIENT, .dst = FRONT_END, .sport = 50000, .dport = 4443, .flags = SYN
+	};
 
 	(void)state;
 	service_open(&s, dir, utc(2026, 11, 20, 23, 0), NULL);
@@ -471,7 +496,7 @@ static void test_packet_time(void **state)
 	service_close(&s);
 }
 
-/* Reload ---------------------------------------------------------------------------------------- */
+/* Reload ------------------------------------------------------------------------------------- */
 
 static const char OTHER_SITE[] =
     "{\"schema\": \"lyncaudit-site/1\", \"name\": \"other\", \"timezone\": \"Europe/Paris\","
@@ -508,7 +533,7 @@ static void test_reload(void **state)
 	service_close(&s);
 }
 
-/* On demand ------------------------------------------------------------------------------------- */
+/* On demand ---------------------------------------------------------------------------------- */
 
 static void test_on_demand(void **state)
 {
@@ -565,6 +590,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_downtime, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_restart, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_ongoing_gap, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_many_events, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_clock, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_small_step, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_kept_in_doubt, make_dir, remove_dir),

@@ -123,7 +123,7 @@ static int close_period(struct lya_store *s, struct lya_store_period *period, in
 	return lya_store_close_period(s, period, NULL);
 }
 
-/* The directory ---------------------------------------------------------------------------- */
+/* The directory ------------------------------------------------------------------------------ */
 
 static void test_private(void **state)
 {
@@ -483,7 +483,7 @@ static void test_events(void **state)
 	lya_store_close(s);
 }
 
-/* A full disk ---------------------------------------------------------------------------------- */
+/* A full disk -------------------------------------------------------------------------------- */
 
 /* In a small file system of its own; what this machine does not allow is said. */
 static void test_full(void **state)
@@ -526,8 +526,7 @@ static void test_full(void **state)
 	assert_int_equal(umount(dir), 0);
 }
 
-/* Less of it ------------------------------------------------------------------------------------
- */
+/* Less of it --------------------------------------------------------------------------------- */
 
 static void put_night(struct lya_store *s, int64_t day, int64_t policy, const char *evidence)
 {
