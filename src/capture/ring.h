@@ -14,7 +14,7 @@
  *
  * libpcap would do the same, but opens the socket itself and hands a frame at a
  * time to a function, in whose return the frame is lost: every frame would have to be
- * copied before a batch of them can be decoded (docs/performance.md).
+ * copied before a batch of them can be decoded.
  */
 #ifndef LYNCAUDIT_CAPTURE_RING_H
 #define LYNCAUDIT_CAPTURE_RING_H

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "live/bundle.h"
+#include "lyncaudit/confine.h"
 #include "lyncaudit/output.h"
 #include "lyncaudit/post.h"
 #include "lyncaudit/timeutil.h"
@@ -136,6 +137,8 @@ static int start(struct live_watch *w, struct lya_error *err)
 		rc = start_courier(w, &courier, err);
 	if (rc == LYA_OK)
 		rc = start_sensor(w, &sensor, err);
+	if (rc == LYA_OK && !w->user.change) /* listening was all that it might do */
+		rc = lya_confine_powers(err);
 	return rc != LYA_OK ? rc : live_warden(w, sensor, courier, signals, err);
 }
 

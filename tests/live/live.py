@@ -85,6 +85,7 @@ class Manager:
         self.path = path
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(path)
+        os.chmod(path, 0o777)
         self.told = []
 
     def wait(self, word, seconds=20):
@@ -106,7 +107,7 @@ class Manager:
 class Service:
     """`lyncaudit watch`, from its start to its end."""
 
-    def __init__(self, case, *args, watchdog=None, env=None, ready=True):
+    def __init__(self, case, *args, watchdog=None, env=None, wrap=()):
         self.case = case
         self.log = case.path("messages")
         self.manager = Manager(case.path("notify-%d" % time.monotonic_ns()))
@@ -116,14 +117,13 @@ class Service:
             more["WATCHDOG_USEC"] = str(watchdog)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [program.PROGRAM, *case.watch_args(*args)], cwd=case.dir, stderr=log, stdout=log,
+                [*wrap, program.PROGRAM, *case.watch_args(*args)], cwd=case.dir, stderr=log, stdout=log,
                 stdin=subprocess.DEVNULL, env={**os.environ, **more})
         case.addCleanup(self.kill)
-        if ready:
-            try:
-                self.manager.wait("READY=1")
-            except AssertionError as e:
-                raise AssertionError(f"{e}\n{self.said()}") from None
+        try:
+            self.manager.wait("READY=1")
+        except AssertionError as e:
+            raise AssertionError(f"{e}\n{self.said()}") from None
 
     def said(self):
         with open(self.log, encoding="utf-8") as f:

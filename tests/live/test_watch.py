@@ -73,6 +73,22 @@ class Rights(Live):
         self.assertEqual(len(packet & inodes[1]), 1)
         service.stop()
 
+    def test_capability_alone(self):
+        """Started by an ordinary user who may listen: nobody has that right afterwards."""
+        os.chmod(self.dir, 0o777)
+        service = self.start("-i", "a0", "-o", "report.json", wrap=(
+            "setpriv", "--reuid", live.USER, "--clear-groups", "--inh-caps", "-all,+net_raw",
+            "--ambient-caps", "-all,+net_raw", "--bounding-set", "-all,+net_raw"))
+        self.send_frames(documented())
+        for pid in service.process.pid, service.sensor():
+            status = live.status_of(pid)
+            for name in "CapInh", "CapPrm", "CapEff", "CapAmb":
+                self.assertEqual(int(status[name], 16), 0, (pid, name))
+            self.assertEqual(status["NoNewPrivs"], "1")
+        time.sleep(0.3)
+        service.stop()
+        self.assertEqual(self.report()["capture"]["packets"], len(documented()))
+
     @staticmethod
     def sockets(pid):
         found = set()
