@@ -15,7 +15,13 @@
 #include "lyncaudit/timeutil.h"
 
 enum {
-	CHECKPOINT_MS = 4000, /* LYA_KEEPER_LOSS_S less what a pass and a slow disk may take */
+	/*
+	 * LYA_KEEPER_LOSS_S less what a pass and a slow disk may take.  A pass takes some 2600
+	 * instructions a flow: where there are many, passes must be as few as they may.
+	 */
+	CHECKPOINT_MS = 4000,
+	CHECKPOINT_MANY_MS = 7000,
+	MANY_FLOWS = 200000,
 	SLICE_FLOWS = 512,    /* about half a millisecond */
 	LOOK_MS = 500,        /* a silent wire ends no period later than that */
 	BACKLOG_MAX = 8       /* periods and reloads that may wait for the disk */
@@ -109,6 +115,7 @@ static int end_pass(struct lya_keeper *k, struct lya_error *err)
 		return rc;
 	}
 	o->has_part = true;
+	k->open_flows = o->part.open_flows;
 	send(k, o);
 	return LYA_OK;
 }
@@ -302,7 +309,8 @@ int lya_keeper_take(struct lya_keeper *k, const struct lya_frame *frames, size_t
 
 static int64_t until_due_ms(const struct lya_keeper *k)
 {
-	int64_t due_ns = k->pass_mono_ns + CHECKPOINT_MS * MS_NS;
+	int64_t every_ms = k->open_flows < MANY_FLOWS ? CHECKPOINT_MS : CHECKPOINT_MANY_MS;
+	int64_t due_ns = k->pass_mono_ns + every_ms * MS_NS;
 
 	return k->report_wanted ? 0 : (due_ns - k->now.mono_ns) / MS_NS;
 }

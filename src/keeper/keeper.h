@@ -326,6 +326,7 @@ struct lya_keeper {
 	enum { PASS_NONE, PASS_OPEN, PASS_END } pass; /* under way: a checkpoint, a period's end */
 	int64_t pass_ns;           /* the time at which it began */
 	int64_t pass_mono_ns;
+	uint64_t open_flows;       /* at the last checkpoint */
 	struct order *ending;      /* the period's end under way: what is known of it */
 	struct order *pending;     /* events that wait for the next order */
 	bool report_wanted;

@@ -45,7 +45,7 @@ class Program(Case):
             result = self.run_program(option)
             self.assertEqual((result.status, result.err), (0, ""))
             self.assertTrue(result.out.startswith("lyncaudit "))
-            for part in "libpcap", "json-c", "SQLite", "Landlock", "seccomp":
+            for part in "libpcap", "json-c", "sqlite", "Landlock", "seccomp":
                 self.assertIn(part, result.out)
 
     def test_usage_errors(self):

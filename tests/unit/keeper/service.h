@@ -38,6 +38,9 @@ struct service {
 	uint64_t views, view_packets;
 };
 
+/* The allocation that fails, counted from where a keeper is opened; 0: none. */
+static uint64_t service_fail_at;
+
 static inline int64_t utc(int year, int month, int day, int hour, int minute)
 {
 	struct tm tm = { .tm_year = year - 1900,
@@ -123,6 +126,7 @@ static inline int service_try_open(struct service *s, const char *dir, int64_t t
 	s->clock = (struct lya_keeper_clock){ time_ns, time_ns, INT64_C(1) << 40, false };
 	s->pipe.next_id = 1000;
 	assert_int_equal(lya_audit_new(&s->audit, policy.policy, &audit, NULL), LYA_OK);
+	lya_alloc_fail_at(service_fail_at);
 	rc = lya_keeper_open(&s->keeper, s->audit, &policy, &options, &s->clock, err);
 	if (rc != LYA_OK) {
 		lya_policy_free(policy.policy);
