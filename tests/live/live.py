@@ -137,8 +137,8 @@ class Service:
             time.sleep(0.05)
 
     def sensor(self):
-        """The process that sees packets: the first child."""
-        return children(self.process.pid)[0]
+        """The process that sees packets: the last child."""
+        return children(self.process.pid)[-1]
 
     def signal(self, number):
         self.process.send_signal(number)

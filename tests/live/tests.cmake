@@ -12,4 +12,9 @@ if(TARGET lyncaudit)
     set_tests_properties(live.${part} PROPERTIES LABELS live TIMEOUT 300 SKIP_RETURN_CODE 77
       ENVIRONMENT "LYNCAUDIT_SANITIZED=$<BOOL:${LYNCAUDIT_SANITIZE}>")
   endforeach()
+  # A short one; scripts/check-long has an hour.
+  add_test(NAME live.soak COMMAND Python3::Interpreter ${CMAKE_CURRENT_LIST_DIR}/soak.py
+    $<TARGET_FILE:lyncaudit> ${PROJECT_SOURCE_DIR} $<TARGET_FILE:live_send> 75)
+  set_tests_properties(live.soak PROPERTIES LABELS live TIMEOUT 300 SKIP_RETURN_CODE 77
+    ENVIRONMENT "LYNCAUDIT_SANITIZED=$<BOOL:${LYNCAUDIT_SANITIZE}>")
 endif()
