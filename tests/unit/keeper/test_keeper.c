@@ -505,6 +505,33 @@ static const char OTHER_SITE[] =
     " \"exceptions\": [{\"id\": \"EX-1\", \"from\": \"10.20.0.5\", \"to\": \"10.2.0.11\","
     " \"transport\": \"tcp\", \"ports\": \"4443\", \"reason\": \"a test\"}]}";
 
+/* The new site wants VLANs in the key, the old one did not: all stays as it was. */
+static void test_reload_refused(void **state)
+{
+	static const char site[] =
+	    "{\"schema\": \"lyncaudit-site/1\", \"name\": \"other\", \"vlan_in_key\": true,"
+	    " \"networks\": {\"internal\": [\"10.0.0.0/8\"]},"
+	    " \"hosts\": [{\"name\": \"fe01\", \"roles\": {\"front-end\": [\"10.2.0.11\"]}}]}";
+	struct lya_keeper_policy other = service_policy(site);
+	struct lya_error err = { 0 };
+
+	(void)state;
+	service_open(&s, dir, utc(2026, 11, 20, 23, 0), NULL);
+	service_flow(&s, 50000);
+	assert_int_equal(lya_keeper_reload(s.keeper, &other, &s.clock, &s.source, 1, &err),
+			 LYA_EUSAGE);
+	assert_non_null(strstr(err.text, "vlan_in_key"));
+	lya_policy_free(other.policy);
+	lya_site_free(other.site);
+	lya_rules_free(other.rules);
+	service_go(&s, 86400);
+	(void)service_wait(&s);
+	expect_count("2026-11-21.json", "capture.packets", FLOW_PACKETS);
+	expect_text("2026-11-21.json", "site.name", "contoso-hq");
+	assert_int_equal(report_count(report_path(dir, "2026-11-21.json"), "period.events"), 1);
+	service_close(&s);
+}
+
 static void test_reload(void **state)
 {
 	struct lya_keeper_policy other = service_policy(OTHER_SITE);
@@ -529,6 +556,8 @@ static void test_reload(void **state)
 	expect_count("2026-11-21.json", "summary.flows.waived", 1);
 	expect_text("2026-11-21.json", "site.name", "other");
 	assert_int_equal(report_count(report_path(dir, "2026-11-21.json"), "period.judged_by"), 2);
+	assert_int_equal(report_count(report_path(dir, "2026-11-21.json"), "period.events"), 2);
+	expect_text("2026-11-21.json", "period.events.1.kind", "reload");
 	expect_made_again("2026-11-21");
 	service_close(&s);
 }
@@ -596,6 +625,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_kept_in_doubt, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_far_packet, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_packet_time, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_reload_refused, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_reload, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_on_demand, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_name_taken, make_dir, remove_dir),
