@@ -375,6 +375,43 @@ static void test_damaged_meanwhile(void **state)
 	service_close(&s);
 }
 
+static void run_sql(const char *sql)
+{
+	char path[128];
+	sqlite3 *db;
+
+	(void)snprintf(path, sizeof(path), "%s/store.db", dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* The site of one night cannot be read any more: it is told, and other nights are reported. */
+static void test_unreadable_site(void **state)
+{
+	static const char site[] =
+	    "{\"schema\": \"lyncaudit-site/1\", \"name\": \"other\", \"timezone\": \"Europe/Paris\","
+	    " \"networks\": {\"internal\": [\"10.0.0.0/8\"]},"
+	    " \"hosts\": [{\"name\": \"fe01\", \"roles\": {\"front-end\": [\"10.2.0.11\"]}}]}";
+
+	(void)state;
+	service_open(&s, dir, utc(2026, 11, 20, 23, 0), NULL);
+	service_flow(&s, 50000);
+	service_settle(&s);
+	service_close(&s);
+	run_sql("UPDATE policy SET site = '{\"schema\": \"lyncaudit-site/1\"}'");
+	service_open(&s, dir, utc(2026, 11, 22, 12, 0), site);
+	service_flow(&s, 50000);
+	service_go(&s, CLOCK_DAY);
+	(void)service_wait(&s);
+	assert_int_equal(s.n_reports, 1);
+	assert_int_equal(report_number(report_path(dir, "2026-11-22.json"), "capture.packets"),
+			 FLOW_PACKETS);
+	assert_non_null(strstr(lya_text_str(&s.messages), "the report of 2026-11-21 cannot be made"));
+	assert_null(strstr(lya_text_str(&s.messages), "set aside"));
+	service_close(&s);
+}
+
 /* Somebody else holds the data base: what is taken meanwhile is taken at once, and kept. */
 static void test_held(void **state)
 {
@@ -432,6 +469,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_kill_by_the_clock, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_damaged_at_start, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_damaged_meanwhile, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_unreadable_site, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_held, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_second, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_full, make_dir, remove_dir),
