@@ -101,7 +101,7 @@ struct lya_keeper_options {
 	 * on_view: after every checkpoint, or less often where making a view takes long.
 	 */
 	void (*on_view)(void *ctx, const struct lya_keeper_view *view);
-	/* A report stands under its name: path below the state directory, its verdict. */
+	/* A report stands under its name: its path, below the state directory, and its verdict. */
 	void (*on_report)(void *ctx, const char *path, enum lya_report_verdict verdict);
 	/* What an operator should know: writing suspended, or goes on; a store set aside. */
 	void (*on_message)(void *ctx, enum lya_keeper_level level, const char *text);

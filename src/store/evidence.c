@@ -287,8 +287,8 @@ static int load_rules(sqlite3_stmt *st, struct lya_rules **rules, struct lya_dia
 		      struct lya_error *err)
 {
 	const uint8_t *data = sqlite3_column_blob(st, 3);
-	size_t len = (size_t)sqlite3_column_bytes(st, 3), n;
-	struct lya_unpack u = { data, data + len, NULL };
+	size_t n;
+	struct lya_unpack u = { 0 };
 	char *name = NULL;
 	struct lya_rules_file *files;
 	int rc;
@@ -297,6 +297,7 @@ static int load_rules(sqlite3_stmt *st, struct lya_rules **rules, struct lya_dia
 		lya_free(name);
 		return lya_error_set(err, LYA_EINPUT, NULL, NULL, "a rule set is damaged");
 	}
+	u = (struct lya_unpack){ data, data + (size_t)sqlite3_column_bytes(st, 3), NULL };
 	files = unpack_files(&u, &n);
 	if (files == NULL)
 		rc = lya_error_nomem(err);

@@ -390,7 +390,8 @@ static void run_sql(const char *sql)
 static void test_unreadable_site(void **state)
 {
 	static const char site[] =
-	    "{\"schema\": \"lyncaudit-site/1\", \"name\": \"other\", \"timezone\": \"Europe/Paris\","
+	    "{\"schema\": \"lyncaudit-site/1\", \"name\": \"other\", \"timezone\": "
+	    "\"Europe/Paris\","
 	    " \"networks\": {\"internal\": [\"10.0.0.0/8\"]},"
 	    " \"hosts\": [{\"name\": \"fe01\", \"roles\": {\"front-end\": [\"10.2.0.11\"]}}]}";
 
@@ -407,7 +408,8 @@ static void test_unreadable_site(void **state)
 	assert_int_equal(s.n_reports, 1);
 	assert_int_equal(report_number(report_path(dir, "2026-11-22.json"), "capture.packets"),
 			 FLOW_PACKETS);
-	assert_non_null(strstr(lya_text_str(&s.messages), "the report of 2026-11-21 cannot be made"));
+	assert_non_null(
+	    strstr(lya_text_str(&s.messages), "the report of 2026-11-21 cannot be made"));
 	assert_null(strstr(lya_text_str(&s.messages), "set aside"));
 	service_close(&s);
 }

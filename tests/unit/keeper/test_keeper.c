@@ -82,7 +82,7 @@ static void test_midnight(void **state)
 	service_packet(&s, 50001, 0, ACK, 101, 501);
 	service_settle(&s);
 	assert_int_equal(s.n_reports, 1);
-	assert_string_equal(s.reports[0], report_path(dir, "2026-11-21.json"));
+	assert_string_equal(s.reports[0], "reports/2026-11-21.json");
 
 	expect_text("2026-11-21.json", "sensor.name", "span-1");
 	expect_text("2026-11-21.json", "period.from", "2026-11-20T23:00:00.000000Z");
@@ -165,6 +165,27 @@ static size_t times_in(const char *file, const char *list, const char *member, c
 		found += strcmp(report_text_at(path, place), id) == 0;
 	}
 	return found;
+}
+
+/* Six in the morning, local time: a night is called by the day on which it begins. */
+static void test_report_time(void **state)
+{
+	(void)state;
+	service_report_s = 6 * 3600;
+	service_open(&s, dir, utc(2026, 11, 21, 4, 0), NULL);
+	service_report_s = 0;
+	service_flow(&s, 50000);
+	service_go(&s, 7200);
+	service_flow(&s, 50001);
+	service_flow(&s, 50002);
+	service_go(&s, 86400);
+	(void)service_wait(&s);
+	assert_int_equal(s.n_reports, 2);
+	expect_count("2026-11-20.json", "capture.packets", FLOW_PACKETS);
+	expect_text("2026-11-20.json", "period.to", "2026-11-21T05:00:00.000000Z");
+	expect_count("2026-11-21.json", "capture.packets", 2 * FLOW_PACKETS);
+	expect_text("2026-11-21.json", "period.to", "2026-11-22T05:00:00.000000Z");
+	service_close(&s);
 }
 
 /* A finding comes, stays, and goes. */
@@ -601,7 +622,7 @@ static void test_name_taken(void **state)
 	service_go(&s, 86400);
 	(void)service_wait(&s);
 	assert_int_equal(s.n_reports, 1);
-	assert_string_equal(s.reports[0], report_path(dir, "2026-11-21-2.json"));
+	assert_string_equal(s.reports[0], "reports/2026-11-21-2.json");
 	text = file_text(path);
 	assert_string_equal(text, "somebody's notes\n");
 	free(text);
@@ -613,6 +634,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_midnight, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_report_time, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_changes, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_autumn, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_spring, make_dir, remove_dir),
