@@ -101,7 +101,7 @@ struct lya_keeper_options {
 	 * on_view: after every checkpoint, or less often where making a view takes long.
 	 */
 	void (*on_view)(void *ctx, const struct lya_keeper_view *view);
-	/* A report stands under its name: path below the state directory, its verdict. */
+	/* A report stands under its name: its path, below the state directory, and its verdict. */
 	void (*on_report)(void *ctx, const char *path, enum lya_report_verdict verdict);
 	/* What an operator should know: writing suspended, or goes on; a store set aside. */
 	void (*on_message)(void *ctx, enum lya_keeper_level level, const char *text);
@@ -174,7 +174,8 @@ void lya_keeper_status(const struct lya_keeper *k, struct lya_keeper_status *out
 /*
  * The end: all flows end, the last checkpoint is written, and a report of the period so
  * far is left.  Waits for the book, at most timeout_ms: LYA_EIO when it did not answer
- * (a disk that hangs), in which case the process should simply end.
+ * (a disk that hangs), in which case the process should simply end; LYA_EOUTPUT when it
+ * could not be written (a disk that is full).
  */
 int lya_keeper_stop(struct lya_keeper *k, const struct lya_keeper_clock *now,
 		    const struct lya_source *sources, size_t n_sources, unsigned timeout_ms,

@@ -61,7 +61,7 @@ struct lya_diags {
 	size_t n, cap;
 	size_t errors;  /* of all levels LYA_DIAG_ERROR, beyond the bound too */
 	size_t dropped; /* messages beyond LYA_DIAGS_MAX */
-	bool nomem;     /* a message was lost to memory; counts as an error */
+	bool nomem;     /* memory ran out: what was found is not all, and no more is added */
 };
 
 void lya_diags_add(struct lya_diags *d, enum lya_diag_level level, const char *file,

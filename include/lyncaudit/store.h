@@ -197,7 +197,10 @@ struct lya_store_taker {
 int lya_store_read_stretch(struct lya_store *s, int64_t stretch,
 			   const struct lya_store_taker *taker, struct lya_error *err);
 
-/* Load a policy again from what was kept; released with the functions of its modules. */
+/*
+ * Load a policy again from what was kept; released with the functions of its modules.
+ * LYA_EUSAGE: it is damaged, or this program does not accept it any more.
+ */
 int lya_store_load_policy(struct lya_store *s, int64_t id, struct lya_site **site,
 			  struct lya_rules **rules, bool *strict, struct lya_error *err);
 

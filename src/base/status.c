@@ -61,9 +61,10 @@ void lya_diags_add(struct lya_diags *d, enum lya_diag_level level, const char *f
 	va_list ap;
 	char *text;
 
-	if (level == LYA_DIAG_ERROR)
-		d->errors++;
+	if (d->nomem) /* something is missing, and this may be about that */
+		return;
 	if (d->n == LYA_DIAGS_MAX) {
+		d->errors += level == LYA_DIAG_ERROR;
 		d->dropped++;
 		return;
 	}
@@ -75,6 +76,7 @@ void lya_diags_add(struct lya_diags *d, enum lya_diag_level level, const char *f
 		d->nomem = true;
 		return;
 	}
+	d->errors += level == LYA_DIAG_ERROR;
 	d->list[d->n++] = (struct lya_diag){ .level = level, .text = text };
 }
 

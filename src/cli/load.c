@@ -77,6 +77,8 @@ static void print_faults(struct lya_diags *diags)
 	}
 	if (diags->dropped > 0)
 		fprintf(stderr, "lyncaudit: and %zu more\n", diags->dropped);
+	if (diags->nomem && diags->errors > 0) /* otherwise it was said */
+		cli_error("out of memory");
 }
 
 bool cli_load(struct cli_loaded *l, const char *site_path, const char *rules_path, bool strict)

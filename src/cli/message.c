@@ -64,6 +64,8 @@ void cli_print_diags(const struct lya_diags *diags)
 		fprintf(stderr, "%s%s\n", levels[diags->list[i].level], diags->list[i].text);
 	if (diags->dropped > 0)
 		fprintf(stderr, "and %zu more\n", diags->dropped);
+	if (diags->nomem && diags->errors > 0) /* otherwise the caller says it */
+		cli_error("out of memory");
 }
 
 int cli_finish_stdout(int status)

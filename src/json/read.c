@@ -75,7 +75,7 @@ static int check_and_build(struct lya_json_doc *doc, char *text, struct lya_erro
 
 	if (nomem)
 		return lya_error_nomem(err);
-	if (!ok || doc->diags->errors > before) {
+	if (!ok || doc->diags->nomem || doc->diags->errors > before) {
 		int rc = lya_diags_error(doc->diags, err);
 
 		return rc != LYA_OK ? rc : LYA_EINPUT;

@@ -278,6 +278,7 @@ int book_start(struct book *b, struct lya_error *err)
 	int rc;
 
 	b->suspended_ns = b->facts_ns = b->doubt_until_ns = LYA_TIME_NONE;
+	b->reports_retry_ns = LYA_TIME_NONE;
 	b->status.committed_ns = LYA_TIME_NONE;
 	rc = init_locks(b);
 	if (rc == 0)

@@ -22,9 +22,9 @@ enum {
 	CHECKPOINT_MS = 4000,
 	CHECKPOINT_MANY_MS = 7000,
 	MANY_FLOWS = 200000,
-	SLICE_FLOWS = 512,    /* about half a millisecond */
-	LOOK_MS = 500,        /* a silent wire ends no period later than that */
-	BACKLOG_MAX = 8       /* periods and reloads that may wait for the disk */
+	SLICE_FLOWS = 512, /* about half a millisecond */
+	LOOK_MS = 500,     /* a silent wire ends no period later than that */
+	BACKLOG_MAX = 8    /* periods and reloads that may wait for the disk */
 };
 
 #define MS_NS INT64_C(1000000)
@@ -83,7 +83,7 @@ static void send(struct lya_keeper *k, struct order *o)
 		o->events = told->events;
 		o->n_events = told->n_events;
 		o->cap_events = told->cap_events;
-		o->lost_events = told->lost_events;
+		o->lost_events += told->lost_events;
 		told->events = NULL;
 		told->n_events = 0;
 		order_free(told);
@@ -370,6 +370,9 @@ static int put_in_force(struct lya_keeper *k, struct keeper_policy *fresh, struc
 	if (rc != LYA_OK)
 		return rc;
 	o->has_part = o->stretch_over = o->reload = true;
+	if (tell_moment(k, LYA_EVENT_RELOAD, k->newest_ns, "Site and rules were read again.") !=
+	    LYA_OK)
+		o->lost_events++; /* there is no way back */
 	send(k, o);
 	keeper_policy_leave(k->policy);
 	k->policy = fresh;
@@ -397,9 +400,6 @@ int lya_keeper_reload(struct lya_keeper *k, const struct lya_keeper_policy *poli
 		rc = settle_pass(k, err);
 	if (rc != LYA_OK)
 		return rc;
-	if (tell_moment(k, LYA_EVENT_RELOAD, k->newest_ns, "Site and rules were read again.") !=
-	    LYA_OK)
-		return lya_error_nomem(err);
 	fresh = keeper_policy_new(policy);
 	o = begin_order(k, k->newest_ns);
 	rc = fresh != NULL && o != NULL ? put_in_force(k, fresh, o, &s, err) : lya_error_nomem(err);
@@ -551,6 +551,20 @@ static int last_order(struct lya_keeper *k, const struct sources *s, struct lya_
 	return LYA_OK;
 }
 
+static int wait_for_book(struct lya_keeper *k, unsigned timeout_ms, struct lya_error *err)
+{
+	struct lya_keeper_status status;
+
+	if (!book_wait(k->book, timeout_ms))
+		return lya_error_set(err, LYA_EIO, k->options.state_dir, NULL,
+				     "the disk did not take the last evidence in time");
+	book_status(k->book, &status);
+	return !status.suspended
+		   ? LYA_OK
+		   : lya_error_set(err, LYA_EOUTPUT, k->options.state_dir, NULL,
+				   "the last evidence is not written: %s", status.why);
+}
+
 int lya_keeper_stop(struct lya_keeper *k, const struct lya_keeper_clock *now,
 		    const struct lya_source *sources, size_t n_sources, unsigned timeout_ms,
 		    struct lya_error *err)
@@ -567,10 +581,7 @@ int lya_keeper_stop(struct lya_keeper *k, const struct lya_keeper_clock *now,
 		rc = lya_error_nomem(err);
 	if (rc == LYA_OK)
 		rc = last_order(k, &s, err);
-	if (rc == LYA_OK && !book_wait(k->book, timeout_ms))
-		rc = lya_error_set(err, LYA_EIO, k->options.state_dir, NULL,
-				   "the disk did not take the last evidence in time");
-	return rc;
+	return rc == LYA_OK ? wait_for_book(k, timeout_ms, err) : rc;
 }
 
 void lya_keeper_free(struct lya_keeper *k)

@@ -216,6 +216,7 @@ enum {
 	BOOK_IDS = 32,        /* stretches and periods whose numbers in the store are known */
 	BOOK_JOIN_AT = 64,    /* parts of a stretch that are joined to one */
 	BOOK_DOUBT_S = 86400, /* what is old is kept so long after the clock was set forward */
+	BOOK_RETRY_S = 60,    /* reports that cannot be written are tried again so often */
 	BOOK_FACTS_S = 60     /* rows of findings and coverage are renewed so often */
 };
 
@@ -247,6 +248,7 @@ struct book {
 	bool anew;                /* the store was begun anew, and lacks what the period has so far */
 	bool reports_due;         /* a period is over, and lacks its report */
 	bool reports_failed;      /* that was told */
+	int64_t reports_retry_ns; /* not before, by mono_ns; LYA_TIME_NONE */
 	unsigned period_no;
 	struct unsaved *unsaved;
 	unsigned n_unsaved;

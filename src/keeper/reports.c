@@ -137,6 +137,15 @@ static int write_file(const char *path, const struct night *n, struct lya_error 
 	return lya_output_commit(out, err);
 }
 
+static void tell(const struct reports *r, const char *file, enum lya_report_verdict verdict)
+{
+	char path[sizeof("reports/") + 64];
+
+	(void)snprintf(path, sizeof(path), "reports/%.63s", file);
+	if (r->on_report != NULL)
+		r->on_report(r->ctx, path, verdict);
+}
+
 static int leave(const struct reports *r, const char *name, struct night *n,
 		 struct lya_store_report *report, struct lya_error *err)
 {
@@ -156,8 +165,8 @@ static int leave(const struct reports *r, const char *name, struct night *n,
 				   strerror(errno));
 	if (rc == LYA_OK)
 		rc = lya_store_put_report(r->store, report, err);
-	if (rc == LYA_OK && r->on_report != NULL)
-		r->on_report(r->ctx, path, lya_report_verdict(&n->in));
+	if (rc == LYA_OK)
+		tell(r, report->file, lya_report_verdict(&n->in));
 	lya_free(path);
 	return rc;
 }

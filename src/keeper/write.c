@@ -9,6 +9,7 @@
 
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/site.h"
+#include "lyncaudit/timeutil.h"
 
 /* Numbers of the store ----------------------------------------------------------------------- */
 
@@ -64,16 +65,28 @@ static struct reports reports_of(const struct book *b)
 	return r;
 }
 
+/* A night that can not be reported any more must not keep others from it. */
+static int make_report(struct book *b, const struct lya_store_period *p, struct lya_error *err)
+{
+	struct reports r = reports_of(b);
+	int rc = reports_make(&r, p, err);
+
+	if (rc != LYA_EUSAGE)
+		return rc;
+	book_tellf(b, LYA_KEEPER_WARNING, "the report of %s cannot be made: %s", p->name,
+		   err->text);
+	return LYA_OK;
+}
+
 /* Of all periods that are over, those that lack a report. */
 static int make_reports(struct book *b, struct lya_error *err)
 {
-	struct reports r = reports_of(b);
 	struct lya_store_period *list;
 	size_t n;
 	int rc = lya_store_unreported(b->store, &list, &n, err);
 
 	for (size_t i = 0; i < n && rc == LYA_OK; i++)
-		rc = reports_make(&r, &list[i], err);
+		rc = make_report(b, &list[i], err);
 	lya_store_periods_free(list, n);
 	return rc;
 }
@@ -113,10 +126,12 @@ int write_due_reports(struct book *b, struct lya_error *err)
 {
 	int rc;
 
-	if (!b->reports_due)
+	if (!b->reports_due || b->clock.mono_ns < b->reports_retry_ns)
 		return LYA_OK;
 	rc = make_reports(b, err);
 	b->reports_due = rc != LYA_OK;
+	b->reports_retry_ns =
+	    rc != LYA_OK ? b->clock.mono_ns + BOOK_RETRY_S * LYA_SECOND_NS : LYA_TIME_NONE;
 	return note_report(b, rc, err);
 }
 

@@ -287,8 +287,8 @@ static int load_rules(sqlite3_stmt *st, struct lya_rules **rules, struct lya_dia
 		      struct lya_error *err)
 {
 	const uint8_t *data = sqlite3_column_blob(st, 3);
-	size_t len = (size_t)sqlite3_column_bytes(st, 3), n;
-	struct lya_unpack u = { data, data + len, NULL };
+	size_t n;
+	struct lya_unpack u = { 0 };
 	char *name = NULL;
 	struct lya_rules_file *files;
 	int rc;
@@ -297,6 +297,7 @@ static int load_rules(sqlite3_stmt *st, struct lya_rules **rules, struct lya_dia
 		lya_free(name);
 		return lya_error_set(err, LYA_EINPUT, NULL, NULL, "a rule set is damaged");
 	}
+	u = (struct lya_unpack){ data, data + (size_t)sqlite3_column_bytes(st, 3), NULL };
 	files = unpack_files(&u, &n);
 	if (files == NULL)
 		rc = lya_error_nomem(err);
@@ -321,6 +322,41 @@ static int load_site(sqlite3_stmt *st, struct lya_site **site, struct lya_diags 
 				  err);
 }
 
+/* They are what they were: the digests beside them say so. */
+static bool are_the_same(sqlite3_stmt *st, const struct lya_site *site,
+			 const struct lya_rules *rules)
+{
+	char digest[2][LYA_SHA256_HEX];
+
+	store_text_into(st, 5, digest[0], sizeof(digest[0]));
+	store_text_into(st, 6, digest[1], sizeof(digest[1]));
+	return strcmp(site->sha256, digest[0]) == 0 && strcmp(rules->sha256, digest[1]) == 0;
+}
+
+/* Not the data base is wrong then: a later program may read sites and rules more strictly. */
+static int load_both(sqlite3_stmt *st, struct lya_site **site, struct lya_rules **rules,
+		     struct lya_diags *diags, struct lya_error *err)
+{
+	struct lya_error why = { 0 };
+	int rc = load_site(st, site, diags, &why);
+
+	if (rc == LYA_OK)
+		rc = load_rules(st, rules, diags, &why);
+	if (rc == LYA_OK && !are_the_same(st, *site, *rules))
+		rc = lya_error_set(&why, LYA_EINPUT, NULL, NULL, "they are damaged");
+	if (rc == LYA_OK)
+		return LYA_OK;
+	lya_site_free(*site);
+	lya_rules_free(*rules);
+	*site = NULL;
+	*rules = NULL;
+	if (rc == LYA_ENOMEM)
+		return lya_error_nomem(err);
+	return lya_error_set(err, LYA_EUSAGE, NULL, NULL,
+			     "the site and rules that were in force cannot be read again: %.900s",
+			     why.text);
+}
+
 int lya_store_load_policy(struct lya_store *s, int64_t id, struct lya_site **site,
 			  struct lya_rules **rules, bool *strict, struct lya_error *err)
 {
@@ -334,15 +370,9 @@ int lya_store_load_policy(struct lya_store *s, int64_t id, struct lya_site **sit
 		rc = lya_error_set(err, LYA_EINPUT, s->path, NULL,
 				   "the site and rules of a period are missing");
 	if (rc == LYA_OK)
-		rc = load_site(st, site, &diags, err);
-	if (rc == LYA_OK)
-		rc = load_rules(st, rules, &diags, err);
+		rc = load_both(st, site, rules, &diags, err);
 	if (rc == LYA_OK)
 		*strict = sqlite3_column_int64(st, 4) != 0;
-	if (rc != LYA_OK) {
-		lya_site_free(*site);
-		*site = NULL;
-	}
 	store_done(st);
 	lya_diags_fini(&diags);
 	return rc;

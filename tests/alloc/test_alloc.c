@@ -297,6 +297,7 @@ static void test_load(void **state)
 		reached = was_reached(before, n);
 		faults +=
 		    check(reached ? says_out_of_memory(&h, rc) : rc == LYA_OK, n, rc, h.err.text);
+		faults += check(h.diags.errors == 0, n, rc, "a fault that is none");
 		unload(&h);
 	}
 	assert_int_equal(faults, 0);

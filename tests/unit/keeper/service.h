@@ -40,6 +40,7 @@ struct service {
 
 /* The allocation that fails, counted from where a keeper is opened; 0: none. */
 static uint64_t service_fail_at;
+static unsigned service_report_s; /* when a night ends */
 
 static inline int64_t utc(int year, int month, int day, int hour, int minute)
 {
@@ -106,6 +107,7 @@ static inline int service_try_open(struct service *s, const char *dir, int64_t t
 	struct lya_keeper_options options = { .state_dir = dir,
 					      .sensor = "span-1",
 					      .version = "test",
+					      .report_s = service_report_s,
 					      .fail_on = LYA_SEVERITY_LOW,
 					      .max_memory = audit.max_memory,
 					      .on_view = service_on_view,

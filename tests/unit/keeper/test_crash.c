@@ -161,6 +161,69 @@ static void test_kill(void **state)
 	assert_int_equal(munmap(t, sizeof(*t)), 0);
 }
 
+static int64_t wall_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	assert_int_equal(clock_gettime(clock, &now), 0);
+	return (int64_t)now.tv_sec * LYA_SECOND_NS + now.tv_nsec;
+}
+
+/* By the clocks of this machine, a packet every 20 ms. */
+static void live_by_the_clock(struct testimony *t)
+{
+	service_open(&s, dir, wall_ns(CLOCK_REALTIME), NULL);
+	for (unsigned step = 0;; step++) {
+		s.clock =
+		    (struct lya_keeper_clock){ wall_ns(CLOCK_REALTIME), wall_ns(CLOCK_REALTIME),
+					       wall_ns(CLOCK_MONOTONIC), false };
+		send_one(step);
+		while (service_step(&s) == 0)
+			;
+		atomic_store(&t->packets, s.packets);
+		atomic_store(&t->clock_ns, s.clock.time_ns);
+		(void)usleep(20000);
+	}
+}
+
+/* Not more than ten seconds are lost, whenever it comes. */
+static void test_kill_by_the_clock(void **state)
+{
+	struct testimony *t =
+	    mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct lya_store_period *periods;
+	struct lya_store_stretch *list;
+	struct lya_store *store;
+	size_t n_periods, n;
+	int64_t lost_ns;
+	pid_t child;
+
+	(void)state;
+	assert_true(t != MAP_FAILED);
+	child = fork();
+	assert_true(child != -1);
+	if (child == 0) {
+		live_by_the_clock(t);
+		_exit(1);
+	}
+	(void)usleep(11500 * 1000); /* just before the next checkpoint is due */
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_int_equal(lya_store_open(&store, dir, NULL, NULL, NULL), LYA_OK);
+	assert_int_equal(lya_store_periods(store, false, &periods, &n_periods, NULL), LYA_OK);
+	assert_true(n_periods >= 1);
+	assert_int_equal(lya_store_stretches(store, periods[n_periods - 1].id, &list, &n, NULL),
+			 LYA_OK);
+	assert_true(n >= 1);
+	lost_ns = atomic_load(&t->clock_ns) - list[n - 1].until_ns;
+	assert_true(lost_ns <= LYA_KEEPER_LOSS_S * LYA_SECOND_NS);
+	print_message("lost: %.1f s\n", (double)lost_ns / 1e9);
+	lya_free(list);
+	lya_store_periods_free(periods, n_periods);
+	lya_store_close(store);
+	assert_int_equal(munmap(t, sizeof(*t)), 0);
+}
+
 /* A disk that is full ------------------------------------------------------------------------ */
 
 static void fill_disk(void)
@@ -203,6 +266,8 @@ static void expect_suspended(void)
 /* Over midnight, too: nothing is lost, and both nights are reported when there is room again. */
 static void test_full(void **state)
 {
+	struct lya_error err = { 0 };
+
 	(void)state;
 	if (unshare(CLONE_NEWNS) == -1 ||
 	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ||
@@ -232,6 +297,11 @@ static void test_full(void **state)
 	(void)service_wait(&s);
 	assert_int_equal(report_number(report_path(dir, "2026-11-22.json"), "capture.packets"),
 			 FLOW_PACKETS);
+	fill_disk();
+	service_flow(&s, 50004);
+	assert_int_equal(lya_keeper_stop(s.keeper, &s.clock, &s.source, 1, WAIT_MS, &err),
+			 LYA_EOUTPUT);
+	assert_non_null(strstr(err.text, "not written"));
 	service_close(&s);
 	assert_int_equal(umount(dir), 0);
 }
@@ -305,6 +375,45 @@ static void test_damaged_meanwhile(void **state)
 	service_close(&s);
 }
 
+static void run_sql(const char *sql)
+{
+	char path[128];
+	sqlite3 *db;
+
+	(void)snprintf(path, sizeof(path), "%s/store.db", dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* The site of one night cannot be read any more: it is told, and other nights are reported. */
+static void test_unreadable_site(void **state)
+{
+	static const char site[] =
+	    "{\"schema\": \"lyncaudit-site/1\", \"name\": \"other\", \"timezone\": "
+	    "\"Europe/Paris\","
+	    " \"networks\": {\"internal\": [\"10.0.0.0/8\"]},"
+	    " \"hosts\": [{\"name\": \"fe01\", \"roles\": {\"front-end\": [\"10.2.0.11\"]}}]}";
+
+	(void)state;
+	service_open(&s, dir, utc(2026, 11, 20, 23, 0), NULL);
+	service_flow(&s, 50000);
+	service_settle(&s);
+	service_close(&s);
+	run_sql("UPDATE policy SET site = '{\"schema\": \"lyncaudit-site/1\"}'");
+	service_open(&s, dir, utc(2026, 11, 22, 12, 0), site);
+	service_flow(&s, 50000);
+	service_go(&s, CLOCK_DAY);
+	(void)service_wait(&s);
+	assert_int_equal(s.n_reports, 1);
+	assert_int_equal(report_number(report_path(dir, "2026-11-22.json"), "capture.packets"),
+			 FLOW_PACKETS);
+	assert_non_null(
+	    strstr(lya_text_str(&s.messages), "the report of 2026-11-21 cannot be made"));
+	assert_null(strstr(lya_text_str(&s.messages), "set aside"));
+	service_close(&s);
+}
+
 /* Somebody else holds the data base: what is taken meanwhile is taken at once, and kept. */
 static void test_held(void **state)
 {
@@ -359,8 +468,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_kill, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_kill_by_the_clock, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_damaged_at_start, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_damaged_meanwhile, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_unreadable_site, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_held, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_second, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_full, make_dir, remove_dir),

@@ -82,7 +82,7 @@ static void test_midnight(void **state)
 	service_packet(&s, 50001, 0, ACK, 101, 501);
 	service_settle(&s);
 	assert_int_equal(s.n_reports, 1);
-	assert_string_equal(s.reports[0], report_path(dir, "2026-11-21.json"));
+	assert_string_equal(s.reports[0], "reports/2026-11-21.json");
 
 	expect_text("2026-11-21.json", "sensor.name", "span-1");
 	expect_text("2026-11-21.json", "period.from", "2026-11-20T23:00:00.000000Z");
@@ -165,6 +165,27 @@ static size_t times_in(const char *file, const char *list, const char *member, c
 		found += strcmp(report_text_at(path, place), id) == 0;
 	}
 	return found;
+}
+
+/* Six in the morning, local time: a night is called by the day on which it begins. */
+static void test_report_time(void **state)
+{
+	(void)state;
+	service_report_s = 6 * 3600;
+	service_open(&s, dir, utc(2026, 11, 21, 4, 0), NULL);
+	service_report_s = 0;
+	service_flow(&s, 50000);
+	service_go(&s, 7200);
+	service_flow(&s, 50001);
+	service_flow(&s, 50002);
+	service_go(&s, 86400);
+	(void)service_wait(&s);
+	assert_int_equal(s.n_reports, 2);
+	expect_count("2026-11-20.json", "capture.packets", FLOW_PACKETS);
+	expect_text("2026-11-20.json", "period.to", "2026-11-21T05:00:00.000000Z");
+	expect_count("2026-11-21.json", "capture.packets", 2 * FLOW_PACKETS);
+	expect_text("2026-11-21.json", "period.to", "2026-11-22T05:00:00.000000Z");
+	service_close(&s);
 }
 
 /* A finding comes, stays, and goes. */
@@ -505,6 +526,33 @@ static const char OTHER_SITE[] =
     " \"exceptions\": [{\"id\": \"EX-1\", \"from\": \"10.20.0.5\", \"to\": \"10.2.0.11\","
     " \"transport\": \"tcp\", \"ports\": \"4443\", \"reason\": \"a test\"}]}";
 
+/* The new site wants VLANs in the key, the old one did not: all stays as it was. */
+static void test_reload_refused(void **state)
+{
+	static const char site[] =
+	    "{\"schema\": \"lyncaudit-site/1\", \"name\": \"other\", \"vlan_in_key\": true,"
+	    " \"networks\": {\"internal\": [\"10.0.0.0/8\"]},"
+	    " \"hosts\": [{\"name\": \"fe01\", \"roles\": {\"front-end\": [\"10.2.0.11\"]}}]}";
+	struct lya_keeper_policy other = service_policy(site);
+	struct lya_error err = { 0 };
+
+	(void)state;
+	service_open(&s, dir, utc(2026, 11, 20, 23, 0), NULL);
+	service_flow(&s, 50000);
+	assert_int_equal(lya_keeper_reload(s.keeper, &other, &s.clock, &s.source, 1, &err),
+			 LYA_EUSAGE);
+	assert_non_null(strstr(err.text, "vlan_in_key"));
+	lya_policy_free(other.policy);
+	lya_site_free(other.site);
+	lya_rules_free(other.rules);
+	service_go(&s, 86400);
+	(void)service_wait(&s);
+	expect_count("2026-11-21.json", "capture.packets", FLOW_PACKETS);
+	expect_text("2026-11-21.json", "site.name", "contoso-hq");
+	assert_int_equal(report_count(report_path(dir, "2026-11-21.json"), "period.events"), 1);
+	service_close(&s);
+}
+
 static void test_reload(void **state)
 {
 	struct lya_keeper_policy other = service_policy(OTHER_SITE);
@@ -529,6 +577,8 @@ static void test_reload(void **state)
 	expect_count("2026-11-21.json", "summary.flows.waived", 1);
 	expect_text("2026-11-21.json", "site.name", "other");
 	assert_int_equal(report_count(report_path(dir, "2026-11-21.json"), "period.judged_by"), 2);
+	assert_int_equal(report_count(report_path(dir, "2026-11-21.json"), "period.events"), 2);
+	expect_text("2026-11-21.json", "period.events.1.kind", "reload");
 	expect_made_again("2026-11-21");
 	service_close(&s);
 }
@@ -572,7 +622,7 @@ static void test_name_taken(void **state)
 	service_go(&s, 86400);
 	(void)service_wait(&s);
 	assert_int_equal(s.n_reports, 1);
-	assert_string_equal(s.reports[0], report_path(dir, "2026-11-21-2.json"));
+	assert_string_equal(s.reports[0], "reports/2026-11-21-2.json");
 	text = file_text(path);
 	assert_string_equal(text, "somebody's notes\n");
 	free(text);
@@ -584,6 +634,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_midnight, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_report_time, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_changes, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_autumn, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_spring, make_dir, remove_dir),
@@ -596,6 +647,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_kept_in_doubt, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_far_packet, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_packet_time, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_reload_refused, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_reload, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_on_demand, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_name_taken, make_dir, remove_dir),
