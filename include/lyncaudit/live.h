@@ -48,6 +48,7 @@ struct lya_watch_options {
 	enum lya_severity hook_severity; /* the lowest one for which it is */
 	size_t max_memory, max_flows; /* as for an audit */
 	enum lya_severity fail_on;
+	bool screen; /* standard output and input are a terminal: show what happens there */
 	const char *version, *host; /* for reports */
 	const char *const *arguments;
 	size_t n_arguments;

@@ -16,8 +16,12 @@ static void say(void *ctx, enum lya_watch_level level, const char *text)
 					     [LYA_WATCH_ERROR] = "" };
 	const struct watch_options *o = ctx;
 
+	char line[LYA_ERROR_LEN + 32];
+
+	/* in one piece: other processes say something too */
+	(void)snprintf(line, sizeof(line), "lyncaudit: %s%s\n", words[level], text);
 	if (!o->quiet || level == LYA_WATCH_ERROR)
-		cli_error("%s%s", words[level], text);
+		(void)fputs(line, stderr);
 }
 
 static int list_interfaces(void)
@@ -59,6 +63,8 @@ static int watch(struct watch_options *o, int argc, char **argv)
 	o->live.version = LYNCAUDIT_VERSION;
 	o->live.arguments = (const char *const *)argv;
 	o->live.n_arguments = (size_t)argc;
+	o->live.screen = !o->quiet && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
+			 isatty(STDERR_FILENO);
 	o->live.say = say;
 	o->live.ctx = o;
 	rc = lya_watch_run(&o->live, &err);

@@ -170,6 +170,8 @@ void live_engine_free(struct live_engine *e)
 	live_missing_free(e->missing);
 	live_policy_free(&e->policy);
 	lya_text_fini(&e->view.metrics);
+	lya_text_fini(&e->view.picture);
+	lya_text_fini(&e->view.newest);
 	(void)pthread_mutex_destroy(&e->view.mutex);
 	lya_free(e);
 }

@@ -23,6 +23,7 @@ enum live_news {
 	LIVE_READY = 1, /* it listens */
 	LIVE_ALIVE,     /* once a second; data: the status in a line */
 	LIVE_RELOADED,  /* number 0: the new configuration is in force; 1: the old one stays */
+	LIVE_PICTURE,   /* data: lines for the screen */
 	LIVE_OUTPUT     /* number: which; fd: what is to stand there */
 };
 

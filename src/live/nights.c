@@ -3,8 +3,28 @@
  *
  * All callbacks come from the book's thread.
  */
+#include <string.h>
+
 #include "live/parts.h"
+#include "live/show.h"
 #include "lyncaudit/timeutil.h"
+
+enum { NEWEST_BYTES = 4096 };
+
+/* The newest first; what is older than the screen is long is forgotten. */
+static void note_newest(struct live_engine *e, const struct lya_finding *f)
+{
+	struct lya_text text = { 0 };
+	const char *rest = lya_text_str(&e->view.newest);
+	size_t len = strlen(rest);
+
+	lya_text_addf(&text, "%s %s %s: %s\n", lya_severity_name(f->severity), f->type, f->id, f->what);
+	lya_text_add_len(&text, rest, len < NEWEST_BYTES ? len : NEWEST_BYTES);
+	(void)pthread_mutex_lock(&e->view.mutex);
+	lya_text_fini(&e->view.newest);
+	e->view.newest = text;
+	(void)pthread_mutex_unlock(&e->view.mutex);
+}
 
 /* Findings that are new, or of which there is more. */
 static void tell_findings(struct live_engine *e, const struct lya_report_input *in)
@@ -22,25 +42,43 @@ static void tell_findings(struct live_engine *e, const struct lya_report_input *
 	for (size_t i = 0; i < n; i++) {
 		enum live_alarm what = live_alarms_take(e->alarms, &list[i], now_ns, false);
 
+		if (what == LIVE_ALARM_NEW)
+			note_newest(e, &list[i]);
 		if (what != LIVE_ALARM_NONE)
 			live_tell_finding(e->tell, policy, in->sources, in->n_sources, &list[i],
 					  what == LIVE_ALARM_UPDATE);
 	}
 }
 
+static void exchange(struct lya_text *a, struct lya_text *b)
+{
+	struct lya_text text = *a;
+
+	*a = *b;
+	*b = text;
+}
+
 static void leave_view(struct live_engine *e, const struct lya_report_input *in)
 {
-	struct lya_text text = { 0 }, old;
-	size_t n;
+	struct lya_text metrics = { 0 }, picture = { 0 };
 
-	(void)lya_ledger_findings(in->ledger, &n);
-	live_metrics_view(&text, in);
+	live_metrics_view(&metrics, in);
+	live_show_view(&picture, in);
 	(void)pthread_mutex_lock(&e->view.mutex);
-	old = e->view.metrics;
-	e->view.metrics = text;
-	e->view.findings = n;
+	exchange(&e->view.metrics, &metrics);
+	exchange(&e->view.picture, &picture);
 	(void)pthread_mutex_unlock(&e->view.mutex);
-	lya_text_fini(&old);
+	lya_text_fini(&metrics);
+	lya_text_fini(&picture);
+}
+
+void live_engine_add_view(struct live_engine *e, struct lya_text *t)
+{
+	(void)pthread_mutex_lock(&e->view.mutex);
+	lya_text_add(t, lya_text_str(&e->view.picture));
+	lya_text_add(t, "\n#newest findings\n");
+	lya_text_add(t, lya_text_str(&e->view.newest));
+	(void)pthread_mutex_unlock(&e->view.mutex);
 }
 
 static void on_view(void *ctx, const struct lya_keeper_view *view)

@@ -16,7 +16,8 @@
 struct live_view {
 	pthread_mutex_t mutex;
 	struct lya_text metrics; /* of findings and coverage of the period so far */
-	size_t findings;
+	struct lya_text picture; /* the same for the screen */
+	struct lya_text newest;  /* findings, a line each, the newest first */
 };
 
 struct live_engine {
@@ -35,6 +36,9 @@ struct live_engine {
 };
 
 struct lya_keeper_clock live_engine_clock(void);
+
+/* What the book's thread left for the screen. */
+void live_engine_add_view(struct live_engine *e, struct lya_text *t);
 
 /* last.c: the report of an audit without a state directory, at its end. */
 int live_engine_last_report(struct live_engine *e, struct lya_error *err);

@@ -19,6 +19,7 @@
 #include "live/engine.h"
 #include "live/hand.h"
 #include "live/messages.h"
+#include "live/show.h"
 #include "lyncaudit/confine.h"
 #include "lyncaudit/post.h"
 #include "lyncaudit/timeutil.h"
@@ -37,6 +38,7 @@ struct sensor {
 	struct lya_capture *capture;
 	struct live_engine *engine;
 	struct live_tell *tell;
+	struct live_show *show; /* NULL: there is no screen */
 	int64_t tick_ns;    /* CLOCK_MONOTONIC: the next tick, */
 	int64_t measure_ns; /* and when metrics are due */
 	unsigned step_ms;   /* within which the engine wants to go on */
@@ -116,7 +118,9 @@ static int begin(struct sensor *s, struct lya_error *err)
 		return rc;
 	s->watch->bundle = -1;
 	s->tell = live_tell_new(s->watch->tell_end);
-	if (s->tell == NULL)
+	if (s->watch->options->screen)
+		s->show = live_show_new();
+	if (s->tell == NULL || (s->show == NULL && s->watch->options->screen))
 		return lya_error_nomem(err);
 	if (!live_policy_load(&policy, s->watch, bundle))
 		return LYA_ESTOP; /* said already */
@@ -167,6 +171,18 @@ static void measure_in_time(struct sensor *s, int64_t now_ns)
 		live_say(s->watch, LYA_WATCH_WARNING, "%s", err.text);
 }
 
+static void show(struct sensor *s)
+{
+	struct lya_text text = { 0 };
+
+	if (s->show == NULL)
+		return;
+	live_show_compose(s->show, s->engine, &text);
+	if (!text.failed)
+		(void)lya_post_send(s->watch->sensor_end, LIVE_PICTURE, 0, text.data, text.len, -1);
+	lya_text_fini(&text);
+}
+
 static int tick(struct sensor *s, int64_t now_ns, struct lya_error *err)
 {
 	char status[160];
@@ -175,6 +191,7 @@ static int tick(struct sensor *s, int64_t now_ns, struct lya_error *err)
 	live_engine_status(s->engine, status, sizeof(status));
 	(void)lya_post_send(s->watch->sensor_end, LIVE_ALIVE, 0, status, strlen(status), -1);
 	measure_in_time(s, now_ns);
+	show(s);
 	return capture_tick(s, err);
 }
 
@@ -328,6 +345,7 @@ int live_sensor(void *watch)
 		live_say(s.watch, LYA_WATCH_ERROR, "%s", err.text);
 	live_engine_free(s.engine);
 	live_tell_free(s.tell);
+	live_show_free(s.show);
 	lya_capture_close(s.capture);
 	return rc == LYA_OK ? 0 : 1;
 }

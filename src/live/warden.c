@@ -17,6 +17,7 @@
 
 #include "live/bundle.h"
 #include "live/messages.h"
+#include "live/screen.h"
 #include "lyncaudit/output.h"
 #include "lyncaudit/post.h"
 #include "lyncaudit/timeutil.h"
@@ -121,6 +122,10 @@ static void take_signal(struct warden *w, int number)
 	case SIGUSR1:
 		order(w, LIVE_REPORT, -1);
 		break;
+	case SIGWINCH:
+		if (w->watch->screen != NULL)
+			live_screen_resize(w->watch->screen);
+		break;
 	case SIGCHLD:
 		look_after_courier(w);
 		break;
@@ -190,8 +195,13 @@ static void take_news(struct warden *w)
 		w->ready = true;
 		lya_notify_send(&w->notify, "READY=1\nSTATUS=listening");
 		break;
-	case LIVE_ALIVE:
-		lya_notify_send(&w->notify, "WATCHDOG=1\nSTATUS=%s", p->data);
+	case LIVE_ALIVE: /* one line, whoever wrote it */
+		lya_notify_send(&w->notify, "WATCHDOG=1\nSTATUS=%.*s", (int)strcspn(p->data, "\n"),
+				p->data);
+		break;
+	case LIVE_PICTURE:
+		if (w->watch->screen != NULL)
+			live_screen_show(w->watch->screen, p->data);
 		break;
 	case LIVE_RELOADED:
 		lya_notify_send(&w->notify, "READY=1");
@@ -233,12 +243,25 @@ static int wait_ms(struct warden *w)
 	return -1;
 }
 
+/* gone: of the terminal nothing is left. */
+static void use_screen(struct warden *w, bool gone)
+{
+	if (w->watch->screen == NULL)
+		return;
+	if (live_screen_work(w->watch->screen) == 'q' || (gone && !w->stopping))
+		stop(w);
+}
+
 static void serve(struct warden *w)
 {
-	struct pollfd fds[] = { { .fd = w->signals, .events = POLLIN },
-				{ .fd = w->watch->warden_end, .events = POLLIN } };
+	struct pollfd fds[4] = { { .fd = w->signals, .events = POLLIN },
+				 { .fd = w->watch->warden_end, .events = POLLIN },
+				 { .fd = -1 },
+				 { .fd = -1 } };
 	bool alive = true;
 
+	if (w->watch->screen != NULL)
+		live_screen_wait(w->watch->screen, fds + 2);
 	while (alive) {
 		int number;
 
@@ -247,6 +270,7 @@ static void serve(struct warden *w)
 		while ((number = lya_signals_next(w->signals)) != 0)
 			take_signal(w, number);
 		alive = read_post(w);
+		use_screen(w, (fds[3].revents & (POLLHUP | POLLERR)) != 0);
 	}
 }
 
@@ -287,6 +311,8 @@ static int work(struct warden *w, struct lya_error *err)
 
 	if (rc == LYA_OK)
 		rc = open_findings(w, err);
+	if (rc == LYA_OK && w->watch->screen != NULL)
+		rc = live_screen_begin(w->watch->screen, err);
 	if (rc != LYA_OK) {
 		(void)kill(w->sensor, SIGKILL);
 		(void)waitpid(w->sensor, NULL, 0);

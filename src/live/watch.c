@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "live/bundle.h"
+#include "live/screen.h"
 #include "lyncaudit/confine.h"
 #include "lyncaudit/output.h"
 #include "lyncaudit/post.h"
@@ -131,6 +132,8 @@ static int start(struct live_watch *w, struct lya_error *err)
 	int signals;
 	int rc = connect_all(w, err);
 
+	if (rc == LYA_OK && w->options->screen)
+		rc = live_screen_new(&w->screen, err);
 	if (rc == LYA_OK)
 		rc = lya_signals_open(&signals, err);
 	if (rc == LYA_OK)
@@ -155,5 +158,8 @@ int lya_watch_run(const struct lya_watch_options *options, struct lya_error *err
 		rc = have_state(&w, err);
 	if (rc == LYA_OK)
 		rc = bundle_pack(&w.bundle, options->site, options->rules, err);
-	return rc != LYA_OK ? rc : start(&w, err);
+	if (rc == LYA_OK)
+		rc = start(&w, err);
+	live_screen_free(w.screen);
+	return rc;
 }

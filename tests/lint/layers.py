@@ -48,6 +48,7 @@ HOMES = {
     "lzma": ["capture", "cli/version.c"],
     "seccomp.h": ["sys", "cli/version.c"],
     "linux/landlock.h": ["sys"],
+    "curses.h": ["live", "cli/version.c"],
     "sqlite3.h": ["store", "cli/version.c"],
 }
 
