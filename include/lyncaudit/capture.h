@@ -100,6 +100,30 @@ struct lya_capture_listen_options {
 int lya_capture_listen(struct lya_capture **c, const struct lya_capture_listen_options *options,
 		       struct lya_error *err);
 
+struct lya_capture_follow_options {
+	const char *dir;    /* borrowed during follow */
+	const char *filter; /* as for files; NULL: none */
+	const struct lya_capture_offset *offsets;
+	size_t n_offsets;
+	int64_t from_ns; /* packets up to that time are passed over; LYA_TIME_NONE: none are */
+	size_t max_bytes;
+	void (*on_event)(void *ctx, const struct lya_capture_event *event); /* may be NULL */
+	void *ctx;
+};
+
+/*
+ * Follow a folder into which another program writes captures, one after another: those that
+ * are there, then as they come.  They are one source of kind "ring".  A file that is deleted
+ * before it is read, that breaks off, or that is no capture is an event; times of such
+ * events are those at which files were written.  To be asked again like one that listens.
+ * LYA_EINPUT: there is no such folder; LYA_EUSAGE as for files.
+ */
+int lya_capture_follow(struct lya_capture **c, const struct lya_capture_follow_options *options,
+		       struct lya_error *err);
+
+/* Packets up to options.from_ns were there, so that nothing between was missed. */
+bool lya_capture_follow_resumed(const struct lya_capture *c);
+
 /*
  * When to ask a capture that listens again: once one of fds (room for max) can be read, and
  * after *timeout_ms (-1: no need to) in any case.

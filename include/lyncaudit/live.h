@@ -29,6 +29,7 @@ struct lya_watch_options {
 	bool strict;
 	const char *const *interfaces;
 	size_t n_interfaces;
+	const char *follow; /* instead of interfaces a folder of captures; wants `state` */
 	const char *filter;
 	const struct lya_capture_offset *offsets;
 	size_t n_offsets;

@@ -166,6 +166,8 @@ int lya_capture_tick(struct lya_capture *c, int64_t now_ns, struct lya_error *er
 	struct capture_listen *l = c->listen;
 	int rc = LYA_OK;
 
+	if (l == NULL) /* files are looked at when they are asked for */
+		return LYA_OK;
 	if (l->ticked_ns == LYA_TIME_NONE)
 		l->ticked_ns = now_ns;
 	for (size_t k = 0; rc == LYA_OK && k < l->n; k++)
@@ -178,7 +180,7 @@ void lya_capture_listen_end(struct lya_capture *c, int64_t now_ns)
 {
 	const struct capture_listen *l = c->listen;
 
-	for (size_t k = 0; k < l->n; k++) {
+	for (size_t k = 0; l != NULL && k < l->n; k++) {
 		struct capture_interface *i = &l->list[k];
 
 		spell_end(l, i, &i->full, LYA_CAPTURE_DROP, now_ns);

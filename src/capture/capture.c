@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "capture/follow.h"
 #include "capture/listen.h"
 #include "capture/state.h"
 #include "lyncaudit/alloc.h"
@@ -87,11 +88,33 @@ int lya_capture_listen(struct lya_capture **out, const struct lya_capture_listen
 	return LYA_OK;
 }
 
+int lya_capture_follow(struct lya_capture **out, const struct lya_capture_follow_options *options,
+		       struct lya_error *err)
+{
+	struct lya_capture *c = capture_new(options->max_bytes, 0);
+	int rc = LYA_OK;
+
+	*out = NULL;
+	if (c == NULL)
+		return lya_error_nomem(err);
+	if (!is_blank(options->filter))
+		rc = capture_filter_new(&c->filter, options->filter, err);
+	if (rc == LYA_OK)
+		rc = capture_follow_begin(c, options, err);
+	if (rc != LYA_OK) {
+		lya_capture_close(c);
+		return rc;
+	}
+	*out = c;
+	return LYA_OK;
+}
+
 void lya_capture_close(struct lya_capture *c)
 {
 	if (c == NULL)
 		return;
 	capture_listen_free(c->listen);
+	capture_follow_free(c->follow);
 	capture_merge_end(c);
 	capture_sources_free(c);
 	capture_filter_free(c->filter);
@@ -106,6 +129,8 @@ int lya_capture_next(struct lya_capture *c, struct lya_frame *frames, size_t max
 	assert(max > 0 && "nothing at all would look like the end");
 	if (c->listen != NULL)
 		return capture_listen_next(c, frames, max, n, err);
+	if (c->follow != NULL)
+		return capture_follow_next(c, frames, max, n, err);
 	c->shelf.call++;
 	return capture_merge_next(c, frames, max, n, err);
 }

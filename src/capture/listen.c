@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "capture/follow.h"
 #include "capture/netlink.h"
 #include "capture/wire.h"
 #include "lyncaudit/alloc.h"
@@ -257,6 +258,10 @@ size_t lya_capture_poll(const struct lya_capture *c, struct pollfd *fds, size_t 
 	size_t n = 0;
 
 	*timeout_ms = -1;
+	if (c->follow != NULL) {
+		*timeout_ms = CAPTURE_FOLLOW_LOOK_MS;
+		return 0;
+	}
 	if (l->wake_ns != 0) {
 		int64_t wait_ns = l->wake_ns - steady_ns();
 

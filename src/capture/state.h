@@ -47,6 +47,7 @@ struct capture_input {
 };
 
 struct capture_listen; /* listen.h */
+struct capture_follow; /* follow.h */
 
 struct lya_capture {
 	struct capture_cap cap;
@@ -62,7 +63,8 @@ struct lya_capture {
 	size_t n_open;
 	uint64_t bytes_total; /* in all regular files, as they lie on the disk */
 	uint64_t bytes_done;  /* read from sources that are closed */
-	struct capture_listen *listen; /* interfaces instead of files; NULL: files */
+	struct capture_listen *listen; /* interfaces instead of files, */
+	struct capture_follow *follow; /* or a folder that is followed; both NULL: files */
 };
 
 /* sources.c: what there is to read. */

@@ -15,6 +15,8 @@
 static const char help[] =
     "  -s, --site FILE        the site description (required)\n"
     "  -i, --interface NAME   interface to listen on; repeatable\n"
+    "      --follow DIR       instead: a folder into which another program writes captures,\n"
+    "                         file after file; wants --state\n"
     "  -D, --list-interfaces  list them and end\n"
     "  -f, --filter EXPR      a pcap filter expression\n"
     "      --rules DIR|FILE   another rule set than the installed one\n"
@@ -70,7 +72,8 @@ enum {
 	OPT_SYSLOG,
 	OPT_HOOK,
 	OPT_HOOK_SEVERITY,
-	OPT_METRICS
+	OPT_METRICS,
+	OPT_FOLLOW
 };
 
 static const struct option options[] = {
@@ -97,6 +100,7 @@ static const struct option options[] = {
 	{ "syslog", required_argument, NULL, OPT_SYSLOG },
 	{ "hook", required_argument, NULL, OPT_HOOK },
 	{ "hook-severity", required_argument, NULL, OPT_HOOK_SEVERITY },
+	{ "follow", required_argument, NULL, OPT_FOLLOW },
 	{ "metrics", required_argument, NULL, OPT_METRICS },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
@@ -219,6 +223,9 @@ static int read_keeping(struct watch_options *o, int c, char *const *argv)
 	case OPT_METRICS:
 		o->live.metrics = optarg;
 		return -1;
+	case OPT_FOLLOW:
+		o->live.follow = optarg;
+		return -1;
 	default:
 		return cli_bad_option("watch", c, argv);
 	}
@@ -304,8 +311,14 @@ static int check_together(const struct watch_options *o)
 		return -1;
 	if (o->live.site == NULL)
 		return cli_usage_error("watch", "no site given: nothing is audited without -s FILE");
-	if (o->live.n_interfaces == 0)
-		return cli_usage_error("watch", "nothing to listen to: -i NAME");
+	if (o->live.n_interfaces == 0 && o->live.follow == NULL)
+		return cli_usage_error("watch", "nothing to listen to: -i NAME, or --follow DIR");
+	if (o->live.n_interfaces > 0 && o->live.follow != NULL)
+		return cli_usage_error("watch", "either interfaces are listened to, or a folder is "
+						"followed: not both");
+	if (o->live.follow != NULL && o->live.state == NULL)
+		return cli_usage_error("watch", "--follow wants --state: it is known there how far the "
+						"folder was read");
 	if (o->live.state != NULL && o->live.report != NULL)
 		return cli_usage_error("watch", "--report is for a watch without --state, whose reports "
 						"are in the state directory");

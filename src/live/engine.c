@@ -47,7 +47,7 @@ static int start(struct live_engine *e, struct live_policy *policy, struct lya_e
 
 int live_engine_open(struct live_engine **result, const struct live_watch *w,
 		     struct live_policy *policy, struct lya_capture *capture, struct live_tell *tell,
-		     struct lya_error *err)
+		     int64_t first_ns, struct lya_error *err)
 {
 	struct live_engine *e = lya_calloc(1, sizeof(*e));
 	int rc;
@@ -57,6 +57,7 @@ int live_engine_open(struct live_engine **result, const struct live_watch *w,
 	e->watch = w;
 	e->capture = capture;
 	e->tell = tell;
+	e->newest_ns = first_ns;
 	e->period_ns = LYA_TIME_NONE;
 	(void)pthread_mutex_init(&e->view.mutex, NULL); /* a plain one cannot fail */
 	rc = start(e, policy, err);
@@ -68,12 +69,15 @@ int live_engine_open(struct live_engine **result, const struct live_watch *w,
 	return LYA_OK;
 }
 
-struct lya_keeper_clock live_engine_clock(void)
+struct lya_keeper_clock live_engine_clock(const struct live_engine *e)
 {
+	bool by_packets = e->newest_ns != LYA_TIME_NONE;
 	int64_t wall_ns = live_wall_ns();
 
-	return (struct lya_keeper_clock){ .time_ns = wall_ns, .wall_ns = wall_ns,
-					  .mono_ns = live_steady_ns() };
+	return (struct lya_keeper_clock){ .time_ns = by_packets ? e->newest_ns : wall_ns,
+					  .wall_ns = wall_ns,
+					  .mono_ns = live_steady_ns(),
+					  .by_packets = by_packets };
 }
 
 /* Going on ----------------------------------------------------------------- */
@@ -86,11 +90,13 @@ int live_engine_take(struct live_engine *e, const struct lya_frame *frames, size
 
 	if (e->keeper == NULL)
 		return lya_audit_take(e->audit, frames, n, err);
+	if (e->watch->options->follow != NULL && frames[n - 1].time_ns > e->newest_ns)
+		e->newest_ns = frames[n - 1].time_ns;
 	sources = lya_capture_sources(e->capture, &n_sources);
 	return lya_keeper_take(e->keeper, frames, n, sources, n_sources, err);
 }
 
-int live_engine_step(struct live_engine *e, unsigned *wait_ms, struct lya_error *err)
+int live_engine_step(struct live_engine *e, bool idle, unsigned *wait_ms, struct lya_error *err)
 {
 	struct lya_keeper_clock now;
 	const struct lya_source *sources;
@@ -99,7 +105,9 @@ int live_engine_step(struct live_engine *e, unsigned *wait_ms, struct lya_error 
 	*wait_ms = LAZY_MS;
 	if (e->keeper == NULL)
 		return LYA_OK;
-	now = live_engine_clock();
+	if (idle)
+		e->newest_ns = LYA_TIME_NONE; /* all of the ring is read: it is as late as the clock says */
+	now = live_engine_clock(e);
 	sources = lya_capture_sources(e->capture, &n);
 	return lya_keeper_step(e->keeper, &now, sources, n, wait_ms, err);
 }
@@ -113,7 +121,7 @@ int live_engine_missing(struct live_engine *e, const struct lya_capture_event *e
 					.to_ns = event->to_ns,
 					.source = source_name(e, event->source),
 					.count = event->count };
-	char text[160];
+	char text[400];
 
 	if (e->keeper == NULL)
 		return live_missing_note(e->missing, event) == LYA_OK ? LYA_OK
@@ -127,7 +135,7 @@ int live_engine_reload(struct live_engine *e, struct live_policy *policy, struct
 {
 	struct lya_keeper_policy fresh = { policy->site, policy->rules, policy->policy,
 					   e->watch->options->strict };
-	struct lya_keeper_clock now = live_engine_clock();
+	struct lya_keeper_clock now = live_engine_clock(e);
 	const struct lya_source *sources;
 	size_t n;
 
@@ -150,7 +158,7 @@ void live_engine_report(struct live_engine *e)
 
 int live_engine_stop(struct live_engine *e, struct lya_error *err)
 {
-	struct lya_keeper_clock now = live_engine_clock();
+	struct lya_keeper_clock now = live_engine_clock(e);
 	const struct lya_source *sources;
 	size_t n;
 

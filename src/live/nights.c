@@ -7,6 +7,8 @@
 
 #include "live/parts.h"
 #include "live/show.h"
+#include "lyncaudit/alloc.h"
+#include "lyncaudit/store.h"
 #include "lyncaudit/timeutil.h"
 
 enum { NEWEST_BYTES = 4096 };
@@ -108,7 +110,7 @@ static void on_message(void *ctx, enum lya_keeper_level level, const char *text)
 int live_engine_keep(struct live_engine *e, struct live_policy *policy, struct lya_error *err)
 {
 	const struct lya_watch_options *o = e->watch->options;
-	struct lya_keeper_clock now = live_engine_clock();
+	struct lya_keeper_clock now = live_engine_clock(e);
 	struct lya_keeper_policy kept = { policy->site, policy->rules, policy->policy, o->strict };
 	struct lya_keeper_options options = { .state_dir = o->state,
 					      .sensor = o->sensor,
@@ -129,4 +131,66 @@ int live_engine_keep(struct live_engine *e, struct live_policy *policy, struct l
 	if (e->alarms == NULL)
 		return lya_error_nomem(err);
 	return lya_keeper_open(&e->keeper, e->audit, &kept, &options, &now, err);
+}
+
+/* Where a ring was read to ---------------------------------------------------- */
+
+static int take_tally(void *ctx, const void *data, size_t len, bool good)
+{
+	int64_t *until_ns = ctx;
+	struct lya_tally *t;
+	struct lya_error err;
+
+	if (!good || lya_tally_unpack(&t, data, len, &err) != LYA_OK)
+		return LYA_OK; /* the keeper tells of what is damaged */
+	if (t->counts.last_ns != LYA_TIME_NONE &&
+	    (*until_ns == LYA_TIME_NONE || t->counts.last_ns > *until_ns))
+		*until_ns = t->counts.last_ns;
+	lya_tally_free(t);
+	return LYA_OK;
+}
+
+static int take_part(void *ctx, const void *data, size_t len, bool open, bool good)
+{
+	(void)ctx;
+	(void)data;
+	(void)len;
+	(void)open;
+	(void)good;
+	return LYA_OK;
+}
+
+static int until_of(struct lya_store *s, int64_t period, int64_t *until_ns, struct lya_error *err)
+{
+	const struct lya_store_taker taker = { until_ns, take_tally, take_part };
+	struct lya_store_stretch *list;
+	size_t n;
+	int rc = lya_store_stretches(s, period, &list, &n, err);
+
+	if (rc != LYA_OK)
+		return rc;
+	for (size_t i = 0; rc == LYA_OK && i < n; i++)
+		rc = lya_store_read_stretch(s, list[i].id, &taker, err);
+	lya_free(list);
+	return rc;
+}
+
+int live_engine_kept_until(const char *state, int64_t *until_ns, struct lya_error *err)
+{
+	struct lya_store_period *list;
+	struct lya_store *s;
+	size_t n;
+	int rc = lya_store_open(&s, state, NULL, NULL, err);
+
+	*until_ns = LYA_TIME_NONE;
+	if (rc != LYA_OK)
+		return LYA_OK; /* there is none yet, or the keeper says what is wrong with it */
+	rc = lya_store_periods(s, false, &list, &n, err);
+	if (rc == LYA_OK) {
+		for (size_t i = n; rc == LYA_OK && i > 0 && *until_ns == LYA_TIME_NONE; i--)
+			rc = until_of(s, list[i - 1].id, until_ns, err);
+		lya_store_periods_free(list, n);
+	}
+	lya_store_close(s);
+	return rc;
 }

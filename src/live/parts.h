@@ -31,11 +31,12 @@ struct live_engine {
 	/* With one, where policies are the keeper's: */
 	struct lya_keeper *keeper;
 	struct live_alarms *alarms; /* touched by the book's thread alone, as is */
+	int64_t newest_ns;          /* of the packets of a ring; LYA_TIME_NONE: time is the clock's */
 	int64_t period_ns;          /* the beginning of the period that it knows */
 	struct live_view view;
 };
 
-struct lya_keeper_clock live_engine_clock(void);
+struct lya_keeper_clock live_engine_clock(const struct live_engine *e);
 
 /* What the book's thread left for the screen. */
 void live_engine_add_view(struct live_engine *e, struct lya_text *t);

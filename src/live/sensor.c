@@ -41,6 +41,8 @@ struct sensor {
 	struct live_show *show; /* NULL: there is no screen */
 	int64_t tick_ns;    /* CLOCK_MONOTONIC: the next tick, */
 	int64_t measure_ns; /* and when metrics are due */
+	size_t n_frames;    /* of a ring, that were read before the engine was there, */
+	int64_t first_ns;   /* and where its audit begins; LYA_TIME_NONE: now */
 	unsigned step_ms;   /* within which the engine wants to go on */
 	bool stopping;
 	struct lya_error failed; /* status not 0: something is lost that the report must say */
@@ -57,7 +59,8 @@ static void tell_event(void *ctx, const struct lya_capture_event *event)
 	size_t n;
 	const char *name = lya_capture_sources(s->capture, &n)[event->source].name;
 
-	(void)live_engine_missing(s->engine, event, &s->failed);
+	if (s->engine != NULL) /* else it is said, below */
+		(void)live_engine_missing(s->engine, event, &s->failed);
 	lya_time_format(event->from_ns, 3, from);
 	lya_time_format(event->to_ns, 3, to);
 	if (event->kind == LYA_CAPTURE_DROP)
@@ -88,15 +91,42 @@ static int listen_all(struct sensor *s, struct lya_error *err)
 	return lya_capture_listen(&s->capture, &options, err);
 }
 
+/* Files are looked at with the rights that reading needs alone. */
+static int follow(struct sensor *s, struct lya_error *err)
+{
+	const struct lya_watch_options *o = s->watch->options;
+	struct lya_capture_follow_options options = { .dir = o->follow,
+						      .filter = o->filter,
+						      .offsets = o->offsets,
+						      .n_offsets = o->n_offsets,
+						      .on_event = tell_event,
+						      .ctx = s };
+	int rc = live_engine_kept_until(o->state, &options.from_ns, err);
+
+	if (rc == LYA_OK)
+		rc = lya_capture_follow(&s->capture, &options, err);
+	if (rc == LYA_OK)
+		rc = lya_capture_next(s->capture, s->frames, FRAMES, &s->n_frames, err);
+	if (rc != LYA_OK)
+		return rc;
+	if (s->n_frames > 0)
+		s->first_ns = s->frames[0].time_ns;
+	if (lya_capture_follow_resumed(s->capture))
+		s->first_ns = options.from_ns;
+	return LYA_OK;
+}
+
 static int give_up_rights(struct sensor *s, struct lya_error *err)
 {
-	static const char *const reads[] = { "/usr/share/zoneinfo" };
+	const char *reads[] = { "/usr/share/zoneinfo", s->watch->options->follow };
 	struct lya_confine want = { .reads = reads, .n_reads = 1, .listens = true,
 				    .writes = &s->watch->options->state };
 	struct lya_confined got;
 	int rc = lya_user_become(&s->watch->user, err);
 
 	want.n_writes = s->watch->options->state != NULL;
+	if (s->watch->options->follow != NULL)
+		want.n_reads++;
 	if (rc == LYA_OK)
 		rc = lya_confine(&want, &got, err);
 	if (rc == LYA_OK && (got.landlock_abi == 0 || !got.seccomp))
@@ -106,28 +136,45 @@ static int give_up_rights(struct sensor *s, struct lya_error *err)
 	return rc;
 }
 
-static int begin(struct sensor *s, struct lya_error *err)
+static int begin_engine(struct sensor *s, struct lya_error *err)
 {
 	struct live_policy policy;
 	int bundle = s->watch->bundle;
-	int rc = listen_all(s, err);
+	int rc;
 
-	if (rc == LYA_OK)
-		rc = give_up_rights(s, err);
-	if (rc != LYA_OK)
-		return rc;
 	s->watch->bundle = -1;
+	if (!live_policy_load(&policy, s->watch, bundle))
+		return LYA_ESTOP; /* said already */
+	rc = live_engine_open(&s->engine, s->watch, &policy, s->capture, s->tell, s->first_ns, err);
+	if (rc != LYA_OK) {
+		live_policy_free(&policy);
+		return rc;
+	}
+	return s->n_frames > 0 ? live_engine_take(s->engine, s->frames, s->n_frames, err) : LYA_OK;
+}
+
+static int begin_outlets(struct sensor *s, struct lya_error *err)
+{
 	s->tell = live_tell_new(s->watch->tell_end);
 	if (s->watch->options->screen)
 		s->show = live_show_new();
 	if (s->tell == NULL || (s->show == NULL && s->watch->options->screen))
 		return lya_error_nomem(err);
-	if (!live_policy_load(&policy, s->watch, bundle))
-		return LYA_ESTOP; /* said already */
-	rc = live_engine_open(&s->engine, s->watch, &policy, s->capture, s->tell, err);
-	if (rc != LYA_OK)
-		live_policy_free(&policy);
-	return rc;
+	return LYA_OK;
+}
+
+static int begin(struct sensor *s, struct lya_error *err)
+{
+	bool follows = s->watch->options->follow != NULL;
+	int rc = follows ? LYA_OK : listen_all(s, err);
+
+	if (rc == LYA_OK)
+		rc = give_up_rights(s, err);
+	if (rc == LYA_OK)
+		rc = begin_outlets(s, err);
+	if (rc == LYA_OK && follows)
+		rc = follow(s, err);
+	return rc == LYA_OK ? begin_engine(s, err) : rc;
 }
 
 /* The loop ----------------------------------------------------------------- */
@@ -207,7 +254,7 @@ static int drain(struct sensor *s, bool *more, struct lya_error *err)
 		if (rc == LYA_OK && n > 0)
 			rc = live_engine_take(s->engine, s->frames, n, err);
 		if (rc == LYA_OK)
-			rc = live_engine_step(s->engine, &s->step_ms, err);
+			rc = live_engine_step(s->engine, n == 0, &s->step_ms, err);
 		if (rc != LYA_OK || n == 0)
 			return rc;
 	}
@@ -337,7 +384,7 @@ static int run(struct sensor *s, struct lya_error *err)
 
 int live_sensor(void *watch)
 {
-	struct sensor s = { .watch = watch };
+	struct sensor s = { .watch = watch, .first_ns = LYA_TIME_NONE };
 	struct lya_error err;
 	int rc = run(&s, &err);
 
