@@ -175,8 +175,11 @@ static int take_detail(void *ctx, const struct lya_flow_detail *detail)
 	if (rc != 0)
 		return rc;
 	e->of.said.detail = *detail;
+	/* Names are borrowed until this call returns, and there is one at most. */
 	if (detail->cert_name != NULL)
 		(void)memcpy(e->of.said.name, detail->cert_name, strlen(detail->cert_name) + 1);
+	if (detail->sni != NULL)
+		(void)memcpy(e->of.said.name, detail->sni, strlen(detail->sni) + 1);
 	return written(r);
 }
 
@@ -203,6 +206,8 @@ static int judge_event(struct audit_relay *r, struct event *e)
 	default:
 		if (e->of.said.detail.cert_name != NULL)
 			e->of.said.detail.cert_name = e->of.said.name;
+		if (e->of.said.detail.sni != NULL)
+			e->of.said.detail.sni = e->of.said.name;
 		return audit_judge_detail(r->judge, &e->of.said.detail);
 	}
 }

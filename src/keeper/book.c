@@ -266,7 +266,7 @@ static int init_locks(struct book *b)
 	if (rc == 0)
 		rc = pthread_cond_init(&b->done, &attr);
 	if (rc == 0)
-		rc = pthread_cond_init(&b->wake, NULL);
+		rc = pthread_cond_init(&b->wake, &attr);
 	if (rc == 0)
 		rc = pthread_mutex_init(&b->mutex, NULL);
 	(void)pthread_condattr_destroy(&attr);
@@ -339,25 +339,53 @@ void book_wait_below(struct book *b, unsigned n)
 	(void)pthread_mutex_unlock(&b->mutex);
 }
 
-bool book_wait(struct book *b, unsigned timeout_ms)
+/* By the clock that pthread_cond_timedwait goes by here: how long to sleep, not what time it is. */
+static struct timespec in_ms(unsigned ms)
 {
 	struct timespec until;
-	bool stopped;
-	int rc = 0;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &until); /* how long to sleep, not what time it is */
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += (long)(ms % 1000) * 1000000;
 	if (until.tv_nsec >= 1000000000) {
 		until.tv_nsec -= 1000000000;
 		until.tv_sec++;
 	}
+	return until;
+}
+
+bool book_wait(struct book *b, unsigned timeout_ms)
+{
+	struct timespec until = in_ms(timeout_ms);
+	bool stopped;
+	int rc = 0;
+
 	(void)pthread_mutex_lock(&b->mutex);
 	while (!b->stopped && rc == 0)
 		rc = pthread_cond_timedwait(&b->done, &b->mutex, &until);
 	stopped = b->stopped;
 	(void)pthread_mutex_unlock(&b->mutex);
 	return stopped;
+}
+
+bool book_is_quitting(struct book *b)
+{
+	bool quit;
+
+	(void)pthread_mutex_lock(&b->mutex);
+	quit = b->quit;
+	(void)pthread_mutex_unlock(&b->mutex);
+	return quit;
+}
+
+void book_pause(struct book *b, unsigned ms)
+{
+	struct timespec until = in_ms(ms);
+
+	(void)pthread_mutex_lock(&b->mutex);
+	if (!b->quit)
+		(void)pthread_cond_timedwait(&b->wake, &b->mutex, &until);
+	(void)pthread_mutex_unlock(&b->mutex);
 }
 
 void book_free(struct book *b)

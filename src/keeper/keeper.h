@@ -284,6 +284,10 @@ void book_set_committed(struct book *b, int64_t ns);
 struct lya_store_event book_store_event(int64_t from_ns, int64_t to_ns, const char *text);
 const char *book_file_name(const char *path);
 
+bool book_is_quitting(struct book *b);
+/* Sleep, unless there is something to do. */
+void book_pause(struct book *b, unsigned ms);
+
 /* start.c: go on where the service before ended, and make up the nights that were missed. */
 void start_store(struct book *b);
 
@@ -295,6 +299,8 @@ int unsaved_keep(struct book *b, struct order *o);
 int unsaved_bring_whole(struct book *b, struct lya_error *err);
 /* Write what waits, as far as it goes. */
 void unsaved_save(struct book *b);
+/* The data base is damaged: set it aside, and begin a new one. */
+int unsaved_begin_anew(struct book *b, struct lya_error *err);
 void unsaved_note_failure(struct book *b, const struct lya_error *err);
 
 /* write.c ------------------------------------------------------------------------------------ */

@@ -7,6 +7,8 @@
 #include "lyncaudit/site.h"
 #include "lyncaudit/text.h"
 
+enum { START_PAUSE_MS = 1000 };
+
 /* The start ---------------------------------------------------------------------------------- */
 
 /* A period of an earlier run that is over by now. */
@@ -79,24 +81,41 @@ static int tell_aside(struct book *b, struct lya_error *err)
 	return rc;
 }
 
-void start_store(struct book *b)
+static int try_start(struct book *b, struct lya_error *err)
 {
-	struct lya_error err = { 0 };
 	int rc;
 
 	b->period_no = 1;
-	rc =
-	    total_begin(&b->total, b->policy, lya_audit_ledger_bytes(b->options->max_memory), &err);
+	b->continued = 0;
+	rc = total_begin(&b->total, b->policy, lya_audit_ledger_bytes(b->options->max_memory), err);
 	if (rc == LYA_OK)
-		rc = tell_aside(b, &err);
-	if (rc == LYA_OK)
-		rc = take_up(b, &err);
+		rc = take_up(b, err);
 	if (rc == LYA_OK && b->continued != 0) {
 		book_set_id(b->periods, 1, b->continued);
-		rc = total_load(&b->total, b->store, b->continued, &err);
+		rc = total_load(&b->total, b->store, b->continued, err);
 	}
 	if (rc == LYA_OK)
-		rc = make_up_nights(b, &err);
-	if (rc != LYA_OK)
+		rc = make_up_nights(b, err);
+	return rc == LYA_OK ? tell_aside(b, err) : rc;
+}
+
+/*
+ * Nothing of this run is written before that is done, for it decides which period this run
+ * goes on with.  Whatever is in the way, it is tried until it is gone.
+ */
+void start_store(struct book *b)
+{
+	while (!book_is_quitting(b)) {
+		struct lya_error err = { 0 };
+		int rc = try_start(b, &err);
+
+		if (rc == LYA_EINPUT)
+			rc = unsaved_begin_anew(b, &err);
+		else if (rc == LYA_OK)
+			return;
+		if (rc == LYA_OK)
+			continue;
 		unsaved_note_failure(b, &err);
+		book_pause(b, START_PAUSE_MS);
+	}
 }

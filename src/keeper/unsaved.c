@@ -91,7 +91,7 @@ int unsaved_bring_whole(struct book *b, struct lya_error *err)
  * The data base is damaged: a new one is begun, and the period so far goes there as one
  * part.  What was written of earlier periods is in the old one, under its new name.
  */
-static int begin_anew(struct book *b, struct lya_error *err)
+int unsaved_begin_anew(struct book *b, struct lya_error *err)
 {
 	char *aside = NULL;
 	struct lya_text text = { 0 };
@@ -190,7 +190,7 @@ void unsaved_save(struct book *b)
 	int rc = write_all(b, &err);
 
 	if (rc == LYA_EINPUT) {
-		rc = begin_anew(b, &err);
+		rc = unsaved_begin_anew(b, &err);
 		if (rc == LYA_OK)
 			rc = write_all(b, &err);
 	}

@@ -402,14 +402,16 @@ static void test_policy_again(void **state)
 	assert_false(strict);
 	lya_site_free(site);
 	lya_rules_free(rules);
+	/* What can be read, but is not what it was, is damaged as well. */
+	run_sql("UPDATE policy SET site = CAST(site || ' ' AS BLOB)");
+	assert_int_equal(lya_store_load_policy(s, id, &site, &rules, &strict, &err), LYA_EUSAGE);
+	assert_non_null(strstr(err.text, "damaged"));
+	assert_null(site);
+	assert_null(rules);
 	run_sql("UPDATE policy SET rules = substr(rules, 1, 100)");
 	assert_int_equal(lya_store_load_policy(s, id, &site, &rules, &strict, &err), LYA_EUSAGE);
 	assert_null(site);
 	assert_null(rules);
-	/* What can be read, but is not what it was, is damaged as well. */
-	run_sql("UPDATE policy SET site = CAST(site || ' ' AS BLOB)");
-	assert_int_equal(lya_store_load_policy(s, id, &site, &rules, &strict, &err), LYA_EUSAGE);
-	assert_null(site);
 	lya_store_close(s);
 }
 
