@@ -16,6 +16,8 @@ import subprocess
 import sys
 import time
 
+import jsonschema
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "cli"))
 import program  # noqa: E402
 
@@ -198,6 +200,15 @@ class Live(program.Case):
             for frame in frames:
                 s.send(frame.ljust(60, b"\0"))
                 time.sleep(pause)
+
+    def valid(self, name, value):
+        """The value, which must be what docs/schema says."""
+        with open(program.source("docs", "schema", name + ".schema.json"), encoding="utf-8") as f:
+            jsonschema.Draft7Validator(json.load(f)).validate(value)
+        return value
+
+    def report(self, name="report.json"):
+        return self.valid("report", super().report(name))
 
     def limits(self, kind, report="report.json"):
         return [limit for limit in self.report(report)["validity"]["limits"]

@@ -98,7 +98,7 @@ class Soak(Live):
 
     def reports(self):
         folder = self.path("state/reports")
-        return {name: json.loads(self.read("state/reports/" + name))
+        return {name: self.report("state/reports/" + name)
                 for name in sorted(os.listdir(folder))}
 
     def last_of_periods(self):

@@ -1,5 +1,4 @@
 """A folder into which another program writes captures: each packet once, in order, whatever happens."""
-import json
 import os
 import pwd
 import signal
@@ -51,7 +50,7 @@ class Follow(Live):
 
     def reports(self):
         folder = self.path("state/reports")
-        return [json.loads(self.read("state/reports/" + name)) for name in os.listdir(folder)]
+        return [self.report("state/reports/" + name) for name in os.listdir(folder)]
 
     def last(self):
         return max(self.reports(), key=lambda r: r["run"]["finished"])

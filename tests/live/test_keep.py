@@ -1,5 +1,4 @@
 """The service with a state directory: what is kept, what is left, and what it survives."""
-import json
 import os
 import pwd
 import signal
@@ -25,7 +24,7 @@ class Keep(Live):
     def reports(self):
         folder = self.path("state/reports")
         names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-        return {name: json.loads(self.read("state/reports/" + name)) for name in names}
+        return {name: self.report("state/reports/" + name) for name in names}
 
     def wait_reports(self, count, seconds=15):
         end = time.monotonic() + seconds

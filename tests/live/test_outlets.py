@@ -20,7 +20,7 @@ class Outlets(Live):
     def lines(self, name="findings"):
         if name not in self.names():
             return []
-        return [json.loads(line) for line in self.read(name).splitlines()]
+        return [self.valid("findings", json.loads(line)) for line in self.read(name).splitlines()]
 
     def wait_lines(self, count, name="findings", seconds=15):
         end = time.monotonic() + seconds
@@ -73,10 +73,14 @@ class Findings(Outlets):
         self.assertNotEqual(found[0]["id"], self.lines("findings.1")[0]["id"])
 
     def test_appended(self):
-        self.write("findings", '{"id": "F-0"}\n')
+        self.write("findings", "what was there\n")
         service = self.start("-i", "a0", "--findings", "findings", "--state", "state")
         self.send_frames(wrong_direction())
-        self.assertEqual(self.wait_lines(2)[0]["id"], "F-0")
+        end = time.monotonic() + 15
+        while len(self.read("findings").splitlines()) < 2:
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.05)
+        self.assertEqual(self.read("findings").splitlines()[0], b"what was there")
         service.stop()
 
     def test_nowhere(self):
