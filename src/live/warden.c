@@ -38,10 +38,12 @@ struct warden {
 	struct lya_post post;
 };
 
-static void order(struct warden *w, enum live_order what, int fd)
+static bool order(struct warden *w, enum live_order what, int fd)
 {
-	if (lya_post_send(w->watch->warden_end, what, 0, NULL, 0, fd) == LYA_ELIMIT)
-		live_say(w->watch, LYA_WATCH_WARNING, "the sensor does not listen just now");
+	if (lya_post_send(w->watch->warden_end, what, 0, NULL, 0, fd) == LYA_OK)
+		return true;
+	live_say(w->watch, LYA_WATCH_WARNING, "the sensor does not listen just now");
+	return false;
 }
 
 /* Orders ------------------------------------------------------------------- */
@@ -55,7 +57,7 @@ static void stop(struct warden *w)
 	w->stopping = true;
 	w->stop_by_ns = live_steady_ns() + STOP_NS;
 	lya_notify_send(&w->notify, "STOPPING=1\nSTATUS=stopping");
-	order(w, LIVE_STOP, -1);
+	(void)order(w, LIVE_STOP, -1); /* who does not listen is killed in time */
 }
 
 /* The name may stand for another file by now; the sensor goes on meanwhile. */
@@ -92,7 +94,8 @@ static void reload(struct warden *w)
 		lya_notify_send(&w->notify, "READY=1");
 		return;
 	}
-	order(w, LIVE_RELOAD, fd);
+	if (!order(w, LIVE_RELOAD, fd))
+		lya_notify_send(&w->notify, "READY=1");
 	(void)close(fd);
 }
 
@@ -120,7 +123,7 @@ static void take_signal(struct warden *w, int number)
 		reload(w);
 		break;
 	case SIGUSR1:
-		order(w, LIVE_REPORT, -1);
+		(void)order(w, LIVE_REPORT, -1);
 		break;
 	case SIGWINCH:
 		if (w->watch->screen != NULL)

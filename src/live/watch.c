@@ -128,8 +128,8 @@ static int start_sensor(struct live_watch *w, pid_t *pid, struct lya_error *err)
 
 static int start(struct live_watch *w, struct lya_error *err)
 {
-	pid_t sensor, courier = -1;
-	int signals;
+	pid_t sensor = -1, courier = -1;
+	int signals = -1;
 	int rc = connect_all(w, err);
 
 	if (rc == LYA_OK && w->options->screen)
