@@ -18,6 +18,7 @@
 
 #include "lyncaudit/capture.h"
 #include "lyncaudit/decode.h"
+#include "lyncaudit/evidence.h"
 #include "lyncaudit/finding.h"
 #include "lyncaudit/flow.h"
 #include "lyncaudit/minutes.h"
@@ -39,9 +40,10 @@ struct lya_audit_options {
 	size_t max_memory;  /* cap for all state, bytes; 0: 1 GiB */
 	size_t max_flows;   /* 0: what max_memory allows */
 	unsigned threads;   /* 0 and 1: the caller's alone; more than three are not used */
+	bool evidence;      /* keep packets that prove findings, for lya_audit_evidence */
 	/*
-	 * Evidence is handed over in parts, see below: lya_audit_finish, on_finding and threads
-	 * are not for that.
+	 * What is found is handed over in parts, see below: lya_audit_finish, on_finding, threads
+	 * and `evidence` are not for that.
 	 */
 	bool continuous;
 	/*
@@ -89,6 +91,14 @@ int lya_audit_finish(struct lya_audit *a, const struct lya_source *sources, size
 const struct lya_ledger *lya_audit_ledger(const struct lya_audit *a);
 const struct lya_limit *lya_audit_limits(const struct lya_audit *a, size_t *n);
 void lya_audit_counts(const struct lya_audit *a, struct lya_audit_counts *out);
+/*
+ * Write the packets that prove the findings (lya_evidence_write); only with
+ * options.evidence, and after lya_audit_finish with the same sources.
+ */
+int lya_audit_evidence(const struct lya_audit *a, const struct lya_source *sources,
+		       size_t n_sources, struct lya_output *out,
+		       struct lya_finding_packets *counts, struct lya_finding_packets *total,
+		       struct lya_error *err);
 /* Of address rewriting in front of the A/V Edge; after lya_audit_finish. */
 const struct lya_snat *lya_audit_snat(const struct lya_audit *a);
 void lya_audit_flow_stats(const struct lya_audit *a, struct lya_flow_stats *out);

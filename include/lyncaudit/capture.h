@@ -32,7 +32,22 @@ struct lya_capture_options {
 	unsigned hold;    /* for how many calls of lya_capture_next more frames stay; see there */
 };
 
-enum { LYA_SOURCE_LINKS_MAX = 16 };
+enum { LYA_SOURCE_LINKS_MAX = 16, LYA_SOURCE_INTERFACES_MAX = 1024 };
+
+/* What a capture says of one of its interfaces. */
+struct lya_interface {
+	char *name;       /* NULL: it has none */
+	int64_t offset_s; /* its clock counts from so many seconds after 1970 */
+	uint32_t snaplen; /* bytes; 0: no limit is told */
+	uint16_t link;    /* LINKTYPE_ number */
+	uint8_t tsresol;  /* resolution of its clock, as pcapng writes it: 6, 9, 0x80 | 20, ... */
+};
+
+/* The first LYA_SOURCE_INTERFACES_MAX of a source, by the `iface` of its frames. */
+struct lya_interfaces {
+	struct lya_interface *list;
+	size_t n, cap;
+};
 
 /* What is known of one source; filled while reading. */
 struct lya_source {
@@ -40,6 +55,7 @@ struct lya_source {
 	const char *kind; /* "file", "stdin", "interface", or "ring" of files */
 	uint16_t links[LYA_SOURCE_LINKS_MAX]; /* link types met, ascending */
 	size_t n_links;
+	struct lya_interfaces interfaces; /* those met; fewer where there was no memory for more */
 	uint64_t packets, bytes;   /* given out; bytes: of the frames as they were on the wire */
 	int64_t first_ns, last_ns; /* least and greatest packet time, or LYA_TIME_NONE */
 	int64_t time_offset_ns;

@@ -94,6 +94,14 @@ struct lya_finding_sample {
 	uint8_t prefix[LYA_APP_PREFIX];
 };
 
+/* Where an Edge node sends what is for outside addresses, and where it should. */
+struct lya_finding_gateway {
+	uint8_t sent_to[6]; /* the station that most of the flows go to */
+	uint8_t vip[6];     /* of the load balancer with the Access VIP */
+	const char *vip_host;
+	bool declared; /* vip is; else it was seen */
+};
+
 struct lya_finding {
 	char id[LYA_FINDING_ID];
 	enum lya_finding_type kind;
@@ -117,6 +125,7 @@ struct lya_finding {
 	uint16_t snat_kinds;   /* av-edge-snat: kinds of evidence, bits LYA_SNAT_... */
 	const struct lya_snat_proof *snat;  /* av-edge-snat: the one that tells most; or NULL */
 	const struct lya_snat_relay *relay; /* av-edge-relay: what was answered; else NULL */
+	const struct lya_finding_gateway *gateway; /* gateway-mismatch; else NULL */
 	const char *statement; /* id of the statement of the prose that is broken, or NULL */
 	const char *place;     /* path in the site description, or NULL */
 	uint32_t spoken;       /* about payload: what was recognised, bits 1 << enum lya_app */
@@ -134,6 +143,18 @@ struct lya_finding {
 	struct lya_finding_sample samples[LYA_FINDING_SAMPLES]; /* the earliest */
 	size_t n_samples;
 	char *what, *why, *fix; /* one sentence each */
+};
+
+/* Packets of a finding in a file of evidence. */
+struct lya_finding_packets {
+	uint64_t packets;
+	uint64_t left_out; /* known to belong there, and not there for want of memory */
+};
+
+/* Who is shown packets, each by its source and its number there. */
+struct lya_packet_visitor {
+	void (*packet)(void *ctx, uint32_t source, uint64_t number);
+	void *ctx;
 };
 
 struct lya_ledger;
@@ -178,6 +199,20 @@ void lya_ledger_free(struct lya_ledger *l);
 int lya_ledger_take(struct lya_ledger *l, const struct lya_flow *flow,
 		    const struct lya_policy_end ends[static 2], const struct lya_verdict *verdict,
 		    struct lya_flow_findings *out);
+
+/*
+ * True when a flow so judged is part of a finding, or may be one of those that all flows
+ * together make.  Of other flows no ledger shows an example.
+ */
+bool lya_finding_concerns(const struct lya_policy *p, const struct lya_flow *flow,
+			  const struct lya_policy_end ends[static 2], const struct lya_verdict *v);
+
+/*
+ * Show the place of every packet that a finding names or, before lya_ledger_finish,
+ * may come to name: the first of each flow shown, and the legs of proofs.  Some come twice.
+ */
+void lya_ledger_each_packet(const struct lya_ledger *l, const struct lya_packet_visitor *v);
+void lya_finding_each_packet(const struct lya_finding *f, const struct lya_packet_visitor *v);
 
 /* Add what `from` holds.  Both have the same policy and bound; neither is finished. */
 int lya_ledger_merge(struct lya_ledger *l, const struct lya_ledger *from);

@@ -90,8 +90,10 @@ struct lya_flow {
 	uint8_t digits;         /* decimals of that source's clock */
 	struct lya_path path;   /* of the first packet */
 	uint8_t mac[2][6];      /* source MAC of the first packet of each side; zero: none */
+	uint8_t to_mac[2][6];   /* likewise, its destination */
 	struct lya_app_result app; /* prefix: of known protocols only while there is room */
 	uint64_t serial;        /* 1, 2, ... in order of the flows' first packets */
+	uint32_t record;        /* a number that it alone had while it went on */
 };
 
 /* What counts of a flow, and when that was. */
@@ -123,14 +125,14 @@ enum lya_flow_detail_kind {
 struct lya_flow_detail {
 	enum lya_flow_detail_kind kind;
 	uint64_t serial;       /* the flow's */
+	uint32_t record;       /* likewise */
 	int64_t time_ns;       /* of the packet that told it */
 	struct lya_addr addr;  /* the side that says it */
 	struct lya_addr peer;  /* the other one */
 	uint16_t port;         /* of the side that says it */
 	bool client;           /* that side is the client */
 	uint16_t rpc_port;     /* LYA_DETAIL_RPC_PORT */
-	const char *cert_name; /* LYA_DETAIL_CERT_NAME: all names of one certificate in a row */
-	const char *sni;       /* LYA_DETAIL_SNI */
+	const char *name;      /* LYA_DETAIL_CERT_NAME (all of one certificate in a row) and SNI */
 };
 
 /* Who wants details of TCP payload as they come; functions may be NULL, all is borrowed. */
@@ -141,6 +143,18 @@ struct lya_flow_observer {
 	void (*on_client_hello)(void *ctx, const struct lya_packet *pkt,
 				const struct lya_tls_hello *hello);
 };
+
+/* A packet that was counted, and where; borrowed until the call returns. */
+struct lya_flow_sight {
+	struct lya_packet *pkt; /* an ICMP error: it answers the flow and is not counted */
+	uint64_t packets[2];    /* of the flow by now, by side; the last 32 bits of each */
+	uint32_t record;        /* the flow's */
+	uint8_t side;           /* that sent it; of an ICMP error: that it answers */
+	bool settled;           /* what the flow speaks is known: payload changes nothing more */
+	bool settles;           /* ... since this packet */
+};
+
+enum { LYA_FLOW_ENOUGH = 1 };
 
 struct lya_flow_options {
 	size_t max_flows;        /* 0: from max_bytes */
@@ -159,6 +173,12 @@ struct lya_flow_options {
 	 * May be NULL, then none is looked for.
 	 */
 	int (*on_detail)(void *ctx, const struct lya_flow_detail *detail);
+	/*
+	 * Called for every packet of a flow when all was done with it; a negative answer
+	 * as above, LYA_FLOW_ENOUGH: of this flow no more are wanted.  May be NULL: packets
+	 * then go by the handful, which is faster.
+	 */
+	int (*on_packet)(void *ctx, const struct lya_flow_sight *sight);
 	void *ctx;
 	struct lya_flow_observer observer;
 };
@@ -169,7 +189,8 @@ struct lya_flow_stats {
 	uint64_t open;           /* now */
 	uint64_t open_peak;
 	uint64_t given_up;       /* payload inspections cut short because too many were under way */
-	uint64_t details_lost;   /* MACs, paths, ICMP codes and handshakes lost for want of room */
+	uint64_t details_lost;   /* MACs, paths, ICMP codes, handshakes, messages in several
+	                            segments: not kept for want of room */
 	size_t bytes;            /* memory held */
 };
 
@@ -189,20 +210,32 @@ void lya_flow_table_free(struct lya_flow_table *t); /* flows still open are drop
 /*
  * Take n packets (kinds TCP, UDP, FRAGMENT, CUT and ICMP_ERROR; others, and
  * those marked as duplicates, are passed over but tell the time), in order of
- * time.  What is known of them together spares work; batch may be NULL.  Their bytes are not kept; some of them are filled.  Returns 0, or what on_end answered, or
+ * time.  What is known of them together spares work; batch may be NULL.  Their bytes
+ * are not kept; some of them are filled.  Returns 0, or what on_end answered, or
  * LYA_ENOMEM.
  */
 int lya_flow_table_take(struct lya_flow_table *t, struct lya_packet *pkts, size_t n,
 			const struct lya_batch *batch);
 /*
+ * Where packets are shown and come one at a time: n of them come next, at most 64.
+ * Memory that they will want is asked for; nothing else changes.
+ */
+void lya_flow_table_expect(struct lya_flow_table *t, struct lya_packet *pkts, size_t n);
+/*
  * Show every open flow with known ports that was answered, as it would end now,
  * in no order of meaning but the same for the same packets; a negative answer of
- * fn stops, and is the answer.  Ends, evidence, counters and app are filled, times, source, path, MAC
- * addresses and losses are not.  Payload under inspection is given up for that:
- * call it when all packets are in.  flow is borrowed.
+ * fn stops, and is the answer.  Ends, evidence, counters and app are filled, times,
+ * source, path, MAC addresses and losses are not.  Payload under inspection is given
+ * up for that: call it when all packets are in.  flow is borrowed.
  */
 int lya_flow_table_answered(struct lya_flow_table *t,
                             int (*fn)(void *ctx, const struct lya_flow *flow), void *ctx);
+/*
+ * The flow of a sight that is settled, as it would end now, but for what was lost.
+ * Only from on_packet; borrowed until that returns.
+ */
+const struct lya_flow *lya_flow_table_peek(struct lya_flow_table *t,
+					   const struct lya_flow_sight *sight);
 /*
  * For a table that is never flushed.  A cut notes of every open flow what it has counted
  * so far, in some ten nanoseconds a flow, so that what comes later is another period's.

@@ -107,6 +107,9 @@ struct lya_report_input {
 	const struct lya_limit *limits;
 	size_t n_limits;
 	struct lya_report_snat snat;
+	/* Packets in a file of evidence, one for each finding; NULL: none was asked for. */
+	const struct lya_finding_packets *evidence;
+	struct lya_finding_packets evidence_total; /* a packet of several findings once */
 	enum lya_severity fail_on; /* the lowest severity that fails */
 	const struct lya_report_night *night; /* NULL: an audit that was not a service's */
 };

@@ -105,8 +105,18 @@ struct lya_snat_stats {
 	size_t bytes;      /* memory held at most */
 };
 
+/* Who keeps the packets that prove rewriting; all is borrowed until the call returns. */
+struct lya_snat_observer {
+	/* A packet that a proof may come to name. */
+	void (*sight)(void *ctx, const struct lya_packet *pkt);
+	/* A packet that one names from now on: the one just sighted, or one before it. */
+	void (*leg)(void *ctx, const struct lya_snat_leg *leg);
+	void *ctx;
+};
+
 struct lya_snat_options {
 	size_t max_bytes; /* 0: 16 MiB */
+	struct lya_snat_observer observer; /* both functions, or none */
 	/* The name of a source, for the places of `sensors`; may be NULL, and answer NULL. */
 	const char *(*source_name)(void *ctx, uint32_t source);
 	void *ctx;
@@ -158,9 +168,12 @@ void lya_snat_join(const struct lya_snat_evidence *evidence, struct lya_flow *fl
 void lya_snat_judge(struct lya_snat_evidence *evidence, const struct lya_flow *flow,
 		    struct lya_verdict *verdict);
 
-/* Put `from` beside `to`: all kinds, and the proof that tells most. */
-void lya_snat_merge_proof(struct lya_snat_proof *to, const struct lya_snat_proof *from);
-void lya_snat_merge_relay(struct lya_snat_relay *to, const struct lya_snat_relay *from);
+/*
+ * Put `from` beside `to`: all kinds, and the proof that tells most.  True when that
+ * is `from` from now on.
+ */
+bool lya_snat_merge_proof(struct lya_snat_proof *to, const struct lya_snat_proof *from);
+bool lya_snat_merge_relay(struct lya_snat_relay *to, const struct lya_snat_relay *from);
 
 /*
  * Without end: sums and counts are those since a period began.  lya_snat_end counts as

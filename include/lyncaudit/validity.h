@@ -15,6 +15,7 @@
 #include "lyncaudit/decode.h"
 #include "lyncaudit/flow.h"
 #include "lyncaudit/pack.h"
+#include "lyncaudit/reasm.h"
 #include "lyncaudit/status.h"
 
 /* In the order in which they are listed. */
@@ -36,7 +37,7 @@ const char *lya_limit_name(enum lya_limit_kind kind); /* "one-sided" */
 
 struct lya_limit {
 	enum lya_limit_kind kind;
-	const char *where; /* a source's name (borrowed from the sources), or "flow table" */
+	const char *where; /* a source's name (borrowed from the sources), or what gave way */
 	double share;      /* 0 to 1, of what `what` says; 0 where no share can be given */
 	char *what;        /* one sentence */
 };
@@ -60,6 +61,12 @@ struct lya_source_measures {
 	uint64_t twin_packets; /* packets that another source holds too; 0: no clock to compare */
 	size_t twin;           /* that source */
 	int64_t ahead_ns;      /* this clock less the twin's */
+};
+
+/* What gave way for want of memory, whatever source it was of. */
+struct lya_table_stats {
+	struct lya_flow_stats flows;
+	struct lya_reasm_stats reasm;
 };
 
 struct lya_validity;
@@ -108,7 +115,7 @@ void lya_validity_measures(const struct lya_validity *v, size_t source,
  */
 int lya_validity_limits(const struct lya_validity *v, const struct lya_source *sources,
 			size_t n_sources, const struct lya_source_measures *measures,
-			const struct lya_flow_stats *flows, struct lya_limit **list, size_t *n,
+			const struct lya_table_stats *tables, struct lya_limit **list, size_t *n,
 			struct lya_error *err);
 void lya_limits_free(struct lya_limit *list, size_t n);
 

@@ -12,13 +12,14 @@
 
 /* In one thread what follow tells is judged at once -------------------------------------------- */
 
-static int take_flow(void *ctx, const struct lya_flow *flow, const struct lya_snat_evidence *found)
+static int take_flow(void *ctx, const struct lya_flow *flow, const struct lya_snat_evidence *found,
+		     struct lya_trail_flow kept)
 {
 	struct lya_audit *a = ctx;
 
 	if (a->options.continuous)
 		return audit_pass_flow(a, flow, found);
-	return audit_judge_flow(a->judge, flow, found);
+	return audit_judge_flow(a->judge, flow, found, kept);
 }
 
 static int take_listener(void *ctx, const struct lya_flow *flow)
@@ -55,6 +56,7 @@ static int make_stages(struct lya_audit *a, const struct lya_policy *policy,
 
 	if (options.max_memory == 0)
 		options.max_memory = LYA_AUDIT_MEMORY;
+	options.evidence = options.evidence && !options.continuous;
 	if (options.threads > 1 && !options.continuous) {
 		rc = audit_relay_new(&a->relay, err);
 		if (rc < 0)
@@ -243,17 +245,18 @@ static int make_limits(struct lya_audit *a, const struct lya_validity *validity,
 		       const struct lya_source *sources, size_t n_sources, struct lya_error *err)
 {
 	struct lya_source_measures *measures = lya_calloc(n_sources + 1, sizeof(*measures));
-	struct lya_flow_stats stats;
+	struct lya_table_stats tables;
 	int rc;
 
 	if (measures == NULL)
 		return lya_error_nomem(err);
 	for (size_t i = 0; i < n_sources; i++)
 		lya_validity_measures(validity, i, &measures[i]);
-	audit_follow_stats(a->follow, &stats);
+	audit_follow_stats(a->follow, &tables.flows);
+	lya_reasm_stats(audit_follow_reasm(a->follow), &tables.reasm);
 	rc = measure_clocks(a, measures, n_sources, err);
 	if (rc == LYA_OK)
-		rc = lya_validity_limits(validity, sources, n_sources, measures, &stats,
+		rc = lya_validity_limits(validity, sources, n_sources, measures, &tables,
 					 &a->limits, &a->n_limits, err);
 	lya_free(measures);
 	return rc;
@@ -298,6 +301,15 @@ const struct lya_limit *lya_audit_limits(const struct lya_audit *a, size_t *n)
 {
 	*n = a->n_limits;
 	return a->limits;
+}
+
+int lya_audit_evidence(const struct lya_audit *a, const struct lya_source *sources,
+		       size_t n_sources, struct lya_output *out,
+		       struct lya_finding_packets *counts, struct lya_finding_packets *total,
+		       struct lya_error *err)
+{
+	return lya_evidence_write(audit_judge_evidence(a->judge), audit_judge_ledger(a->judge),
+				  sources, n_sources, out, counts, total, err);
 }
 
 void lya_audit_counts(const struct lya_audit *a, struct lya_audit_counts *out)

@@ -191,7 +191,7 @@ static int take_name(struct audit_details *a, const struct lya_flow_detail *d)
 		lya_policy_end_of(a->policy, &d->addr, &c->end);
 	}
 	if (c->end.host >= 0)
-		lya_policy_cert_name(a->policy, &c->end, d->cert_name, &c->own, &c->other);
+		lya_policy_cert_name(a->policy, &c->end, d->name, &c->own, &c->other);
 	return rc;
 }
 
@@ -222,7 +222,7 @@ static int take_sni(struct audit_details *a, const struct lya_flow_detail *d)
 
 	lya_policy_end_of(a->policy, &d->addr, &client);
 	lya_policy_end_of(a->policy, &d->peer, &server);
-	asked.name = lya_policy_asked(a->policy, &client, &server, d->sni, &asked.host);
+	asked.name = lya_policy_asked(a->policy, &client, &server, d->name, &asked.host);
 	if (asked.name == NULL)
 		return LYA_OK;
 	rc = put(a->asked, a->max_asked, &d->serial, &value, &made);
@@ -242,8 +242,8 @@ static void take_answer(struct audit_details *a, const struct lya_flow_detail *d
 	if (asked == NULL)
 		return;
 	lya_policy_end_of(a->policy, &d->addr, &server);
-	lya_policy_cert_name(a->policy, &server, d->cert_name, &asked->own, &other);
-	asked->borne = asked->borne || lya_policy_cert_covers(d->cert_name, asked->name);
+	lya_policy_cert_name(a->policy, &server, d->name, &asked->own, &other);
+	asked->borne = asked->borne || lya_policy_cert_covers(d->name, asked->name);
 	asked->answers++;
 }
 

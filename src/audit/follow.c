@@ -10,6 +10,9 @@ enum {
 	FLOWS_PART = 2,
 	REASM_PART = 32,
 	SNAT_PART = 64,
+	/* Where packets are kept, the flow table has less of it. */
+	FLOWS_LESS_PART = 16,
+	TRAIL_PART = 32,
 	/* Legs pair within seconds: what holds more than a few of them only leaves the caches. */
 	SNAT_BYTES_MAX = 16 * 1024 * 1024
 };
@@ -19,6 +22,7 @@ struct audit_follow {
 	struct lya_reasm *reasm;
 	struct lya_snat *snat;
 	struct lya_flow_table *flows;
+	struct lya_trail *trail; /* NULL: no packets are kept */
 	struct lya_validity *validity;
 	uint64_t duplicates; /* that reasm had recognised when it was asked last */
 };
@@ -26,8 +30,44 @@ struct audit_follow {
 static int tell_flow(void *ctx, const struct lya_flow *flow)
 {
 	struct audit_follow *f = ctx;
+	return f->sink.flow(f->sink.ctx, flow, lya_snat_found(f->snat, flow),
+			    (struct lya_trail_flow){ 0 });
+}
 
-	return f->sink.flow(f->sink.ctx, flow, lya_snat_found(f->snat, flow));
+/* As tell_flow, where packets are kept. */
+static int tell_kept(void *ctx, const struct lya_flow *flow)
+{
+	struct audit_follow *f = ctx;
+	const struct lya_snat_evidence *found = lya_snat_found(f->snat, flow);
+	struct lya_trail_flow kept;
+	int rc = lya_trail_end(f->trail, flow, found, &kept);
+
+	if (rc == LYA_OK)
+		return f->sink.flow(f->sink.ctx, flow, found, kept);
+	lya_packets_free(kept.first);
+	lya_packets_free(kept.legs);
+	return rc;
+}
+
+static int keep_packet(void *ctx, const struct lya_flow_sight *sight)
+{
+	const struct audit_follow *f = ctx;
+
+	return lya_trail_packet(f->trail, f->flows, sight);
+}
+
+static void keep_sight(void *ctx, const struct lya_packet *pkt)
+{
+	const struct audit_follow *f = ctx;
+
+	lya_trail_sight(f->trail, pkt);
+}
+
+static void keep_leg(void *ctx, const struct lya_snat_leg *leg)
+{
+	const struct audit_follow *f = ctx;
+
+	lya_trail_leg(f->trail, leg);
 }
 
 static int tell_listener(void *ctx, const struct lya_flow *flow)
@@ -41,6 +81,8 @@ static int tell_detail(void *ctx, const struct lya_flow_detail *detail)
 {
 	struct audit_follow *f = ctx;
 
+	if (f->trail != NULL)
+		lya_trail_detail(f->trail, detail);
 	return f->sink.detail(f->sink.ctx, detail);
 }
 
@@ -61,13 +103,15 @@ static void tell_hello(void *ctx, const struct lya_packet *pkt, const struct lya
 static int make_flows(struct audit_follow *f, const struct lya_policy *policy,
 		      const struct lya_audit_options *options, struct lya_error *err)
 {
+	size_t less = options->evidence ? options->max_memory / FLOWS_LESS_PART : 0;
 	struct lya_flow_options flow_options = {
 		.max_flows = options->max_flows,
-		.max_bytes = options->max_memory / FLOWS_PART,
+		.max_bytes = options->max_memory / FLOWS_PART - less,
 		.vlan_in_key = lya_policy_site(policy)->vlan_in_key,
 		.shares = options->continuous,
-		.on_end = tell_flow,
+		.on_end = options->evidence ? tell_kept : tell_flow,
 		.on_detail = tell_detail,
+		.on_packet = options->evidence ? keep_packet : NULL,
 		.ctx = f,
 		.observer = { .ctx = f, .on_stun = tell_stun, .on_client_hello = tell_hello },
 	};
@@ -76,7 +120,7 @@ static int make_flows(struct audit_follow *f, const struct lya_policy *policy,
 }
 
 int audit_follow_make_snat(const struct lya_policy *policy, const struct lya_audit_options *options,
-			   struct lya_snat **snat, struct lya_error *err)
+			   void *observer, struct lya_snat **snat, struct lya_error *err)
 {
 	size_t bytes = options->max_memory / SNAT_PART;
 	struct lya_snat_options snat_options = {
@@ -85,6 +129,10 @@ int audit_follow_make_snat(const struct lya_policy *policy, const struct lya_aud
 		.ctx = options->ctx,
 	};
 
+	if (options->evidence)
+		snat_options.observer = (struct lya_snat_observer){ .sight = keep_sight,
+								    .leg = keep_leg,
+								    .ctx = observer };
 	return lya_snat_new(snat, policy, &snat_options, err);
 }
 
@@ -109,8 +157,10 @@ int audit_follow_new(struct audit_follow **result, const struct lya_policy *poli
 	rc = lya_validity_new(&f->validity, err);
 	if (rc == LYA_OK)
 		rc = make_reasm(f, options, err);
+	if (rc == LYA_OK && options->evidence)
+		rc = lya_trail_new(&f->trail, policy, options->max_memory / TRAIL_PART, err);
 	if (rc == LYA_OK)
-		rc = audit_follow_make_snat(policy, options, &f->snat, err);
+		rc = audit_follow_make_snat(policy, options, f, &f->snat, err);
 	if (rc == LYA_OK)
 		rc = make_flows(f, policy, options, err);
 	if (rc < 0) {
@@ -126,10 +176,31 @@ void audit_follow_free(struct audit_follow *f)
 	if (f == NULL)
 		return;
 	lya_flow_table_free(f->flows);
+	lya_trail_free(f->trail);
 	lya_snat_free(f->snat);
 	lya_reasm_free(f->reasm);
 	lya_validity_free(f->validity);
 	lya_free(f);
+}
+
+/*
+ * Packets that come next.  Where packets are kept, one after the other goes all the way:
+ * what is kept, and what has to make room for it, then depends on their order and not on
+ * how many come at a time.
+ */
+static int take_some(struct audit_follow *f, struct lya_packet *pkts, size_t n,
+		     const struct lya_batch *batch)
+{
+	int rc = 0;
+
+	if (f->trail == NULL)
+		return lya_flow_table_take(f->flows, pkts, n, batch);
+	lya_flow_table_expect(f->flows, pkts, n);
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		lya_snat_packets(f->snat, &pkts[i], 1);
+		rc = lya_flow_table_take(f->flows, &pkts[i], 1, NULL);
+	}
+	return rc;
 }
 
 /* n packets, and what reasm released before each of them or after the last. */
@@ -143,16 +214,16 @@ static int take_in_order(struct audit_follow *f, struct lya_packet *pkts, size_t
 	int rc = 0;
 
 	if (n_released == 0)
-		return lya_flow_table_take(f->flows, pkts, n, batch);
+		return take_some(f, pkts, n, batch);
 	rc = lya_validity_duplicates(f->validity, released, n_released);
 	for (size_t k = 0; rc == 0 && k < n_released; k++) {
 		if (at[k] > done)
-			rc = lya_flow_table_take(f->flows, pkts + done, at[k] - done, NULL);
+			rc = take_some(f, pkts + done, at[k] - done, NULL);
 		if (rc == 0)
 			rc = lya_flow_table_take(f->flows, &released[k], 1, NULL);
 		done = at[k];
 	}
-	return rc != 0 ? rc : lya_flow_table_take(f->flows, pkts + done, n - done, NULL);
+	return rc != 0 || done == n ? rc : take_some(f, pkts + done, n - done, NULL);
 }
 
 /* True when reasm has recognised second sightings since it was asked last. */
@@ -164,6 +235,43 @@ static bool has_duplicates(struct audit_follow *f)
 	return f->duplicates != before;
 }
 
+static int take(struct audit_follow *f, struct lya_packet *pkts, size_t n,
+		const struct lya_batch *batch)
+{
+	int rc = 0;
+
+	n = lya_reasm_take(f->reasm, pkts, n);
+	if (lya_reasm_failed(f->reasm))
+		return LYA_ENOMEM;
+	if (f->trail == NULL)
+		lya_snat_packets(f->snat, pkts, n);
+	if (has_duplicates(f))
+		rc = lya_validity_duplicates(f->validity, pkts, n);
+	return rc != 0 ? rc : take_in_order(f, pkts, n, batch);
+}
+
+/* Where packets are kept, and some are fragments: they may wait, and are told of later. */
+static int take_fragments(struct audit_follow *f, struct lya_packet *pkts, size_t n)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		if (pkts[i].is_fragment)
+			lya_trail_fragment(f->trail, &pkts[i]);
+		rc = take(f, &pkts[i], 1, NULL);
+	}
+	return rc;
+}
+
+static bool has_fragments(const struct lya_packet *pkts, size_t n)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++)
+		any |= pkts[i].is_fragment;
+	return any;
+}
+
 int audit_follow_take(struct audit_follow *f, struct lya_packet *pkts, size_t n,
 		      const struct lya_batch *batch)
 {
@@ -171,13 +279,9 @@ int audit_follow_take(struct audit_follow *f, struct lya_packet *pkts, size_t n,
 
 	if (rc != 0)
 		return rc;
-	n = lya_reasm_take(f->reasm, pkts, n);
-	if (lya_reasm_failed(f->reasm))
-		return LYA_ENOMEM;
-	lya_snat_packets(f->snat, pkts, n);
-	if (has_duplicates(f))
-		rc = lya_validity_duplicates(f->validity, pkts, n);
-	return rc != 0 ? rc : take_in_order(f, pkts, n, batch);
+	if (f->trail != NULL && has_fragments(pkts, n))
+		return take_fragments(f, pkts, n);
+	return take(f, pkts, n, batch);
 }
 
 /*

@@ -20,8 +20,12 @@ enum { AUDIT_BATCH = LYA_SNAT_BATCH }; /* packets taken at a time: they stay in 
  */
 struct audit_sink {
 	void *ctx;
-	/* A flow has ended; found: what its other leg showed until then, or NULL. */
-	int (*flow)(void *ctx, const struct lya_flow *flow, const struct lya_snat_evidence *found);
+	/*
+	 * A flow has ended; found: what its other leg showed until then, or NULL.  What was
+	 * kept of its packets is the sink's, whatever it answers.
+	 */
+	int (*flow)(void *ctx, const struct lya_flow *flow, const struct lya_snat_evidence *found,
+		    struct lya_trail_flow kept);
 	/* No more packets: every flow that is left, before the first of them ends; then that. */
 	int (*listener)(void *ctx, const struct lya_flow *flow);
 	int (*listeners_known)(void *ctx);
@@ -46,9 +50,9 @@ int audit_follow_take(struct audit_follow *f, struct lya_packet *pkts, size_t n,
 int audit_follow_finish(struct audit_follow *f);
 /* Go on under another policy, of which snat was made: evidence that flows carry goes along. */
 void audit_follow_rebase(struct audit_follow *f, struct lya_snat *snat);
-/* snat for a policy. */
+/* snat for a policy.  observer: the struct audit_follow that keeps packets, where that is asked for. */
 int audit_follow_make_snat(const struct lya_policy *policy, const struct lya_audit_options *options,
-			   struct lya_snat **snat, struct lya_error *err);
+			   void *observer, struct lya_snat **snat, struct lya_error *err);
 
 /* Borrowed. */
 struct lya_snat *audit_follow_snat(struct audit_follow *f);

@@ -17,6 +17,7 @@ enum {
 	 * open, the same of a pass under way, and those who keep them join two more.
 	 */
 	LEDGERS = 6,
+	EVIDENCE_PART = 32, /* see FLOWS_LESS_PART in follow.c */
 	/* Where one flow in ten shows one direction only, the mirror is lame. */
 	ONE_SIDED_PART = 10
 };
@@ -29,6 +30,7 @@ struct audit_judge {
 	struct audit_listeners *listeners;
 	struct audit_details *details;
 	struct lya_ledger *ledger;
+	struct lya_evidence *evidence; /* NULL: no packets are kept */
 	struct lya_validity *validity;
 	struct lya_site_fault *faults;
 	size_t n_faults;
@@ -65,6 +67,8 @@ static int make_parts(struct audit_judge *j, struct lya_error *err)
 	rc = lya_site_check(lya_policy_site(j->policy), &j->faults, &j->n_faults, err);
 	if (rc == LYA_OK)
 		rc = lya_validity_new(&j->validity, err);
+	if (rc == LYA_OK && j->options.evidence)
+		rc = lya_evidence_new(&j->evidence, memory / EVIDENCE_PART, err);
 	return rc < 0 ? rc : lya_ledger_new(&j->ledger, j->policy, &ledger_options, err);
 }
 
@@ -94,6 +98,7 @@ void audit_judge_free(struct audit_judge *j)
 	if (j == NULL)
 		return;
 	lya_ledger_free(j->ledger);
+	lya_evidence_free(j->evidence);
 	lya_validity_free(j->validity);
 	lya_site_faults_free(j->faults, j->n_faults);
 	audit_listeners_free(j->listeners);
@@ -139,25 +144,53 @@ int audit_judge_as(struct audit_judge *j, const struct lya_flow *flow,
 	return rc;
 }
 
-int audit_judge_flow(struct audit_judge *j, const struct lya_flow *flow,
-		     const struct lya_snat_evidence *found)
+/* The ledger has taken the flow: what was kept of it may be evidence. */
+static int take_packets(struct audit_judge *j, const struct lya_audit_flow *f,
+			struct lya_trail_flow kept)
+{
+	bool concerned;
+
+	if (j->evidence == NULL)
+		return LYA_OK;
+	concerned = lya_finding_concerns(j->policy, f->flow, f->ends, f->verdict);
+	return lya_evidence_take(j->evidence, j->ledger, f->flow, concerned, kept);
+}
+
+static int enter(struct audit_judge *j, const struct lya_flow *flow,
+		 const struct lya_snat_evidence *found, struct lya_trail_flow *kept)
 {
 	struct audit_judged judged;
 	struct lya_flow_findings findings = { 0 };
+	struct lya_audit_flow told;
 	int rc = audit_judge_listener(j, flow);
 
 	if (rc == 0)
 		rc = lya_validity_take(j->validity, flow);
 	if (rc == 0)
 		rc = audit_judge_as(j, flow, found, &judged);
-	if (rc == 0)
-		rc = lya_ledger_take(j->ledger, judged.flow, judged.ends, &judged.verdict,
-				     &findings);
+	if (rc != 0)
+		return rc;
+	told = (struct lya_audit_flow){ judged.flow, judged.ends, &judged.verdict, &findings };
+	rc = lya_ledger_take(j->ledger, judged.flow, judged.ends, &judged.verdict, &findings);
+	if (rc == 0) {
+		rc = take_packets(j, &told, *kept);
+		*kept = (struct lya_trail_flow){ 0 };
+	}
 	if (rc != 0 || j->options.on_flow == NULL)
 		return rc;
-	return j->options.on_flow(
-	    j->options.ctx,
-	    &(struct lya_audit_flow){ judged.flow, judged.ends, &judged.verdict, &findings });
+	return j->options.on_flow(j->options.ctx, &told);
+}
+
+int audit_judge_flow(struct audit_judge *j, const struct lya_flow *flow,
+		     const struct lya_snat_evidence *found, struct lya_trail_flow kept)
+{
+	int rc = enter(j, flow, found, &kept);
+
+	if (j->evidence != NULL) { /* what was not taken, for it did not come to that */
+		lya_packets_free(kept.first);
+		lya_packets_free(kept.legs);
+	}
+	return rc;
 }
 
 int audit_judge_listener(struct audit_judge *j, const struct lya_flow *flow)
@@ -241,4 +274,9 @@ void audit_judge_rebase(struct audit_judge *j, const struct lya_policy *policy,
 	j->snat = snat;
 	j->policy = policy;
 	audit_details_rebase(j->details, policy);
+}
+
+const struct lya_evidence *audit_judge_evidence(const struct audit_judge *j)
+{
+	return j->evidence;
 }

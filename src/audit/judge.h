@@ -29,10 +29,11 @@ void audit_judge_free(struct audit_judge *j);
 
 /*
  * One conversation is over: judge it and enter it.  found is what its other
- * leg showed (lya_snat_found), or NULL.  0, LYA_ENOMEM, or what the callback answered.
+ * leg showed (lya_snat_found), or NULL; what was kept of its packets is taken in any
+ * case.  0, LYA_ENOMEM, or what the callback answered.
  */
 int audit_judge_flow(struct audit_judge *j, const struct lya_flow *flow,
-		     const struct lya_snat_evidence *found);
+		     const struct lya_snat_evidence *found, struct lya_trail_flow kept);
 /* Judge a flow as it stands, and enter it nowhere.  LYA_ENOMEM or 0. */
 int audit_judge_as(struct audit_judge *j, const struct lya_flow *flow,
 		   const struct lya_snat_evidence *found, struct audit_judged *out);
@@ -59,5 +60,6 @@ int audit_judge_settle(struct audit_judge *j);
 /* After that: go on under another policy, with memo for it, which is taken over. */
 void audit_judge_rebase(struct audit_judge *j, const struct lya_policy *policy,
 		       const struct lya_snat *snat, struct lya_policy_memo *memo);
+const struct lya_evidence *audit_judge_evidence(const struct audit_judge *j); /* NULL: none is kept */
 
 #endif

@@ -29,6 +29,7 @@ struct event {
 		struct {
 			struct lya_flow flow;
 			struct lya_snat_evidence found;
+			struct lya_trail_flow kept; /* KIND_FLOW: until it is judged */
 		} ended;
 		struct {
 			struct lya_flow_detail detail;
@@ -130,14 +131,25 @@ static int written(struct audit_relay *r)
 	return r->telling % EVENTS_SOME == 0 ? tell(r, false) : 0;
 }
 
-static int take_flow(void *ctx, const struct lya_flow *flow, const struct lya_snat_evidence *found)
+static void drop_packets(struct lya_trail_flow *kept)
+{
+	lya_packets_free(kept->first);
+	lya_packets_free(kept->legs);
+	*kept = (struct lya_trail_flow){ 0 };
+}
+
+static int take_flow(void *ctx, const struct lya_flow *flow, const struct lya_snat_evidence *found,
+		     struct lya_trail_flow kept)
 {
 	struct audit_relay *r = ctx;
 	struct event *e;
 	int rc = next_event(r, KIND_FLOW, &e);
 
-	if (rc != 0)
+	if (rc != 0) {
+		drop_packets(&kept);
 		return rc;
+	}
+	e->of.ended.kept = kept;
 	e->of.ended.flow = *flow;
 	e->has_found = found != NULL;
 	if (found != NULL)
@@ -175,11 +187,8 @@ static int take_detail(void *ctx, const struct lya_flow_detail *detail)
 	if (rc != 0)
 		return rc;
 	e->of.said.detail = *detail;
-	/* Names are borrowed until this call returns, and there is one at most. */
-	if (detail->cert_name != NULL)
-		(void)memcpy(e->of.said.name, detail->cert_name, strlen(detail->cert_name) + 1);
-	if (detail->sni != NULL)
-		(void)memcpy(e->of.said.name, detail->sni, strlen(detail->sni) + 1);
+	if (detail->name != NULL) /* it does not outlive this call */
+		(void)memcpy(e->of.said.name, detail->name, strlen(detail->name) + 1);
 	return written(r);
 }
 
@@ -192,22 +201,28 @@ struct audit_sink audit_relay_sink(struct audit_relay *r)
 
 /* Judging ---------------------------------------------------------------------------- */
 
+static int judge_flow(struct audit_relay *r, struct event *e)
+{
+	struct lya_trail_flow kept = e->of.ended.kept;
+
+	e->of.ended.kept = (struct lya_trail_flow){ 0 }; /* it is the judge's now */
+	return audit_judge_flow(r->judge, &e->of.ended.flow,
+				e->has_found ? &e->of.ended.found : NULL, kept);
+}
+
 static int judge_event(struct audit_relay *r, struct event *e)
 {
 	switch (e->kind) {
 	case KIND_FLOW:
-		return audit_judge_flow(r->judge, &e->of.ended.flow,
-					e->has_found ? &e->of.ended.found : NULL);
+		return judge_flow(r, e);
 	case KIND_LISTENER:
 		return audit_judge_listener(r->judge, &e->of.ended.flow);
 	case KIND_LISTENERS_KNOWN:
 		audit_judge_listeners_known(r->judge);
 		return 0;
 	default:
-		if (e->of.said.detail.cert_name != NULL)
-			e->of.said.detail.cert_name = e->of.said.name;
-		if (e->of.said.detail.sni != NULL)
-			e->of.said.detail.sni = e->of.said.name;
+		if (e->of.said.detail.name != NULL)
+			e->of.said.detail.name = e->of.said.name;
 		return audit_judge_detail(r->judge, &e->of.said.detail);
 	}
 }
@@ -411,6 +426,10 @@ void audit_relay_free(struct audit_relay *r)
 	change(r);
 	(void)pthread_mutex_unlock(&r->lock);
 	join(r);
+	for (size_t i = 0; i < EVENTS; i++) { /* what was told and never judged */
+		if (r->events[i].kind == KIND_FLOW)
+			drop_packets(&r->events[i].of.ended.kept);
+	}
 	(void)pthread_mutex_destroy(&r->lock);
 	(void)pthread_cond_destroy(&r->changed);
 	lya_free(r);

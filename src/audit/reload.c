@@ -21,7 +21,7 @@ static int make_fresh(const struct lya_audit *a, const struct lya_policy *policy
 	fresh->memo = lya_policy_memo_new(policy);
 	if (fresh->memo == NULL)
 		return lya_error_nomem(err);
-	return audit_follow_make_snat(policy, &a->options, &fresh->snat, err);
+	return audit_follow_make_snat(policy, &a->options, NULL, &fresh->snat, err);
 }
 
 /* The stretch under the old policy is over; ledger and minutes begin under the new one. */

@@ -247,6 +247,8 @@ int lya_tally_merge(struct lya_tally *t, const struct lya_tally *from, uint32_t 
 	t->flows.evicted += from->flows.evicted;
 	t->flows.given_up += from->flows.given_up;
 	t->flows.details_lost += from->flows.details_lost;
+	t->reasm.fragments += from->reasm.fragments;
+	t->reasm.evicted += from->reasm.evicted;
 	if (rc == LYA_OK)
 		rc = add_snat(&t->snat, &from->snat);
 	return rc == LYA_OK ? LYA_OK : lya_error_nomem(err);
@@ -278,6 +280,7 @@ int lya_tally_limits(const struct lya_tally *t, struct lya_limit **list, size_t 
 		     struct lya_error *err)
 {
 	struct lya_source_measures *m = lya_calloc(t->n_sources + 1, sizeof(*m));
+	const struct lya_table_stats tables = { t->flows, t->reasm };
 	int rc;
 
 	if (m == NULL)
@@ -289,7 +292,7 @@ int lya_tally_limits(const struct lya_tally *t, struct lya_limit **list, size_t 
 		m[t->clocks[i].source].twin_packets = t->clocks[i].packets;
 		m[t->clocks[i].source].ahead_ns = t->clocks[i].ahead_ns;
 	}
-	rc = lya_validity_limits(t->validity, t->sources, t->n_sources, m, &t->flows, list, n, err);
+	rc = lya_validity_limits(t->validity, t->sources, t->n_sources, m, &tables, list, n, err);
 	lya_free(m);
 	return rc;
 }

@@ -81,7 +81,9 @@ int capture_lane_open(struct lya_capture *c, uint32_t s, size_t buffer, struct l
 	lane->reader->offset_ns = c->sources[s].time_offset_ns;
 	c->inputs[s].lane = lane;
 	c->n_open++;
-	return LYA_OK;
+	/* It may have been open before, to be looked at. */
+	capture_interfaces_clear(&c->sources[s].interfaces, &c->cap);
+	return capture_reader_tell_interfaces(lane->reader, &c->sources[s].interfaces, err);
 }
 
 void capture_lane_drop(struct lya_capture *c, struct capture_lane *lane)

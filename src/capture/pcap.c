@@ -78,6 +78,7 @@ int capture_pcap_begin(struct capture_reader *r, struct lya_error *err)
 		.fraction_ns = kind->fraction_ns,
 		.digits = kind->digits,
 		.minor = capture_u16(r->buf + 6, r->big),
+		.snaplen = capture_u32(r->buf + 16, r->big),
 		.link = header_link(capture_u32(r->buf + 20, r->big)),
 	};
 	r->pos = FILE_HEADER;

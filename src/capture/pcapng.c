@@ -43,6 +43,7 @@ enum {
 
 enum {
 	OPTION_END = 0,
+	OPTION_IF_NAME = 2,
 	OPTION_IF_TSRESOL = 9,
 	OPTION_IF_TSOFFSET = 14,
 	OPTION_ISB_IFDROP = 5,
@@ -332,7 +333,8 @@ static int interface_add(struct capture_reader *r, uint32_t len, struct lya_erro
 	size_t left = len - INTERFACE_LEAST;
 	struct capture_iface i = { .link = capture_u16(at + 8, r->big),
 				   .snaplen = capture_u32(at + 12, r->big) };
-	struct option o;
+	struct lya_interface told = { .link = i.link, .snaplen = i.snaplen, .tsresol = 6 };
+	struct option o, name = { .value = (const uint8_t *)"" };
 	void *list = r->ng.ifaces;
 
 	if (r->ng.n_ifaces == IFACES_MAX) {
@@ -340,18 +342,22 @@ static int interface_add(struct capture_reader *r, uint32_t len, struct lya_erro
 				     IFACES_MAX);
 		return LYA_OK;
 	}
-	iface_resolution(&i, 6);
 	while (option_next(&p, &left, r->big, &o)) {
+		if (o.code == OPTION_IF_NAME)
+			name = o;
 		if (o.code == OPTION_IF_TSRESOL && o.len == 1)
-			iface_resolution(&i, o.value[0]);
+			told.tsresol = o.value[0];
 		if (o.code == OPTION_IF_TSOFFSET && o.len == 8)
 			i.offset_ns = iface_offset(o.value, r->big);
 	}
+	iface_resolution(&i, told.tsresol);
+	told.offset_s = i.offset_ns / LYA_SECOND_NS;
 	if (lya_grow(&list, &r->ng.cap_ifaces, r->ng.n_ifaces + 1, sizeof(i)) != LYA_OK)
 		return lya_error_nomem(err);
 	r->ng.ifaces = list;
 	r->ng.ifaces[r->ng.n_ifaces++] = i;
-	return LYA_OK;
+	return capture_interfaces_add(r->interfaces, r->ng.iface_base + r->ng.n_ifaces - 1,
+				      r->budget.cap, &told, name.value, name.len, err);
 }
 
 static void statistics_note(struct capture_reader *r, uint32_t len)

@@ -186,6 +186,18 @@ void capture_reader_close(struct capture_reader *r)
 	lya_free(r);
 }
 
+int capture_reader_tell_interfaces(struct capture_reader *r, struct lya_interfaces *all,
+				   struct lya_error *err)
+{
+	struct lya_interface only = { .link = r->pcap.link, .snaplen = r->pcap.snaplen,
+				      .tsresol = r->pcap.digits };
+
+	r->interfaces = all;
+	if (r->format != CAPTURE_PCAP)
+		return LYA_OK; /* they are in its blocks */
+	return capture_interfaces_add(all, 0, r->budget.cap, &only, "", 0, err);
+}
+
 int capture_reader_shelve(struct capture_reader *r, struct capture_shelf *shelf,
 			  struct lya_error *err)
 {

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "capture/budget.h"
+#include "capture/interface.h"
 #include "capture/shelf.h"
 #include "capture/stream.h"
 #include "lyncaudit/frame.h"
@@ -43,6 +44,7 @@ enum capture_format { CAPTURE_PCAP, CAPTURE_PCAPNG };
 struct capture_pcap {
 	size_t record_len;   /* of a record's header: 16, or 24 with the modified format */
 	int64_t fraction_ns; /* of one unit below the second */
+	uint32_t snaplen;
 	uint16_t link;
 	uint16_t minor; /* version 2.minor: before 2.4 the lengths may be swapped */
 	uint8_t digits;
@@ -88,6 +90,7 @@ struct capture_reader {
 	int64_t last_ns;   /* of the last frame */
 	uint64_t packets;  /* whole ones so far: the number of the last */
 	uint64_t dropped;  /* what the file's own counters tell */
+	struct lya_interfaces *interfaces; /* borrowed; NULL: not wanted */
 	struct capture_pcap pcap;
 	struct capture_pcapng ng;
 	char why[CAPTURE_WHY_LEN]; /* what is wrong with the input; "" when nothing is */
@@ -101,6 +104,12 @@ struct capture_reader {
 int capture_reader_open(struct capture_reader **r, struct capture_stream *stream, size_t buffer,
 			struct capture_cap *cap, struct lya_error *err);
 void capture_reader_close(struct capture_reader *r);
+/*
+ * Tell what the input says of its interfaces, from now on; to be called before the
+ * first frame is asked for.  all is borrowed.  LYA_OK or LYA_ENOMEM.
+ */
+int capture_reader_tell_interfaces(struct capture_reader *r, struct lya_interfaces *all,
+				   struct lya_error *err);
 /*
  * Lay buffers that frames may borrow on the shelf, which must outlive the reader.
  * LYA_OK or LYA_ENOMEM.

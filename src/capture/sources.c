@@ -350,6 +350,7 @@ void capture_sources_free(struct lya_capture *c)
 			capture_lane_drop(c, c->inputs[s].lane);
 		lya_free(c->sources[s].name);
 		lya_free(c->sources[s].error);
+		capture_interfaces_clear(&c->sources[s].interfaces, &c->cap);
 	}
 	lya_free(c->sources);
 	lya_free(c->inputs);

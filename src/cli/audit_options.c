@@ -21,6 +21,7 @@ static const char help[] =
     "                         summary goes to standard output\n"
     "      --flows FILE       one JSON line per flow\n"
     "      --findings FILE    one JSON line per finding, as it is found\n"
+    "      --evidence FILE    pcapng with the packets that prove each finding, commented\n"
     "      --strict           read \"any (may be set to ...)\" as the listed roles only\n"
     "      --fail-on SEVERITY lowest severity that makes the run fail: critical, high,\n"
     "                         medium, low (default), info\n"
@@ -41,6 +42,7 @@ enum {
 	OPT_RULES = 256,
 	OPT_FLOWS,
 	OPT_FINDINGS,
+	OPT_EVIDENCE,
 	OPT_STRICT,
 	OPT_FAIL_ON,
 	OPT_MAX_MEMORY,
@@ -60,6 +62,7 @@ static const struct option options[] = {
 	{ "report", required_argument, NULL, 'o' },
 	{ "flows", required_argument, NULL, OPT_FLOWS },
 	{ "findings", required_argument, NULL, OPT_FINDINGS },
+	{ "evidence", required_argument, NULL, OPT_EVIDENCE },
 	{ "strict", no_argument, NULL, OPT_STRICT },
 	{ "fail-on", required_argument, NULL, OPT_FAIL_ON },
 	{ "max-memory", required_argument, NULL, OPT_MAX_MEMORY },
@@ -85,6 +88,9 @@ static int read_long(struct audit_options *o, int c, char *const *argv)
 		return -1;
 	case OPT_FINDINGS:
 		o->findings = optarg;
+		return -1;
+	case OPT_EVIDENCE:
+		o->evidence = optarg;
 		return -1;
 	case OPT_STRICT:
 		o->strict = true;
@@ -138,7 +144,7 @@ static int read_one(struct audit_options *o, int c, char *const *argv)
 /* Two outputs to one place would be mixed; one input cannot be read twice. */
 static int check_together(const struct audit_options *o)
 {
-	const char *outputs[] = { o->report, o->flows, o->findings };
+	const char *outputs[] = { o->report, o->flows, o->findings, o->evidence };
 	unsigned on_stdout = 0;
 
 	if (o->site == NULL)

@@ -17,7 +17,7 @@ struct audit_options {
 	size_t n_reads;
 	struct lya_capture_offset *offsets; /* names are cut out of argv; owned */
 	size_t n_offsets;
-	const char *report, *flows, *findings; /* NULL: not wanted */
+	const char *report, *flows, *findings, *evidence; /* NULL: not wanted */
 	bool strict, quiet;
 	int progress; /* 1 yes, 0 no, -1 when standard error is a terminal */
 	enum cli_color color;

@@ -39,7 +39,7 @@ struct audit_run {
 	struct cli_loaded loaded;
 	struct lya_capture *capture;
 	struct lya_audit *audit;
-	struct lya_output *report, *flows, *findings;
+	struct lya_output *report, *flows, *findings, *evidence;
 	struct cli_progress progress;
 	bool interrupted;
 	struct lya_error err;
@@ -83,6 +83,8 @@ static int open_outputs(struct audit_run *run)
 		rc = open_output(run, &run->flows, run->options.flows);
 	if (rc == LYA_OK)
 		rc = open_output(run, &run->findings, run->options.findings);
+	if (rc == LYA_OK)
+		rc = open_output(run, &run->evidence, run->options.evidence);
 	return rc;
 }
 
@@ -91,7 +93,7 @@ static int confine(struct audit_run *run)
 {
 	const struct audit_options *o = &run->options;
 	const char **reads = lya_calloc(o->n_reads + 3, sizeof(*reads));
-	const char *renames[] = { o->report, o->flows, o->findings };
+	const char *renames[] = { o->report, o->flows, o->findings, o->evidence };
 	struct lya_confine want = { .reads = reads, .renames = renames };
 	struct lya_confined got;
 	char rules[PATH_MAX + 64];
@@ -176,6 +178,7 @@ static int open_inputs(struct audit_run *run)
 		.max_memory = o->max_memory,
 		.max_flows = o->max_flows,
 		.threads = threads_of(o),
+		.evidence = run->evidence != NULL,
 		.on_flow = run->flows != NULL ? log_flow : NULL,
 		.on_finding = run->findings != NULL ? log_finding : NULL,
 		.source_name = source_name,
@@ -282,14 +285,34 @@ static int commit_outputs(struct audit_run *run)
 	if (rc == LYA_OK)
 		rc = commit(run, &run->findings);
 	if (rc == LYA_OK)
+		rc = commit(run, &run->evidence);
+	if (rc == LYA_OK)
 		rc = commit(run, &run->report);
 	return rc;
+}
+
+/* *counts, one for each finding, is freed with lya_free; NULL where no evidence is wanted. */
+static int write_evidence(struct audit_run *run, const struct lya_report_input *in,
+			  struct lya_finding_packets **counts, struct lya_finding_packets *total)
+{
+	size_t n;
+
+	*counts = NULL;
+	if (run->evidence == NULL)
+		return LYA_OK;
+	(void)lya_ledger_findings(lya_audit_ledger(run->audit), &n);
+	*counts = lya_calloc(n + 1, sizeof(**counts));
+	if (*counts == NULL)
+		return lya_error_nomem(&run->err);
+	return lya_audit_evidence(run->audit, in->sources, in->n_sources, run->evidence, *counts,
+				  total, &run->err);
 }
 
 static int finish(struct audit_run *run, int *status)
 {
 	struct lya_report_input in = { .fail_on = run->options.fail_on };
 	struct lya_report_snat_pair *pairs = NULL;
+	struct lya_finding_packets *evidence = NULL;
 	size_t n_pairs = 0;
 	int rc;
 
@@ -297,7 +320,10 @@ static int finish(struct audit_run *run, int *status)
 	rc = lya_audit_finish(run->audit, in.sources, in.n_sources, &run->err);
 	if (rc == LYA_OK)
 		rc = lya_report_snat_pairs(run->loaded.site, &pairs, &n_pairs, &run->err);
+	if (rc == LYA_OK)
+		rc = write_evidence(run, &in, &evidence, &in.evidence_total);
 	if (rc == LYA_OK) {
+		in.evidence = evidence;
 		lya_report_snat_fill(lya_audit_snat(run->audit), pairs, n_pairs, &in.snat);
 		in.ledger = lya_audit_ledger(run->audit);
 		in.limits = lya_audit_limits(run->audit, &in.n_limits);
@@ -315,6 +341,7 @@ static int finish(struct audit_run *run, int *status)
 		rc = commit_outputs(run);
 	}
 	lya_free(pairs);
+	lya_free(evidence);
 	return rc;
 }
 
@@ -350,6 +377,7 @@ static void release(struct audit_run *run)
 	lya_output_abort(run->report);
 	lya_output_abort(run->flows);
 	lya_output_abort(run->findings);
+	lya_output_abort(run->evidence);
 	audit_options_fini(&run->options);
 }
 

@@ -293,6 +293,25 @@ static struct pair_key pair_of(const struct lya_policy *p, const struct lya_flow
 	return key;
 }
 
+/* Between two ends that play a role, whose ports are known. */
+static bool is_between_roles(const struct lya_flow *flow, const struct lya_policy_end ends[static 2])
+{
+	return flow->unknown == LYA_UNKNOWN_NOT && !flow->group_dst && !ends[0].no_role &&
+	       !ends[1].no_role;
+}
+
+static bool is_attempt(const struct lya_verdict *v)
+{
+	return v->kind == LYA_VERDICT_DOCUMENTED && v->leg != LYA_LEG_PROBE;
+}
+
+bool attempts_fail(const struct lya_policy *p, const struct lya_flow *flow,
+		   const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
+{
+	return is_between_roles(flow, ends) && is_attempt(v) && !flow_through(flow) &&
+	       is_failure(flow, v->initiator) && !is_media(p, flow, v);
+}
+
 int attempts_take(struct attempts *a, const struct lya_policy *p, const struct lya_flow *flow,
 		  const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
 {
@@ -301,12 +320,11 @@ int attempts_take(struct attempts *a, const struct lya_policy *p, const struct l
 	struct pair_key pair;
 	int rc;
 
-	if (flow->unknown != LYA_UNKNOWN_NOT || flow->group_dst || ends[0].no_role ||
-	    ends[1].no_role)
+	if (!is_between_roles(flow, ends))
 		return LYA_OK;
 	if ((rc = note_answers(a, p, flow, ends)) != LYA_OK)
 		return rc;
-	if (v->kind != LYA_VERDICT_DOCUMENTED || v->leg == LYA_LEG_PROBE)
+	if (!is_attempt(v))
 		return LYA_OK;
 	key = key_of(&flow->addr[from], &flow->addr[to], flow->transport, flow->port[to],
 		     ends[0].host >= 0 && ends[1].host >= 0);
@@ -434,4 +452,18 @@ int attempts_finish(const struct attempts *a, const struct lya_site *site,
 		}
 	}
 	return rc;
+}
+
+void attempts_each_packet(const struct attempts *a, const struct lya_packet_visitor *v)
+{
+	const void *key;
+	void *value;
+	size_t pos = 0;
+
+	while (lya_map_next(a->map, &pos, &key, &value)) {
+		const struct attempt *t = value;
+
+		if (!t->through) /* else it becomes no finding */
+			split_each_packet(&t->failed, v);
+	}
 }

@@ -58,7 +58,8 @@ static bool build_ports(const struct lya_ledger *l, const struct pair *pair, con
 	if (pair->key.type == LYA_FINDING_EXCEPTION_EXPIRED) {
 		ex = &l->site->exceptions[pair->key.host[0]];
 		out->n_ports = ex->n_ports;
-	} else if (pair->key.type == LYA_FINDING_EDGE_ROUTING) {
+	} else if (pair->key.type == LYA_FINDING_EDGE_ROUTING ||
+		   pair->key.type == LYA_FINDING_GATEWAY_MISMATCH) {
 		return true; /* a route, whatever port it is used for */
 	} else {
 		ex = NULL;
@@ -199,6 +200,9 @@ bool build_finding(const struct lya_ledger *l, const struct pair *pair, const st
 		build_statement(l, "edge.p.sip-both-ways", out);
 	} else if (kind == LYA_FINDING_EDGE_ROUTING) {
 		build_statement(l, route_statement(&pair->key), out);
+	} else if (kind == LYA_FINDING_GATEWAY_MISMATCH) {
+		out->gateway = e->gateway;
+		build_statement(l, "edge.p.access-vip-gateway", out);
 	}
 	return out->id[0] != '\0' && build_ports(l, pair, e, out) && sentence_write(l, out);
 }

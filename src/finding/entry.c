@@ -230,7 +230,7 @@ static int snat_add(struct entry *e, const struct lya_snat_proof *proof)
 		e->snat = lya_calloc(1, sizeof(*e->snat));
 	if (e->snat == NULL)
 		return LYA_ENOMEM;
-	lya_snat_merge_proof(e->snat, proof);
+	(void)lya_snat_merge_proof(e->snat, proof);
 	return LYA_OK;
 }
 
@@ -240,7 +240,7 @@ static int relay_add(struct entry *e, const struct lya_snat_relay *relay)
 		e->relay = lya_calloc(1, sizeof(*e->relay));
 	if (e->relay == NULL)
 		return LYA_ENOMEM;
-	lya_snat_merge_relay(e->relay, relay);
+	(void)lya_snat_merge_relay(e->relay, relay);
 	return LYA_OK;
 }
 

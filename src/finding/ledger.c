@@ -353,6 +353,16 @@ int lya_ledger_take(struct lya_ledger *l, const struct lya_flow *flow,
 	return rc;
 }
 
+bool lya_finding_concerns(const struct lya_policy *p, const struct lya_flow *flow,
+			  const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
+{
+	return v->finding != LYA_FINDING_NONE || v->feature_off || v->expired >= 0 ||
+	       v->payload.finding != LYA_FINDING_NONE || v->payload.shown != 0 ||
+	       (v->snat != NULL && (v->snat->kinds | v->snat->relay.faults) != 0) ||
+	       misplaced_route(flow, ends, v) || misplaced_server(p, flow, ends, v) >= 0 ||
+	       overall_shows(p, flow, ends, v);
+}
+
 /* Former hosts and waivers have other indices here: their names know them. */
 static int merge_packed(struct lya_ledger *l, const struct lya_ledger *from)
 {

@@ -80,6 +80,7 @@ struct entry {
 	uint16_t snat_kinds;         /* bits LYA_SNAT_... */
 	struct lya_snat_proof *snat; /* NULL: none */
 	struct lya_snat_relay *relay;
+	const struct lya_finding_gateway *gateway; /* borrowed; NULL: not about that */
 	int32_t nearest, mixup, expired, shown, asked; /* the least; INT32_MAX: none */
 	int32_t rules[LYA_FINDING_RULES];
 	size_t n_rules;

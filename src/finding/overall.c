@@ -33,7 +33,8 @@ int overall_init(struct overall *o, const struct lya_policy *p, size_t max_findi
 	o->sip = lya_calloc(o->n_pools, sizeof(*o->sip));
 	o->tried = lya_calloc(o->n_rules + 1, sizeof(*o->tried));
 	o->hosts = lya_calloc(o->n_hosts + 1, sizeof(*o->hosts));
-	if (o->sip == NULL || o->tried == NULL || o->hosts == NULL)
+	if (o->sip == NULL || o->tried == NULL || o->hosts == NULL ||
+	    gateway_init(&o->gateway, p) != LYA_OK)
 		return LYA_ENOMEM;
 	return attempts_init(&o->attempts, max < ATTEMPTS_MAX ? max : ATTEMPTS_MAX);
 }
@@ -48,6 +49,7 @@ void overall_fini(struct overall *o)
 	lya_free(o->tried);
 	lya_free(o->hosts);
 	attempts_fini(&o->attempts);
+	gateway_fini(&o->gateway);
 	*o = (struct overall){ 0 };
 }
 
@@ -65,31 +67,47 @@ static bool is_sip(const struct lya_policy *p, const struct lya_verdict *v)
 	return false;
 }
 
-/* SIP between an Edge pool and internal servers, in which direction; NULL: it is none. */
+/* SIP between an Edge pool and internal servers: in which direction.  False: it is none. */
+static inline bool sip_way(const struct lya_policy *p, const struct lya_flow *flow,
+		    const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
+		    enum sip_way *way)
+{
+	static const lya_roles edge = BIT(EDGE_INTERNAL) | BIT(EDGE_INTERNAL_VIP);
+	const struct lya_policy_end *from = &ends[v->initiator], *to = &ends[!v->initiator];
+
+	if (v->kind != LYA_VERDICT_DOCUMENTED || v->leg == LYA_LEG_PROBE || flow->transport != 6 ||
+	    !is_sip(p, v))
+		return false;
+	*way = SIP_TO_EDGE;
+	if ((to->roles & edge) != 0 &&
+	    ((from->roles & LYA_ROLES_INTERNAL_SERVER) != 0 || v->leg == LYA_LEG_BALANCED))
+		return true;
+	*way = SIP_FROM_EDGE;
+	return (from->roles & edge) != 0 && (to->roles & LYA_ROLES_INTERNAL_SERVER) != 0;
+}
+
+/* The sums of a way that the flow went; NULL: it is no such flow. */
 static struct split *sip_of(struct overall *o, const struct lya_policy *p,
 			    const struct lya_flow *flow, const struct lya_policy_end ends[static 2],
 			    const struct lya_verdict *v)
 {
-	static const lya_roles edge = BIT(EDGE_INTERNAL) | BIT(EDGE_INTERNAL_VIP);
-	const struct lya_policy_end *from = &ends[v->initiator], *to = &ends[!v->initiator];
 	enum sip_way way;
 	int32_t pool;
 
-	if (v->kind != LYA_VERDICT_DOCUMENTED || v->leg == LYA_LEG_PROBE || flow->transport != 6 ||
-	    !is_sip(p, v))
+	if (!sip_way(p, flow, ends, v, &way))
 		return NULL;
-	if ((to->roles & edge) != 0 &&
-	    ((from->roles & LYA_ROLES_INTERNAL_SERVER) != 0 || v->leg == LYA_LEG_BALANCED)) {
-		way = SIP_TO_EDGE;
-		pool = to->pool;
-	} else if ((from->roles & edge) != 0 && (to->roles & LYA_ROLES_INTERNAL_SERVER) != 0) {
-		way = SIP_FROM_EDGE;
-		pool = from->pool;
-	} else {
-		return NULL;
-	}
+	pool = ends[way == SIP_TO_EDGE ? !v->initiator : v->initiator].pool;
 	assert(pool >= 0 && (size_t)pool < o->n_pools && "a declared host has a pool");
 	return &o->sip[pool][way];
+}
+
+bool overall_shows(const struct lya_policy *p, const struct lya_flow *flow,
+		   const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
+{
+	enum sip_way way;
+
+	return sip_way(p, flow, ends, v, &way) || attempts_fail(p, flow, ends, v) ||
+	       gateway_shows(p, flow, ends);
 }
 
 static bool share_port(const struct lya_policy *p, size_t a, size_t b)
@@ -138,6 +156,8 @@ int overall_take(struct overall *o, const struct lya_policy *p, const struct lya
 	}
 	if (v->kind != LYA_VERDICT_DOCUMENTED && v->mixup >= 0)
 		note_meant(o, p, ends, v);
+	if (rc == LYA_OK)
+		rc = gateway_take(&o->gateway, p, flow, ends, v);
 	if (rc == LYA_OK && sip != NULL)
 		rc = split_add(sip, flow, ends, v, NULL);
 	return rc;
@@ -148,6 +168,8 @@ int overall_merge(struct overall *o, const struct overall *from)
 	int rc = attempts_merge(&o->attempts, &from->attempts);
 	size_t made;
 
+	if (rc == LYA_OK)
+		rc = gateway_merge(&o->gateway, &from->gateway);
 	for (size_t i = 0; i < o->n_rules; i++)
 		o->tried[i] = o->tried[i] || from->tried[i];
 	for (size_t i = 0; i < o->n_hosts; i++)
@@ -318,5 +340,5 @@ int overall_findings(const struct lya_ledger *l, struct lya_finding **list, size
 		if (is_missing(l, i))
 			rc = add_missing(l, i, list, n, cap);
 	}
-	return rc;
+	return rc == LYA_OK ? gateway_findings(l, list, n, cap) : rc;
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "finding/gateway.h"
 #include "lyncaudit/finding.h"
 
 struct entry;
@@ -34,6 +35,8 @@ int split_put(struct split *s, uint32_t source, const struct entry *sums);
 /* *made: parts that are new. */
 int split_merge(struct split *s, const struct split *from, size_t *made);
 void split_fini(struct split *s);
+void entry_each_packet(const struct entry *e, const struct lya_packet_visitor *v);
+void split_each_packet(const struct split *s, const struct lya_packet_visitor *v);
 
 /*
  * True when a part proves that nobody answered: a refusal was seen, or its
@@ -60,7 +63,12 @@ int attempts_init(struct attempts *a, size_t max);
 void attempts_fini(struct attempts *a);
 int attempts_take(struct attempts *a, const struct lya_policy *p, const struct lya_flow *flow,
 		  const struct lya_policy_end ends[static 2], const struct lya_verdict *v);
+/* A flow that the attempts count as failed, whatever else they hold. */
+bool attempts_fail(const struct lya_policy *p, const struct lya_flow *flow,
+		   const struct lya_policy_end ends[static 2], const struct lya_verdict *v);
 int attempts_merge(struct attempts *a, const struct attempts *from);
+
+void attempts_each_packet(const struct attempts *a, const struct lya_packet_visitor *v);
 
 struct folds;
 /* All flows are in: what was tried and never got through becomes findings. */
@@ -78,16 +86,20 @@ struct overall {
 	bool *tried; /* per rule: a flow that is not allowed was probably meant for it */
 	bool *hosts; /* per host of the site: one of its addresses was an end */
 	size_t n_rules, n_hosts;
+	struct gateway gateway;
 };
 
 int overall_init(struct overall *o, const struct lya_policy *p, size_t max_findings);
 void overall_fini(struct overall *o);
 int overall_take(struct overall *o, const struct lya_policy *p, const struct lya_flow *flow,
 		 const struct lya_policy_end ends[static 2], const struct lya_verdict *v);
+/* A flow that may be an example of what all flows together show. */
+bool overall_shows(const struct lya_policy *p, const struct lya_flow *flow,
+		   const struct lya_policy_end ends[static 2], const struct lya_verdict *v);
 int overall_merge(struct overall *o, const struct overall *from);
 
 struct lya_ledger;
-/* Findings of one-way SIP and of rows never tried are added to the list. */
+/* Findings of one-way SIP, rows never tried and wrong gateways are added to the list. */
 int overall_findings(const struct lya_ledger *l, struct lya_finding **list, size_t *n, size_t *cap);
 
 /* misplaced.c: what one flow shows of routes and of servers that nobody declared -------- */

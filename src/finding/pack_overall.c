@@ -130,6 +130,7 @@ void pack_overall(struct packing *p, const struct overall *o)
 	pack_set(p, &p->rules, o->tried, o->n_rules);
 	pack_set(p, &p->hosts, o->hosts, o->n_hosts);
 	attempts_pack(p, &o->attempts);
+	pack_gateway(p, &o->gateway);
 }
 
 void unpack_overall(struct unpacking *u, struct overall *o)
@@ -138,4 +139,5 @@ void unpack_overall(struct unpacking *u, struct overall *o)
 	unpack_set(u, unpacking_rule, o->tried, o->n_rules);
 	unpack_set(u, unpacking_host, o->hosts, o->n_hosts);
 	attempts_unpack(u, &o->attempts);
+	unpack_gateway(u, &o->gateway);
 }

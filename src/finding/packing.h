@@ -79,6 +79,10 @@ void unpack_split(struct unpacking *u, struct split *s);
 void pack_overall(struct packing *p, const struct overall *o);
 void unpack_overall(struct unpacking *u, struct overall *o);
 
+/* pack_gateway.c */
+void pack_gateway(struct packing *p, const struct gateway *g);
+void unpack_gateway(struct unpacking *u, struct gateway *g);
+
 /* attempts.c and matrix.c pack what they alone know. */
 void attempts_pack(struct packing *p, const struct attempts *a);
 void attempts_unpack(struct unpacking *u, struct attempts *a);

@@ -1115,6 +1115,7 @@ static const struct {
 	[LYA_FINDING_SIP_ONE_WAY] = { what_sip, why_sip, fix_sip },
 	[LYA_FINDING_MISSING_FLOW] = { what_missing, why_missing, fix_missing },
 	[LYA_FINDING_EDGE_ROUTING] = { what_routing, why_routing, fix_routing },
+	[LYA_FINDING_GATEWAY_MISMATCH] = { what_gateway, why_gateway, fix_gateway },
 	[LYA_FINDING_UNDECLARED_SERVER] = { what_undeclared, why_undeclared, fix_undeclared },
 	[LYA_FINDING_EXCEPTION_EXPIRED] = { what_expired, why_expired, fix_expired },
 	[LYA_FINDING_EXCEPTION_EXPIRING] = { what_expiring, why_expiring, fix_expired },

@@ -275,6 +275,41 @@ void fix_routing(const struct telling *t)
 	say(t, ".");
 }
 
+/* gateway-mismatch ------------------------------------------------------------------------ */
+
+static void say_mac(const struct telling *t, const uint8_t *mac)
+{
+	say(t, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+}
+
+void what_gateway(const struct telling *t)
+{
+	const struct lya_finding_gateway *g = t->finding->gateway;
+
+	say_initiator(t);
+	say(t, " sends what is for addresses outside to ");
+	say_mac(t, g->sent_to);
+	say(t, ", which is not the load balancer with the Access VIP, %s (", g->vip_host);
+	say_mac(t, g->vip);
+	say(t, ", %s).", g->declared ? "as declared" : "as seen");
+}
+
+void why_gateway(const struct telling *t)
+{
+	say(t, "The documents want the Access VIP as the default gateway of the external "
+	       "interfaces (edge.p.access-vip-gateway); answers that pass the load balancer by "
+	       "may reach clients from another address than they asked.  A related page names "
+	       "the router to the Internet instead, which is why this is a matter of low severity.");
+}
+
+void fix_gateway(const struct telling *t)
+{
+	say(t, "Set the default gateway of the external interfaces of ");
+	say_end_short(t, &t->finding->initiator);
+	say(t, " to the Access VIP, or lower this finding in the site description where the "
+	       "router is meant.");
+}
+
 /* undeclared-server ----------------------------------------------------------------------- */
 
 void what_undeclared(const struct telling *t)

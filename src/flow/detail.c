@@ -72,6 +72,7 @@ static void tell(struct lya_flow_table *t, unsigned side, struct lya_flow_detail
 	if (t->status != LYA_OK)
 		return;
 	d->serial = flow_serial(t, n);
+	d->record = n;
 	d->time_ns = t->inspect.packet_ns;
 	flow_address(t, n, side, &d->addr);
 	flow_address(t, n, !side, &d->peer);
@@ -93,7 +94,7 @@ static void tell_cert_name(void *ctx, unsigned side, const char *name, bool comm
 {
 	struct lya_flow_table *t = ctx;
 	const struct flow_handshake *hand = current_handshake(t);
-	struct lya_flow_detail d = { .kind = LYA_DETAIL_CERT_NAME, .cert_name = name };
+	struct lya_flow_detail d = { .kind = LYA_DETAIL_CERT_NAME, .name = name };
 
 	(void)common_name;
 	d.client = hand->hello != 0 && hand->hello != side + 1;
@@ -102,7 +103,7 @@ static void tell_cert_name(void *ctx, unsigned side, const char *name, bool comm
 
 static void tell_sni(void *ctx, unsigned side, const char *name)
 {
-	struct lya_flow_detail d = { .kind = LYA_DETAIL_SNI, .client = true, .sni = name };
+	struct lya_flow_detail d = { .kind = LYA_DETAIL_SNI, .client = true, .name = name };
 
 	tell(ctx, side, &d);
 }

@@ -3,6 +3,7 @@
  */
 #include "flow/table.h"
 
+#include <assert.h>
 #include <string.h>
 
 uint64_t flow_serial(const struct lya_flow_table *t, uint32_t n)
@@ -78,6 +79,12 @@ static void fill_evidence(const struct flow_hot *h, struct lya_flow *f)
 	}
 }
 
+static void fill_macs(const uint8_t *macs, unsigned side, struct lya_flow *f)
+{
+	memcpy(f->to_mac[side], macs, sizeof(f->to_mac[side]));
+	memcpy(f->mac[side], macs + sizeof(f->to_mac[side]), sizeof(f->mac[side]));
+}
+
 void flow_fill_origin(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
 {
 	const struct flow_cold *c = flow_cold_at(t, n);
@@ -87,8 +94,8 @@ void flow_fill_origin(const struct lya_flow_table *t, uint32_t n, struct lya_flo
 	f->number = (uint64_t)c->number_hi << 32 | c->number;
 	f->serial = flow_serial(t, n);
 	for (unsigned side = 0; side < 2; side++)
-		if (c->mac[side] != 0)
-			memcpy(f->mac[side], flow_intern_at(&t->macs, c->mac[side]), 6);
+		if (c->macs[side] != 0)
+			fill_macs(flow_intern_at(&t->macs, c->macs[side]), side, f);
 	if (c->origin != 0) {
 		const struct flow_origin *o = flow_intern_at(&t->origins, c->origin);
 
@@ -135,6 +142,7 @@ static void forget(struct lya_flow_table *t, uint32_t n, uint32_t tag)
 void flow_fill(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
 {
 	memset(f, 0, sizeof(*f));
+	f->record = n;
 	fill_ends(t, n, f);
 	fill_counts(t, n, f);
 	fill_evidence(flow_hot_at(t, n), f);
@@ -147,6 +155,18 @@ const struct lya_flow *flow_tell(struct lya_flow_table *t, uint32_t n)
 	flow_inspect_settle(t, n);
 	flow_fill(t, n, f);
 	flow_inspect_result(t, n, &f->app);
+	return f;
+}
+
+const struct lya_flow *lya_flow_table_peek(struct lya_flow_table *t,
+					   const struct lya_flow_sight *sight)
+{
+	const struct lya_flow *f;
+
+	assert(flow_is(flow_hot_at(t, sight->record), FLOW_INSPECTED) &&
+	       "an inspection goes on undisturbed");
+	f = flow_tell(t, sight->record);
+	flow_fill_origin(t, sight->record, &t->ended);
 	return f;
 }
 

@@ -164,6 +164,7 @@ void flow_inspect_settle(struct lya_flow_table *t, uint32_t n)
 	flow_slot_give(t, n);
 	flow_cold_at(t, n)->result = results_put(t, &res);
 	flow_set(h, FLOW_INSPECTED);
+	t->inspect.settled = n;
 	keep_prefix(t, n, &res);
 	t->inspect.fed = fed;
 }
@@ -265,6 +266,12 @@ static inline void prefetch_large(const struct lya_flow_table *t, uint32_t n)
 		return;
 	for (size_t i = 0; i < pool->stride; i += 64)
 		__builtin_prefetch(slot + i, 1);
+}
+
+void flow_prefetch_slot(const struct lya_flow_table *t, uint32_t n)
+{
+	flow_prefetch_small(&t->inspect, flow_hot_at(t, n), true);
+	prefetch_large(t, n);
 }
 
 void flow_inspect_drain(struct lya_flow_table *t)

@@ -69,13 +69,16 @@ struct flow_hot {
 	uint16_t flags;
 };
 
+/* Bytes of the MAC addresses in a frame. */
+enum { FLOW_MACS = 12 };
+
 struct flow_cold {
 	int64_t first_ns;
 	uint32_t number; /* of the first packet, low bits */
 	uint32_t origin; /* source and path, interned */
 	uint32_t isn;    /* of the SYN, or what the SYN-ACK says of it */
 	uint32_t serial; /* low bits */
-	uint16_t mac[2]; /* interned */
+	uint16_t macs[2]; /* destination and source, as in a frame; interned */
 	uint16_t number_hi;
 	uint16_t result; /* struct lya_app_result but for its prefix, interned */
 };
@@ -163,6 +166,9 @@ static inline uint16_t flow_port(const struct flow_hot *h, unsigned side)
 /* In bits 24 and 25 of a record's word: the side has sent a FIN. */
 #define FLOW_FIN_0 UINT32_C(0x01000000)
 #define FLOW_FIN_1 UINT32_C(0x02000000)
+
+/* In bit 26: of its packets no more are to be shown. */
+#define FLOW_ENOUGH UINT32_C(0x04000000)
 
 /* The number of the flow's extra, or of its slot (FLOW_SLOT, see table.h); 0: neither. */
 static inline uint32_t flow_word(const struct flow_hot *h)

@@ -105,12 +105,15 @@ size_t flow_slots_bytes(const struct flow_inspect *in)
 
 void *flow_scratch_lend(void *ctx)
 {
-	struct flow_inspect *in = &((struct lya_flow_table *)ctx)->inspect;
+	struct lya_flow_table *t = ctx;
+	struct flow_inspect *in = &t->inspect;
 	uint32_t i = in->scratch_free;
 	uint8_t *piece;
 
-	if (i == 0 && in->scratch_high == in->n_scratch)
+	if (i == 0 && in->scratch_high == in->n_scratch) {
+		t->stats.details_lost++;
 		return NULL;
+	}
 	if (i == 0)
 		return in->scratch + (size_t)in->scratch_high++ * LYA_APP_SCRATCH;
 	piece = in->scratch + (size_t)(i - 1) * LYA_APP_SCRATCH;

@@ -129,7 +129,7 @@ static int table_init(struct lya_flow_table *t)
 	if (rc == LYA_OK)
 		rc = flow_intern_init(&t->origins, sizeof(struct flow_origin), origins_max(t));
 	if (rc == LYA_OK)
-		rc = flow_intern_init(&t->macs, 6, NUMBERS_16);
+		rc = flow_intern_init(&t->macs, FLOW_MACS, NUMBERS_16);
 	if (rc == LYA_OK)
 		rc = flow_intern_init(&t->ctxs, sizeof(struct flow_ctx), NUMBERS_16);
 	return rc;
@@ -309,17 +309,30 @@ static inline void count(struct lya_flow_table *t, uint32_t n, struct flow_hot *
 		flow_extra_carry(t, n, what, side);
 }
 
-static void note_mac(struct lya_flow_table *t, uint32_t n, unsigned side, struct lya_packet *pkt)
+/* Of a frame that has no destination, or has it elsewhere. */
+static uint32_t put_macs(struct lya_flow_table *t, const struct lya_packet *pkt)
 {
-	uint32_t mac;
+	uint8_t pair[FLOW_MACS] = { 0 };
+
+	if (pkt->eth_dst != NULL)
+		memcpy(pair, pkt->eth_dst, FLOW_MACS / 2);
+	memcpy(pair + FLOW_MACS / 2, pkt->eth_src, FLOW_MACS / 2);
+	return flow_intern_put(&t->macs, pair);
+}
+
+static void note_macs(struct lya_flow_table *t, uint32_t n, unsigned side, struct lya_packet *pkt)
+{
+	bool in_a_row;
+	uint32_t macs;
 
 	lya_packet_fill(pkt);
 	if (pkt->eth_src == NULL)
 		return;
-	mac = flow_intern_put(&t->macs, pkt->eth_src);
-	if (mac == 0)
+	in_a_row = pkt->eth_dst != NULL && pkt->eth_dst + FLOW_MACS / 2 == pkt->eth_src;
+	macs = in_a_row ? flow_intern_put(&t->macs, pkt->eth_dst) : put_macs(t, pkt);
+	if (macs == 0)
 		t->stats.details_lost++;
-	flow_cold_at(t, n)->mac[side] = (uint16_t)mac;
+	flow_cold_at(t, n)->macs[side] = (uint16_t)macs;
 }
 
 static inline void count_packet(struct lya_flow_table *t, uint32_t n, struct flow_hot *h,
@@ -360,6 +373,18 @@ static inline void note_due(struct lya_flow_table *t, uint32_t n, const struct f
 	flow_due_add(&t->measured, flow_is(h, FLOW_MEASURED), n, side, pkt);
 }
 
+/*
+ * A packet with SYN or RST.  What an inspection makes of payload depends on where
+ * the handshake says that it begins: payload that came before is looked at before.
+ */
+static void note_turn(struct lya_flow_table *t, uint32_t n, const struct flow_hot *h,
+		      unsigned side, const struct lya_packet *pkt)
+{
+	if ((h->count[FLOW_PAYLOAD][0] | h->count[FLOW_PAYLOAD][1]) != 0)
+		flow_drain(t);
+	flow_tcp_note(t, n, side, pkt);
+}
+
 /* Add a packet to its flow. */
 static void update(struct lya_flow_table *t, uint32_t n, struct flow_hot *h, unsigned side,
 		   struct lya_packet *pkt)
@@ -367,9 +392,9 @@ static void update(struct lya_flow_table *t, uint32_t n, struct flow_hot *h, uns
 	unsigned flags = pkt->tcp_flags;
 
 	if (h->count[FLOW_PACKETS][side] == 0)
-		note_mac(t, n, side, pkt);
+		note_macs(t, n, side, pkt);
 	if ((flags & (LYA_TCP_SYN | LYA_TCP_RST)) != 0)
-		flow_tcp_note(t, n, side, pkt);
+		note_turn(t, n, h, side, pkt);
 	note_flags(h, side, pkt, (flags & (LYA_TCP_SYN | LYA_TCP_RST)) != 0 ? 0 : flags);
 	if ((flags & LYA_TCP_FIN) != 0)
 		h->word |= side == 0 ? FLOW_FIN_0 : FLOW_FIN_1;
@@ -510,7 +535,8 @@ static uint32_t find_beside(struct lya_flow_table *t, struct flow_key *key,
 }
 
 /* As flow_find, where the packet's VLANs may tell two flows apart. */
-static uint32_t find(struct lya_flow_table *t, struct flow_key *key, const struct lya_packet *pkt)
+static inline uint32_t find(struct lya_flow_table *t, struct flow_key *key,
+			    const struct lya_packet *pkt)
 {
 	uint32_t n = t->split_flows != 0 ? find_beside(t, key, pkt) : 0;
 
@@ -648,18 +674,65 @@ static int take_handful(struct lya_flow_table *t, struct lya_packet *pkts, size_
 	return flow_lacks_memory(t) ? LYA_ENOMEM : LYA_OK;
 }
 
+/* The flow that a packet was counted to, or an ICMP error answers; 0: none. */
+static uint32_t flow_of(struct lya_flow_table *t, struct flow_key *key,
+			const struct lya_packet *pkt)
+{
+	if (key->end[1] != 0)
+		return flow_find(t, key); /* with the VLANs that it was found by */
+	return flow_key_quoted(t, pkt, key) ? find(t, key, pkt) : 0;
+}
+
+/* Tell of a packet that was taken alone. */
+static int show_packet(struct lya_flow_table *t, struct lya_packet *pkt)
+{
+	struct flow_key *key = &t->ahead[0].key;
+	uint32_t n = flow_of(t, key, pkt);
+	struct flow_hot *h = flow_hot_at(t, n);
+	struct lya_flow_sight sight = {
+		.pkt = pkt,
+		.packets = { h->count[FLOW_PACKETS][0], h->count[FLOW_PACKETS][1] },
+		.record = n,
+		.side = (uint8_t)key->side,
+		.settled = flow_is(h, FLOW_INSPECTED),
+		.settles = t->inspect.settled == n,
+	};
+	int rc;
+
+	if (n == 0 || (h->word & FLOW_ENOUGH) != 0)
+		return LYA_OK;
+	rc = t->options.on_packet(t->options.ctx, &sight);
+	if (rc == LYA_FLOW_ENOUGH)
+		h->word |= FLOW_ENOUGH;
+	return rc;
+}
+
+void lya_flow_table_expect(struct lya_flow_table *t, struct lya_packet *pkts, size_t n)
+{
+	assert(n <= FLOW_BATCH);
+	flow_keys_of(t, pkts, n);
+	look_ahead(t, n);
+	for (size_t i = 0; i < n; i++)
+		flow_prefetch_slot(t, t->ahead[i].record);
+}
+
 int lya_flow_table_take(struct lya_flow_table *t, struct lya_packet *pkts, size_t n,
 			const struct lya_batch *batch)
 {
 	/* The packets' times move the clock within the second at most; it is moved. */
 	bool one_second = batch != NULL && n != 0 &&
 			  flow_clock_stays(t, batch->oldest_ns, batch->newest_ns);
+	size_t most = t->options.on_packet == NULL ? FLOW_BATCH : 1;
 
 	while (n != 0 && t->status == LYA_OK) {
-		size_t some = n < FLOW_BATCH ? n : FLOW_BATCH;
-		int rc = take_handful(t, pkts, some, one_second);
+		size_t some = n < most ? n : most;
+		int rc;
 
-		if (t->status == LYA_OK) /* else who was told a detail has failed */
+		t->inspect.settled = 0;
+		rc = take_handful(t, pkts, some, one_second);
+		if (rc == LYA_OK && t->options.on_packet != NULL)
+			rc = show_packet(t, pkts);
+		if (t->status == LYA_OK && rc < 0) /* else who was told a detail has failed */
 			t->status = rc;
 		pkts += some;
 		n -= some;

@@ -129,6 +129,7 @@ struct flow_inspect {
 	struct lya_app_observer observer; /* its ctx is the table */
 	uint32_t current;  /* the flow that is being fed: what its observer hears is about it */
 	uint32_t slot;     /* the large slot that holds its state; 0: another place */
+	uint32_t settled;  /* the flow whose inspection ended last in this handful; 0: none did */
 	int64_t packet_ns; /* time of that packet */
 	struct flow_sessions sessions;
 	struct lya_packet *fed; /* that packet, while it is read; NULL: none */
@@ -361,6 +362,8 @@ static inline bool flow_is_fed(const struct lya_packet *pkt)
 
 int flow_inspect_init(struct lya_flow_table *t, size_t bytes);
 void flow_inspect_fini(struct lya_flow_table *t);
+/* Ask the caches for what is kept of a flow under inspection; record 0 is fine. */
+void flow_prefetch_slot(const struct lya_flow_table *t, uint32_t n);
 /* Inspect the packets that are due. */
 void flow_inspect_drain(struct lya_flow_table *t);
 /* End an inspection that is under way and keep its small result. */

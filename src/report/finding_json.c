@@ -263,8 +263,24 @@ static void details(struct lya_json_writer *w, const struct lya_policy *policy,
 	proof(w, sources, n_sources, f);
 }
 
+/* Its packets in the file that was asked for. */
+static void packets(struct lya_json_writer *w, const struct lya_finding_packets *p)
+{
+	lya_jw_key(w, "evidence");
+	if (p == NULL) {
+		lya_jw_null(w);
+		return;
+	}
+	lya_jw_flat(w);
+	lya_jw_object_open(w);
+	lya_jw_member_uint(w, "packets", p->packets);
+	lya_jw_member_uint(w, "left_out", p->left_out);
+	lya_jw_object_close(w);
+}
+
 void report_finding(struct lya_json_writer *w, const struct lya_policy *policy,
-		    const struct lya_source *sources, size_t n_sources, const struct lya_finding *f)
+		    const struct lya_source *sources, size_t n_sources, const struct lya_finding *f,
+		    const struct lya_finding_packets *evidence)
 {
 	const struct lya_rules *rules = lya_policy_rules(policy);
 
@@ -285,7 +301,7 @@ void report_finding(struct lya_json_writer *w, const struct lya_policy *policy,
 	report_time(w, "first", f->first_ns, f->digits);
 	report_time(w, "last", f->last_ns, f->digits);
 	cited(w, rules, f);
-	lya_jw_member_null(w, "evidence");
+	packets(w, evidence);
 	lya_jw_member_string(w, "what", f->what);
 	lya_jw_member_string(w, "why", f->why);
 	lya_jw_member_string(w, "fix", f->fix);
@@ -301,6 +317,6 @@ void lya_report_finding_line(struct lya_output *out, const struct lya_policy *po
 	struct lya_json_writer w;
 
 	lya_jw_init(&w, out, LYA_JW_COMPACT);
-	report_finding(&w, policy, sources, n_sources, finding);
+	report_finding(&w, policy, sources, n_sources, finding, NULL);
 	lya_jw_end(&w);
 }

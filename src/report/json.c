@@ -211,7 +211,7 @@ static void write_findings(struct lya_json_writer *w, const struct lya_report_in
 	lya_jw_array_open(w);
 	for (size_t i = 0; i < n; i++)
 		report_finding(w, lya_ledger_policy(in->ledger), in->sources, in->n_sources,
-			       &list[i]);
+			       &list[i], in->evidence != NULL ? &in->evidence[i] : NULL);
 	lya_jw_array_close(w);
 }
 

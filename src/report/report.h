@@ -15,10 +15,10 @@ const char *report_transport(uint8_t transport);
 const char *report_role(enum lya_role role);
 void report_address(struct lya_json_writer *w, const char *name, const struct lya_addr *addr);
 
-/* finding_json.c: one finding object */
+/* finding_json.c: one finding object; evidence: its packets in a file, or NULL */
 void report_finding(struct lya_json_writer *w, const struct lya_policy *policy,
 		    const struct lya_source *sources, size_t n_sources,
-		    const struct lya_finding *f);
+		    const struct lya_finding *f, const struct lya_finding_packets *evidence);
 
 /* night.c: the objects of a nightly report, before and behind the others */
 void report_night(struct lya_json_writer *w, const struct lya_report_night *night);

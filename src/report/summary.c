@@ -236,6 +236,21 @@ static void finding_lines(const struct page *p)
 				  "the bound on findings was reached");
 }
 
+static void evidence_lines(const struct page *p)
+{
+	const struct lya_finding_packets *all = &p->in->evidence_total;
+	char buf[32];
+
+	if (p->in->evidence == NULL)
+		return;
+	heading(p, "Evidence");
+	lya_output_printf(p->out, "%14s  packet%s in the file that was asked for\n",
+			  grouped(all->packets, buf), plural(all->packets));
+	if (all->left_out > 0)
+		lya_output_printf(p->out, "%14s  more that belong there: no memory was left\n",
+				  grouped(all->left_out, buf));
+}
+
 /* Nothing is said of a proof that was not looked for: a deployment without an A/V VIP. */
 static void snat_lines(const struct page *p)
 {
@@ -387,6 +402,7 @@ void lya_report_summary(struct lya_output *out, const struct lya_report_input *i
 	capture_lines(&p);
 	flow_lines(&p);
 	finding_lines(&p);
+	evidence_lines(&p);
 	snat_lines(&p);
 	coverage_lines(&p);
 	unseen_lines(&p);

@@ -129,7 +129,7 @@ static void note_rewritten(struct lya_snat *s, const struct snat_connection *c, 
 	p.value_len = c->key == LYA_SNAT_BY_ISN ? 4 : LYA_SNAT_VALUE;
 	memcpy(p.value, c->value, p.value_len);
 	note->found.relayed = true;
-	snat_note_proof(note, &p, true, internal);
+	snat_note_proof(s, note, &p, true, internal);
 }
 
 static void pair(struct lya_snat *s, struct snat_connection *c, const struct snat_connection *seen,
@@ -238,6 +238,7 @@ void snat_connection_syn(struct lya_snat *s, const struct lya_packet *pkt)
 
 	if (place == NULL)
 		return;
+	snat_observe(s, pkt);
 	be32(seen.value, pkt->seq);
 	read_options(pkt, &seen);
 	snat_leg_of(pkt, false, &seen.client);
@@ -252,6 +253,7 @@ void snat_connection_hello(struct lya_snat *s, const struct lya_packet *pkt,
 
 	if (place == NULL)
 		return;
+	snat_observe(s, pkt);
 	memcpy(seen.value, hello->random, sizeof(hello->random));
 	snat_leg_of(pkt, false, &seen.client);
 	/* A random that an imitation may have fixed proves no stranger to be the balancer. */

@@ -58,20 +58,25 @@ static int compare_proofs(const struct lya_snat_proof *a, const struct lya_snat_
 	return memcmp(a->value, b->value, sizeof(a->value));
 }
 
-void lya_snat_merge_proof(struct lya_snat_proof *to, const struct lya_snat_proof *from)
+bool lya_snat_merge_proof(struct lya_snat_proof *to, const struct lya_snat_proof *from)
 {
-	if (compare_proofs(from, to) < 0)
-		*to = *from;
+	if (compare_proofs(from, to) >= 0)
+		return false;
+	*to = *from;
+	return true;
 }
 
 /* All faults; the ends of the earliest answer. */
-void lya_snat_merge_relay(struct lya_snat_relay *to, const struct lya_snat_relay *from)
+bool lya_snat_merge_relay(struct lya_snat_relay *to, const struct lya_snat_relay *from)
 {
 	uint8_t faults = to->faults | from->faults;
+	bool taken =
+	    from->faults != 0 && (to->faults == 0 || compare_legs(&from->leg, &to->leg) < 0);
 
-	if (from->faults != 0 && (to->faults == 0 || compare_legs(&from->leg, &to->leg) < 0))
+	if (taken)
 		*to = *from;
 	to->faults = faults;
+	return taken;
 }
 
 /* What a flow shows as a whole --------------------------------------------------------- */
@@ -111,7 +116,7 @@ static void add(struct lya_snat_evidence *e, unsigned kind, const struct lya_flo
 	leg_of_flow(flow, client, &p.legs[0]);
 	e->kinds = (uint16_t)(e->kinds | kind);
 	e->proven = e->proven || proven;
-	lya_snat_merge_proof(&e->proof, &p);
+	(void)lya_snat_merge_proof(&e->proof, &p);
 }
 
 /*

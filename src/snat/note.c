@@ -74,13 +74,29 @@ struct snat_note *snat_note_of(const struct lya_snat *s, const struct lya_flow *
 	return NULL;
 }
 
-void snat_note_proof(struct snat_note *note, const struct lya_snat_proof *proof, bool proven,
-		     bool internal)
+static void observe_leg(const struct lya_snat *s, const struct lya_snat_leg *leg)
+{
+	if (s->options.observer.leg != NULL)
+		s->options.observer.leg(s->options.observer.ctx, leg);
+}
+
+void snat_note_proof(const struct lya_snat *s, struct snat_note *note,
+		     const struct lya_snat_proof *proof, bool proven, bool internal)
 {
 	struct lya_snat_evidence *e = &note->found;
 
 	e->kinds = (uint16_t)(e->kinds | proof->kind);
 	e->proven = e->proven || proven;
 	e->internal = internal;
-	lya_snat_merge_proof(&e->proof, proof);
+	if (!lya_snat_merge_proof(&e->proof, proof))
+		return;
+	for (size_t i = 0; i < proof->n_legs; i++)
+		observe_leg(s, &proof->legs[i]);
+}
+
+void snat_note_relay(const struct lya_snat *s, struct snat_note *note,
+		     const struct lya_snat_relay *relay)
+{
+	if (lya_snat_merge_relay(&note->found.relay, relay))
+		observe_leg(s, &relay->leg);
 }

@@ -133,8 +133,10 @@ struct snat_note *snat_note(struct lya_snat *s, const struct lya_snat_leg *leg, 
 struct snat_note *snat_note_find(const struct lya_snat *s, const struct lya_snat_leg *leg,
 				 uint8_t transport);
 struct snat_note *snat_note_of(const struct lya_snat *s, const struct lya_flow *flow);
-void snat_note_proof(struct snat_note *note, const struct lya_snat_proof *proof, bool proven,
-		     bool internal);
+void snat_note_proof(const struct lya_snat *s, struct snat_note *note,
+		     const struct lya_snat_proof *proof, bool proven, bool internal);
+void snat_note_relay(const struct lya_snat *s, struct snat_note *note,
+		     const struct lya_snat_relay *relay);
 
 /* transaction.c, connection.c ---------------------------------------------------------- */
 
@@ -240,6 +242,12 @@ static inline int64_t snat_between(int64_t earlier_ns, int64_t later_ns)
 void snat_leg_of(const struct lya_packet *pkt, bool answer, struct lya_snat_leg *leg);
 bool snat_same_client(const struct lya_snat_leg *a, const struct lya_snat_leg *b);
 bool snat_same_leg(const struct lya_snat_leg *a, const struct lya_snat_leg *b);
+/* The observer hears of a packet at one of the places. */
+static inline void snat_observe(const struct lya_snat *s, const struct lya_packet *pkt)
+{
+	if (s->options.observer.sight != NULL)
+		s->options.observer.sight(s->options.observer.ctx, pkt);
+}
 /* A VIP or an address of a load balancer. */
 bool snat_is_balancer(const struct lya_snat *s, const struct lya_addr *addr);
 enum lya_place snat_place_of_source(const struct lya_snat *s, uint32_t source);

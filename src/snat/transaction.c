@@ -193,7 +193,7 @@ static void note_reply(struct lya_snat *s, struct snat_transaction *t, const str
 	p.n_legs = 2;
 	p.legs[0] = leg_of(s, leg_at(t, 1));
 	p.legs[1] = leg_of(s, leg_at(t, 0));
-	snat_note_proof(snat_note(s, &p.legs[1], transport), &p, true, m->place->internal);
+	snat_note_proof(s, snat_note(s, &p.legs[1], transport), &p, true, m->place->internal);
 	snat_note(s, &p.legs[0], transport)->found.answered = true;
 }
 
@@ -207,7 +207,7 @@ static void note_rewritten(struct lya_snat *s, struct snat_transaction *t, const
 	p.legs[1] = leg_of(s, leg_at(t, 1));
 	note = snat_note(s, &p.legs[1], m->pkt->transport);
 	note->found.relayed = true;
-	snat_note_proof(note, &p, true, m->place->internal);
+	snat_note_proof(s, note, &p, true, m->place->internal);
 }
 
 /* The node answers the client itself: two flows of one side each are one dialogue. */
@@ -378,7 +378,8 @@ static void read_mapped(struct lya_snat *s, const struct sighting *m)
 	leg = t != NULL && state_of(t) == SNAT_REWRITTEN && is(t, mark_at(SEEN, 1)) ?
 		  leg_of(s, leg_at(t, 1)) :
 		  p.legs[0];
-	snat_note_proof(snat_note(s, &leg, m->pkt->transport), &p, proven, m->place->internal);
+	snat_note_proof(s, snat_note(s, &leg, m->pkt->transport), &p, proven,
+			m->place->internal);
 }
 
 static void read_relay(struct lya_snat *s, const struct sighting *m)
@@ -402,7 +403,7 @@ static void read_relay(struct lya_snat *s, const struct sighting *m)
 		return;
 	r.leg = leg_of(s, &m->sight);
 	memcpy(r.id, m->id, sizeof(r.id));
-	lya_snat_merge_relay(&snat_note(s, &r.leg, m->pkt->transport)->found.relay, &r);
+	snat_note_relay(s, snat_note(s, &r.leg, m->pkt->transport), &r);
 }
 
 static void keep_client(struct snat_sight *sight, const struct lya_addr *client)
@@ -436,6 +437,7 @@ static bool read_sighting(struct lya_snat *s, struct sighting *m)
 		.digits = (unsigned)pkt->digits & 15U,
 	};
 	keep_client(&m->sight, client_of(m));
+	snat_observe(s, pkt);
 	return true;
 }
 

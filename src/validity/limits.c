@@ -225,7 +225,7 @@ static void limit_offset(struct limits *l, const struct lya_source *sources, siz
 	    (double)(s->time_offset_ns - m->ahead_ns) / (double)LYA_SECOND_NS);
 }
 
-static void limit_evicted(struct limits *l, const struct lya_flow_stats *flows)
+static void limit_flows(struct limits *l, const struct lya_flow_stats *flows)
 {
 	if (flows->evicted > 0)
 		add(l, LYA_LIMIT_EVICTED, "flow table", share_of(flows->evicted, flows->flows),
@@ -234,6 +234,50 @@ static void limit_evicted(struct limits *l, const struct lya_flow_stats *flows)
 		    "full: a flow may count as several, and answers that came later are missed "
 		    "(--max-memory raises the limit).",
 		    flows->evicted);
+}
+
+static void limit_inspections(struct limits *l, const struct lya_flow_stats *flows)
+{
+	if (flows->given_up > 0)
+		add(l, LYA_LIMIT_EVICTED, "payload inspection",
+		    share_of(flows->given_up, flows->flows),
+		    "%" PRIu64
+		    " flows were inspected for less of their payload than would have been, because "
+		    "the memory for inspections was full: what they speak (protocols, cleartext, "
+		    "TLS handshakes) is known less well (--max-memory raises the limit).",
+		    flows->given_up);
+}
+
+static void limit_details(struct limits *l, const struct lya_flow_stats *flows)
+{
+	if (flows->details_lost > 0)
+		add(l, LYA_LIMIT_EVICTED, "flow details", 0.0,
+		    "%" PRIu64
+		    " details of flows (MAC addresses, VLAN tags and tunnels, ICMP errors, first "
+		    "bytes, messages in several segments) were not kept, because the memory for "
+		    "them was full: gateways, reasons of refusals and certificates are known less "
+		    "well.",
+		    flows->details_lost);
+}
+
+static void limit_fragments(struct limits *l, const struct lya_reasm_stats *reasm)
+{
+	if (reasm->evicted > 0)
+		add(l, LYA_LIMIT_EVICTED, "fragments", 0.0,
+		    "%" PRIu64
+		    " datagrams in fragments were forgotten before they were whole, because the "
+		    "memory for them was full: their flows may be undetermined, and their "
+		    "messages were not read (--max-memory raises the limit).",
+		    reasm->evicted);
+}
+
+/* What gave way, of all sources together. */
+static void limit_evicted(struct limits *l, const struct lya_table_stats *tables)
+{
+	limit_flows(l, &tables->flows);
+	limit_inspections(l, &tables->flows);
+	limit_details(l, &tables->flows);
+	limit_fragments(l, &tables->reasm);
 }
 
 static void limit_truncated(struct limits *l, const struct lya_source *s)
@@ -315,7 +359,7 @@ static void limit(struct limits *l, enum lya_limit_kind kind, const struct lya_v
 	case LYA_LIMIT_CHECKSUMS:
 		limit_checksums(l, s, m);
 		break;
-	case LYA_LIMIT_EVICTED: /* of the table, not of a source */
+	case LYA_LIMIT_EVICTED: /* of tables, not of a source */
 	case LYA_LIMITS:
 		break;
 	}
@@ -323,7 +367,7 @@ static void limit(struct limits *l, enum lya_limit_kind kind, const struct lya_v
 
 int lya_validity_limits(const struct lya_validity *v, const struct lya_source *sources,
 			size_t n_sources, const struct lya_source_measures *measures,
-			const struct lya_flow_stats *flows, struct lya_limit **list, size_t *n,
+			const struct lya_table_stats *tables, struct lya_limit **list, size_t *n,
 			struct lya_error *err)
 {
 	static const struct lya_source_measures nothing = { 0 };
@@ -331,7 +375,7 @@ int lya_validity_limits(const struct lya_validity *v, const struct lya_source *s
 
 	for (unsigned kind = 0; kind < LYA_LIMITS; kind++) {
 		if (kind == LYA_LIMIT_EVICTED)
-			limit_evicted(&l, flows);
+			limit_evicted(&l, tables);
 		for (size_t i = 0; i < n_sources; i++)
 			limit(&l, (enum lya_limit_kind)kind, v, i, sources,
 			      measures != NULL ? &measures[i] : &nothing);

@@ -3,8 +3,8 @@ import json
 import os
 
 import program
-from program import (CLIENT, FRONT_END, PROXY, Case, documented, pcap, source, tcp_flow,
-                     wrong_direction)
+from program import (ACK, CLIENT, FRONT_END, PROXY, SYN, Case, documented, pcap, source,
+                     tcp_flow, tcp_frame, wrong_direction)
 
 # Manual pages, and the commands whose options each of them explains.
 PAGES = {"lyncaudit.1": ["audit", "rules", "explain", "site", "report", "history"],
@@ -38,7 +38,8 @@ class Program(Case):
             in_page = {word.lstrip("-").split("=")[0] for word in page.replace(",", " ").split()
                        if word.startswith("-") and len(word) > 2 and word[1].isalpha()}
             self.assertEqual(in_help - {"help"}, in_page - {
-                "width", "compact", "literal", "offset", "column", "tag", "version", "help"}, name)
+                "width", "compact", "bullet", "literal", "offset", "column", "tag", "version",
+                "help"}, name)
 
     def test_version(self):
         for option in "--version", "-V":
@@ -160,6 +161,24 @@ class Audit(Case):
         capture = self.report()["capture"]
         self.assertGreater(capture["flows_evicted"], 0)
         self.assertIs(capture["complete"], False)
+
+    def test_inspections(self):
+        """More payload under way than there is memory for: said as a limit, and still complete."""
+        there, frames = [], []
+        for number in range(4000):
+            ends = CLIENT, 20000 + number, FRONT_END, 443
+            there.append(tcp_frame(*ends, SYN, 100, 0))
+            frames.append(tcp_frame(*ends, ACK, 101, 901, b"\x16")) # a TLS record's first byte
+        self.write("many.pcap", pcap(there + frames))
+        for memory, limits in ("16MiB", ["payload inspection", "flow details"]), ("1GiB", []):
+            self.audit("-r", "many.pcap", "--max-memory", memory, "-o", "report.json")
+            report = self.report()
+            said = [one for one in report["validity"]["limits"] if one["kind"] == "evicted"]
+            self.assertEqual([one["where"] for one in said], limits)
+            self.assertIs(report["capture"]["complete"], True)
+            for one in said[:1]:
+                self.assertIn("flows were inspected for less", one["what"])
+                self.assertGreater(one["share"], 0.5)
 
     def test_contradictions(self):
         self.fails(self.audit(), "nothing to read")

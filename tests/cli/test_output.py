@@ -23,7 +23,7 @@ class Output(Case):
         self.write("bad.pcap", pcap(wrong_direction()))
 
     def test_missing_directory(self):
-        for option in "-o", "--flows", "--findings":
+        for option in "-o", "--flows", "--findings", "--evidence":
             extra = ["-o", "report.json"] if option != "-o" else []
             self.fails(self.audit("-r", "bad.pcap", option, "none/file", *extra), "none/file",
                        "No such file")
@@ -35,7 +35,7 @@ class Output(Case):
 
     def test_full_device(self):
         """A full disk is an error, and leaves no report behind, not even another one's."""
-        for option in "-o", "--flows", "--findings":
+        for option in "-o", "--flows", "--findings", "--evidence":
             extra = ["-o", "report.json"] if option != "-o" else []
             result = self.audit("-r", "bad.pcap", option, "/dev/full", *extra)
             self.fails(result, "/dev/full", "No space left")
@@ -70,13 +70,14 @@ class Output(Case):
                           % (probe.stdout.decode().strip() if probe else "no unshare"))
         for arguments in (["-o", "small/report.json"],
                           ["-o", "small/report.json", "--flows", "small/flows"],
-                          ["-o", "small/report.json", "--findings", "small/findings"]):
+                          ["-o", "small/report.json", "--findings", "small/findings"],
+                          ["-o", "small/report.json", "--evidence", "small/evidence"]):
             result = self.run_program(*self.audit_args("-r", source(*DAY), *arguments),
                                       wrap=[unshare, "-rm", "sh", "-c", script, "sh"])
             self.fails(result, "small/", "No space left")
             report, *names = result.out.split()
             self.assertEqual(report, "old")
-            self.assertLessEqual(set(names), {"report.json", "flows", "findings"})
+            self.assertLessEqual(set(names), {"report.json", "flows", "findings", "evidence"})
 
     def test_device(self):
         """A device is written to directly and stays one."""
@@ -127,9 +128,30 @@ class Output(Case):
 
     def test_private(self):
         """Reports hold addresses: they are their owner's."""
-        self.audit("-r", "bad.pcap", "-o", "report.json", "--flows", "flows", "--findings", "found")
-        for name in "report.json", "flows", "found":
+        self.write("proof", "readable by all until now")
+        os.chmod(self.path("proof"), 0o644)
+        self.audit("-r", "bad.pcap", "-o", "report.json", "--flows", "flows", "--findings", "found",
+                   "--evidence", "proof")
+        for name in "report.json", "flows", "found", "proof":
             self.assertEqual(stat.S_IMODE(os.stat(self.path(name)).st_mode) & 0o077, 0, name)
+
+    def test_evidence(self):
+        """Without a finding it is a file all the same; to standard output when the report is not."""
+        self.write("good.pcap", pcap(documented()))
+        for name, packets in ("good.pcap", 0), ("bad.pcap", len(wrong_direction()) - 1):
+            result = self.audit("-r", name, "--evidence", "proof")
+            self.assertIn("%14d  packet" % packets, result.out)
+            self.assertEqual(self.read("proof").count(b" of " + name.encode()), # and the interface
+                             packets + (packets > 0))
+            self.audit("-r", name, "-o", "report.json", "--evidence", "proof")
+            self.assertEqual(sum(f["evidence"]["packets"] for f in self.report()["findings"]),
+                             packets)
+        done = subprocess.run([program.PROGRAM, *self.audit_args(
+            "-r", "bad.pcap", "-o", "report.json", "--evidence", "-")], cwd=self.dir,
+            stdout=subprocess.PIPE, check=False)
+        self.assertEqual(done.stdout, self.read("proof"))
+        self.fails(self.audit("-r", "bad.pcap", "--evidence", "-"), "standard output")
+        self.fails(self.audit("-r", "bad.pcap", "-o", "x", "--evidence", "x"), "two outputs")
 
 
 class Stopped(Case):
@@ -185,10 +207,12 @@ class Stopped(Case):
     def test_killed(self):
         """kill -9: the report before stands as it was, under its own name."""
         self.write("report.json", "old")
-        self.start(pcap(wrong_direction()), "-o", "report.json", "--flows", "flows")
+        self.start(pcap(wrong_direction()), "-o", "report.json", "--flows", "flows",
+                   "--evidence", "proof")
         self.assertEqual(self.stop(signal.SIGKILL), -signal.SIGKILL)
         self.assertEqual(self.read("report.json"), b"old")
         self.assertNotIn("flows", self.names())
+        self.assertNotIn("proof", self.names())
 
     def test_killed_first(self):
         """... and where none stood before, none appears."""

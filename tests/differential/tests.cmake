@@ -23,6 +23,12 @@ if(TARGET lyncaudit)
   set_tests_properties(differential.own differential.selftest differential.applications
     differential.placed PROPERTIES LABELS differential TIMEOUT 300 SKIP_RETURN_CODE 77)
 
+  # The file of evidence, as tshark reads it; carried in every way that carriers.py knows.
+  add_test(NAME differential.evidence COMMAND Python3::Interpreter ${DIFFERENTIAL}/evidence.py
+    $<TARGET_FILE:lyncaudit> ${PROJECT_SOURCE_DIR})
+  set_tests_properties(differential.evidence PROPERTIES LABELS differential TIMEOUT 300
+    SKIP_RETURN_CODE 77)
+
   # Every tag and tunnel: one capture with every fault, one with IPv6.
   foreach(name lab-violations lab-snat)
     add_test(NAME differential.wrap.${name} COMMAND Python3::Interpreter

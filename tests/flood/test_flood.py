@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Floods: memory stays under the cap, evictions are counted, findings stay few, and
-flows before, during and after keep their verdicts.
+flows before, during and after keep their verdicts.  With a file of evidence the same
+holds, and the file is the same however the flood is cut on its way through a pipe.
 
     test_flood.py PROGRAM FLOOD SOURCE [--size small|full] [--flood NAME]
 
@@ -11,6 +12,7 @@ import argparse
 import collections
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -30,11 +32,29 @@ SORTS = 5            # before, during, after, talking, silent
 FINDINGS_MOST = 100  # some kinds of ends times some types, never one for each source or port
 
 
-def peak_and_status(flood_argv, audit_argv, log):
-    """Run the flood into the audit's standard input."""
+def cut(source, sink):
+    """Hand on what comes in pieces of any length."""
+    choice = random.Random(1)
+    with source, sink:
+        while True:
+            data = source.read(1 << 16)
+            if not data:
+                return
+            while data:
+                size = choice.randrange(1, 4096)
+                sink.write(data[:size])
+                data = data[size:]
+
+
+def peak_and_status(flood_argv, audit_argv, log, pieces):
+    """Run the flood into the audit's standard input; pieces: cut on its way."""
     flood = subprocess.Popen(flood_argv, stdout=subprocess.PIPE)
-    audit = subprocess.Popen(audit_argv, stdin=flood.stdout, stdout=log, stderr=log)
-    flood.stdout.close()
+    audit = subprocess.Popen(audit_argv, stdin=subprocess.PIPE if pieces else flood.stdout,
+                             stdout=log, stderr=log, bufsize=0)
+    if pieces:
+        cut(flood.stdout, audit.stdin)
+    else:
+        flood.stdout.close()
     _, status, usage = os.wait4(audit.pid, 0)
     audit.returncode = os.waitstatus_to_exitcode(status)
     return usage.ru_maxrss * 1024, audit.returncode, flood.wait()
@@ -76,17 +96,18 @@ def check(flood, size, report, peak, faults):
         faults.append(f"{capture['packets']} packets, wanted {size.packets} and more")
 
 
-def run(args, flood, folder):
+def run(args, flood, folder, evidence=None, pieces=False):
     size = getattr(flood, args.size)
     path = os.path.join(folder, "report.json")
     log_path = os.path.join(folder, "log")
+    more = ["--evidence", os.path.join(folder, evidence)] if evidence else []
     began = time.monotonic()
     with open(log_path, "wb") as log:
         peak, status, flood_status = peak_and_status(
             [args.flood_program, flood.name, str(size.packets), str(STEADY)],
             [args.program, "audit", "-s", os.path.join(args.source, "docs/examples/site.json"),
              "--rules", os.path.join(args.source, "rules/lync-server-2013"), "-r", "-", "-o", path,
-             "--max-memory", f"{size.memory_mib}MiB"], log)
+             "--max-memory", f"{size.memory_mib}MiB", *more], log, pieces)
     faults = []
     if status != 1 or flood_status != 0:
         with open(log_path, encoding="utf-8", errors="replace") as log:
@@ -99,10 +120,28 @@ def run(args, flood, folder):
               f"{report['summary']['flows']['total']} flows, "
               f"{report['capture']['flows_evicted']} evicted, {len(report['findings'])} findings, "
               f"peak {peak / 2**20:.1f} of {size.memory_mib} MiB, "
-              f"{time.monotonic() - began:.1f} s", flush=True)
+              f"{time.monotonic() - began:.1f} s{' with evidence' if evidence else ''}",
+              flush=True)
     for fault in faults:
         print(f"{flood.name}: {fault}", flush=True)
     return not faults
+
+
+def run_all(args, flood, folder):
+    """Without evidence, with it, and with it in pieces."""
+    good = run(args, flood, folder)
+    good = run(args, flood, folder, "whole") and good
+    good = run(args, flood, folder, "pieces", True) and good
+    if not good:
+        return False
+    with open(os.path.join(folder, "whole"), "rb") as f, \
+            open(os.path.join(folder, "pieces"), "rb") as g:
+        whole, pieces = f.read(), g.read()
+    if whole != pieces or whole.count(b" wrong-direction (rproxy.2.2)") < 5:
+        print(f"{flood.name}: evidence of {len(whole)} bytes, and of {len(pieces)} when it came "
+              "in pieces", flush=True)
+        return False
+    return True
 
 
 def main():
@@ -119,7 +158,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="lyncaudit-flood-") as folder:
         for flood in FLOODS:
             if args.flood is None or flood.name == args.flood:
-                good = run(args, flood, folder) and good
+                good = run_all(args, flood, folder) and good
     return 0 if good else 1
 
 

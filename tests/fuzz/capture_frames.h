@@ -43,6 +43,21 @@ static inline uint64_t frame_sum(uint64_t sum, const struct lya_frame *f)
 	return sum;
 }
 
+/* What is told of interfaces belongs to what is read: of each frame's there is the same link. */
+static inline uint64_t interfaces_sum(uint64_t sum, const struct lya_interfaces *all)
+{
+	check(all->n <= LYA_SOURCE_INTERFACES_MAX);
+	for (size_t i = 0; i < all->n; i++) {
+		const struct lya_interface *one = &all->list[i];
+
+		check(one->name == NULL || (one->name[0] != '\0' && strlen(one->name) < 256));
+		sum = mix(sum, (uint64_t)one->offset_s);
+		sum = mix(sum, (uint64_t)one->snaplen << 32 | (uint64_t)one->link << 8 | one->tsresol);
+		sum = mix(sum, one->name != NULL ? strlen(one->name) : 0);
+	}
+	return sum;
+}
+
 static inline void frames_read(struct capture_reader *r, size_t batch, struct reading *out)
 {
 	struct lya_frame frames[64];
@@ -57,6 +72,8 @@ static inline void frames_read(struct capture_reader *r, size_t batch, struct re
 			check(frames[i].caplen <= LYA_FRAME_MAX);
 			check(frames[i].time_ns >= CAPTURE_TIME_MIN &&
 			      frames[i].time_ns <= CAPTURE_TIME_MAX);
+			check(frames[i].iface >= r->interfaces->n ||
+			      r->interfaces->list[frames[i].iface].link == frames[i].link);
 			out->sum = frame_sum(out->sum, &frames[i]);
 		}
 	} while (n > 0);
@@ -70,6 +87,7 @@ static inline void input_read(const uint8_t *data, size_t size, size_t buffer, s
 			      struct reading *out)
 {
 	struct capture_cap cap = { .max = (size_t)32 << 20 };
+	struct lya_interfaces all = { 0 };
 	struct lya_error err = { .status = LYA_OK };
 	struct capture_stream *stream;
 	struct capture_reader *r;
@@ -79,8 +97,11 @@ static inline void input_read(const uint8_t *data, size_t size, size_t buffer, s
 	if (out->rc == LYA_OK)
 		out->rc = capture_reader_open(&r, stream, buffer, &cap, &err);
 	if (out->rc == LYA_OK) {
+		check(capture_reader_tell_interfaces(r, &all, &err) == LYA_OK);
 		frames_read(r, batch, out);
 		capture_reader_close(r);
+		out->sum = interfaces_sum(out->sum, &all);
+		capture_interfaces_clear(&all, &cap);
 	} else {
 		check(err.text[0] != '\0');
 	}

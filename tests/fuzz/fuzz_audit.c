@@ -5,7 +5,8 @@
  * program runs them, with the example site and the shipped rules.  What comes
  * out must add up: every packet in one flow and counted once, the flows to the
  * sums of the ledger, the flows that name a finding to that finding's count.
- * The same capture in handfuls of another size must give the same bytes.
+ * The same capture in handfuls of another size must give the same bytes, and so it
+ * must where packets are kept for evidence; of what is kept nothing may be missing.
  *
  * Most mutations change one packet and leave the capture around it whole, so
  * that the executions are spent behind the reader, which has a target of its own.
@@ -316,6 +317,30 @@ static void write_report(struct run *run, const struct lya_source *source)
 	drain(run);
 }
 
+/* Evidence -------------------------------------------------------------------- */
+
+/* Every packet that a finding names was kept: there is memory for all of them here. */
+static void check_evidence(const struct run *run, const struct lya_source *source, size_t n_packets)
+{
+	struct lya_finding_packets *counts, total;
+	struct lya_output *out;
+	struct lya_error err;
+	size_t n;
+	const struct lya_finding *list = lya_ledger_findings(lya_audit_ledger(run->audit), &n);
+
+	counts = lya_calloc(n + 1, sizeof(*counts));
+	must(counts != NULL);
+	must(lya_output_open(&out, "/dev/null", false, &err) == LYA_OK);
+	must(lya_audit_evidence(run->audit, source, 1, out, counts, &total, &err) == LYA_OK);
+	must(lya_output_commit(out, &err) == LYA_OK);
+	must(total.packets <= n_packets && total.left_out == 0);
+	for (size_t i = 0; i < n; i++) {
+		must(counts[i].packets <= total.packets && counts[i].left_out == 0);
+		must(counts[i].packets >= (list[i].n_samples > 0));
+	}
+	lya_free(counts);
+}
+
 /* Running --------------------------------------------------------------------- */
 
 static bool is_of_a_flow(const struct lya_packet *pkt)
@@ -369,12 +394,13 @@ static void expect(struct expected *want, const struct lya_frame *frames, size_t
 
 /* Audit the frames, `handful` at a time, and check what comes out.  Returns the sum of it. */
 static uint64_t audit(const struct lya_frame *frames, size_t n, size_t handful, bool evicts,
-		      bool reports, const struct expected *want)
+		      bool reports, bool keeps, const struct expected *want)
 {
 	static struct run run;
 	struct lya_audit_options options = {
 		.max_memory = AUDIT_BYTES,
 		.max_flows = evicts ? FEW_FLOWS : 0,
+		.evidence = keeps,
 		.on_flow = take_flow,
 		.ctx = &run,
 	};
@@ -400,6 +426,8 @@ static uint64_t audit(const struct lya_frame *frames, size_t n, size_t handful, 
 	check_ledger(&run, want, evicts);
 	if (reports)
 		write_report(&run, &source);
+	if (keeps)
+		check_evidence(&run, &source, n);
 	lya_audit_free(run.audit);
 	must(lya_output_commit(run.out, &err) == LYA_OK);
 	return run.sum;
@@ -424,9 +452,9 @@ static void audit_frames(const struct lya_frame *frames, size_t n, size_t size)
 	uint64_t sum;
 
 	expect(&want, frames, n);
-	sum = audit(frames, n, 64, evicts, twice, &want);
+	sum = audit(frames, n, 64, evicts, twice, false, &want);
 	if (twice)
-		must(audit(frames, n, 1 + size % 7, evicts, twice, &want) == sum);
+		must(audit(frames, n, 1 + size % 7, evicts, twice, true, &want) == sum);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -19,6 +19,22 @@ if(TARGET lyncaudit)
     set_tests_properties(golden.${name} PROPERTIES LABELS golden TIMEOUT 120)
   endforeach()
 
+  # What --evidence writes of each, against the captures.
+  foreach(case ${GOLDEN_CASES})
+    get_filename_component(folder ${case} DIRECTORY)
+    get_filename_component(name ${folder} NAME)
+    add_test(NAME golden.evidence.${name} COMMAND Python3::Interpreter ${GOLDEN}/evidence.py
+      $<TARGET_FILE:lyncaudit> ${folder}
+      --rules ${PROJECT_SOURCE_DIR}/rules/lync-server-2013)
+    set_tests_properties(golden.evidence.${name} PROPERTIES LABELS golden TIMEOUT 120)
+  endforeach()
+  foreach(name lab-violations lab-av-rewritten)
+    add_test(NAME golden.evidence.carriers.${name} COMMAND Python3::Interpreter
+      ${GOLDEN}/evidence.py $<TARGET_FILE:lyncaudit> ${GOLDEN}/${name}
+      --rules ${PROJECT_SOURCE_DIR}/rules/lync-server-2013 --carriers)
+    set_tests_properties(golden.evidence.carriers.${name} PROPERTIES LABELS golden TIMEOUT 300)
+  endforeach()
+
   # One capture with IPv6 and everything documented, one with every fault.
   foreach(name lab-rows lab-violations)
     add_test(NAME golden.carriers.${name} COMMAND Python3::Interpreter ${GOLDEN}/carriers.py
@@ -26,6 +42,10 @@ if(TARGET lyncaudit)
       --rules ${PROJECT_SOURCE_DIR}/rules/lync-server-2013)
     set_tests_properties(golden.carriers.${name} PROPERTIES LABELS golden TIMEOUT 300)
   endforeach()
+
+  add_test(NAME golden.gateway COMMAND Python3::Interpreter ${GOLDEN}/gateway.py
+    $<TARGET_FILE:lyncaudit> ${GOLDEN}/lab-day --rules ${PROJECT_SOURCE_DIR}/rules/lync-server-2013)
+  set_tests_properties(golden.gateway PROPERTIES LABELS golden TIMEOUT 120)
 
   add_test(NAME golden.truncate COMMAND Python3::Interpreter ${GOLDEN}/truncate.py
     $<TARGET_FILE:lyncaudit> ${GOLDEN}/lab-midstream

@@ -14,12 +14,13 @@ class Threads(program.Case):
         """All that an audit tells, but when it ran."""
         arguments = [a for name in reads for a in ("-r", name)]
         result = self.audit(*arguments, "-o", "report.json", "--flows", "flows",
-                            "--findings", "findings", "--threads", threads)
+                            "--findings", "findings", "--evidence", "evidence",
+                            "--threads", threads)
         self.assertIn(result.status, (0, 1, 3), result.err)
         report = self.report()
         del report["run"]
         return (result.status, json.dumps(report, indent=1), self.read("flows"),
-                self.read("findings"))
+                self.read("findings"), self.read("evidence"))
 
     def same(self, *reads):
         one = self.answer("1", *reads)

@@ -4,6 +4,7 @@
  * Flows are SYNs two seconds apart from ever new ports, so that they end while packets are
  * still coming, and the rings between the threads go round many times.
  */
+#include "audit/relay.h"
 #include "pipeline.h"
 
 enum { FLOWS = 3000, GAP_S = 2, FRAME_LEN = 54 };
@@ -158,12 +159,75 @@ static void given_up_at_any_moment(void **state)
 	pipe_close(&p);
 }
 
+static struct lya_addr address(const char *text)
+{
+	struct lya_addr addr;
+
+	assert_true(lya_addr_parse(text, &addr));
+	return addr;
+}
+
+/* As who borrows the name for the call alone. */
+static int tell(struct audit_sink *sink, enum lya_flow_detail_kind kind, const char *name)
+{
+	char borrowed[64];
+	struct lya_flow_detail d = { .kind = kind, .serial = 7, .name = borrowed, .port = 443 };
+	int rc;
+
+	(void)snprintf(borrowed, sizeof(borrowed), "%s", name);
+	d.client = kind == LYA_DETAIL_SNI;
+	d.addr = address(d.client ? "10.20.0.5" : "10.2.0.11");
+	d.peer = address(d.client ? "10.2.0.11" : "10.20.0.5");
+	rc = sink->detail(sink->ctx, &d);
+	memset(borrowed, 'x', sizeof(borrowed));
+	return rc;
+}
+
+/* Names that payloads said are lent for the call; they are judged later. */
+static void names_outlive_who_said_them(void **state)
+{
+	struct pipe p;
+	struct lya_audit_options options = { .max_memory = (size_t)64 << 20,
+					     .on_flow = pipe_on_flow, .ctx = &p };
+	struct lya_flow flow = { .serial = 7, .transport = 6, .port = { 443, 50000 } };
+	struct audit_relay *relay;
+	struct audit_follow *follow;
+	struct audit_judge *judge;
+	struct audit_sink sink;
+	int32_t shown;
+
+	(void)state;
+	pipe_open(&p);
+	flow.addr[0] = address("10.2.0.11");
+	flow.addr[1] = address("10.20.0.5");
+	flow.app.tls = LYA_TLS_SERVER_CERT;
+	assert_int_equal(audit_relay_new(&relay, NULL), LYA_OK);
+	sink = audit_relay_sink(relay);
+	assert_int_equal(audit_follow_new(&follow, p.policy, &options, &sink, NULL), LYA_OK);
+	assert_int_equal(audit_judge_new(&judge, p.policy, &options, audit_follow_snat(follow), NULL),
+			 LYA_OK);
+	assert_int_equal(tell(&sink, LYA_DETAIL_SNI, "owas.contoso.example"), 0);
+	assert_int_equal(tell(&sink, LYA_DETAIL_CERT_NAME, "fe01.contoso.example"), 0);
+	assert_int_equal(sink.flow(sink.ctx, &flow, NULL, (struct lya_trail_flow){ 0 }), 0);
+	assert_int_equal(audit_relay_start(relay, follow, judge, 3, NULL), LYA_OK);
+	assert_int_equal(audit_relay_finish(relay), LYA_OK);
+	assert_int_equal(p.n_flows, 1);
+	shown = p.flows[0].verdict.payload.shown;
+	assert_true(shown < 0);
+	assert_string_equal(p.site->hosts[-shown - 1].name, "owas01");
+	audit_relay_free(relay);
+	audit_follow_free(follow);
+	audit_judge_free(judge);
+	pipe_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_in_order),
 		cmocka_unit_test(a_refusal_stops_all),
 		cmocka_unit_test(given_up_at_any_moment),
+		cmocka_unit_test(names_outlive_who_said_them),
 	};
 
 	make_traffic(&traffic);

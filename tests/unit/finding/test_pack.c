@@ -107,6 +107,11 @@ static void take_rare(struct lya_ledger *l)
 	f.icmp_type = 3;
 	f.icmp_code = 13;
 	take_with(l, &f, NULL, -1);
+	/* An Edge node that sends by another station than the balancer with the Access VIP. */
+	f = world_flow("198.51.100.21", 40000, "203.0.113.9", 5061, 6, LYA_STATE_ESTABLISHED);
+	memcpy(f.mac[f.first_side], "\x02\0\0\0\x0e\x01", 6);
+	memcpy(f.to_mac[f.first_side], "\x02\0\0\0\x09\x09", 6);
+	take_with(l, &f, NULL, -1);
 }
 
 static void take_lot(struct lya_ledger *l, const struct lya_flow *lot, size_t from, size_t step,
@@ -176,6 +181,7 @@ static void test_twice(void **state)
 	add_packed(third, second);
 	world_finish(first);
 	put_ledger(&want, first);
+	assert_non_null(strstr(lya_text_str(&want), "gateway-mismatch"));
 	expect_same(third, &want);
 	lya_text_fini(&want);
 	lya_ledger_free(first);

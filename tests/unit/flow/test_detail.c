@@ -178,7 +178,7 @@ static int note(void *ctx, const struct lya_flow_detail *d)
 	(void)snprintf(told + n, sizeof(told) - n, "%s:%u to %s %s %s%u\n",
 		       lya_addr_format(&d->addr, addr), d->client ? 0U : d->port,
 		       lya_addr_format(&d->peer, peer), d->client ? "client" : "server",
-		       d->kind == LYA_DETAIL_CERT_NAME ? d->cert_name : "port ",
+		       d->kind == LYA_DETAIL_CERT_NAME ? d->name : "port ",
 		       d->kind == LYA_DETAIL_CERT_NAME ? 0U : d->rpc_port);
 	return LYA_OK;
 }

@@ -193,6 +193,7 @@ static void test_scratch(void **state)
 	struct test_ended e;
 	struct lya_flow_options o = { .inspect_bytes = (size_t)1 << 20 };
 	struct lya_flow_table *t = test_table(&e, o);
+	struct lya_flow_stats s;
 
 	(void)state;
 	lent = refused = ended = 0;
@@ -200,6 +201,8 @@ static void test_scratch(void **state)
 		send_udp(t, i, i, 100, "S");
 	assert_in_range(lent, 4, (1 << 20) / 4 / LYA_APP_SCRATCH);
 	assert_int_equal(lent + refused, 100);
+	lya_flow_table_stats(t, &s);
+	assert_int_equal(s.details_lost, refused); /* what could not be put together is said */
 	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
 	assert_int_equal(ended, 100);
 	for (unsigned round = 0, first = lent; round < 3; round++) {

@@ -155,6 +155,7 @@ static void test_path_and_macs(void **state)
 	p.path.vlan[1] = 7;
 	p.eth_src = MAC_A;
 	q.eth_src = MAC_B;
+	q.eth_dst = MAC_A; /* a frame without one tells its source all the same */
 	q.frame_broadcast = true;
 	take(t, p);
 	take(t, q);
@@ -167,9 +168,12 @@ static void test_path_and_macs(void **state)
 	assert_int_equal(e.list[0].path.vlan[1], 7);
 	assert_memory_equal(e.list[0].mac[1], MAC_A, 6);
 	assert_memory_equal(e.list[0].mac[0], MAC_B, 6);
+	assert_memory_equal(e.list[0].to_mac[1], "\0\0\0\0\0", 6);
+	assert_memory_equal(e.list[0].to_mac[0], MAC_A, 6);
 	assert_true(e.list[0].group_dst);
 	assert_int_equal(e.list[1].path.n_vlan, 0);
 	assert_memory_equal(e.list[1].mac[0], "\0\0\0\0\0", 6);
+	assert_memory_equal(e.list[1].to_mac[0], "\0\0\0\0\0", 6);
 	assert_false(e.list[1].group_dst);
 	test_done(t, &e);
 }

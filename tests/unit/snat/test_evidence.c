@@ -379,17 +379,17 @@ static void test_merge(void **state)
 	a.legs[0].time_ns = 20;
 	b.legs[0].time_ns = 5;
 	c.legs[0].time_ns = 10;
-	lya_snat_merge_proof(&to, &b);
-	lya_snat_merge_proof(&to, &a);
+	(void)lya_snat_merge_proof(&to, &b);
+	(void)lya_snat_merge_proof(&to, &a);
 	assert_int_equal(to.kind, LYA_SNAT_PAIRED_TRANSACTION);
-	lya_snat_merge_proof(&to, &c);
-	lya_snat_merge_proof(&to, &b);
-	lya_snat_merge_proof(&to, &a);
+	(void)lya_snat_merge_proof(&to, &c);
+	(void)lya_snat_merge_proof(&to, &b);
+	(void)lya_snat_merge_proof(&to, &a);
 	assert_int_equal(to.legs[0].time_ns, 10);
 	r.leg.time_ns = 2;
 	s.leg.time_ns = 1;
-	lya_snat_merge_relay(&sum, &r);
-	lya_snat_merge_relay(&sum, &s);
+	(void)lya_snat_merge_relay(&sum, &r);
+	(void)lya_snat_merge_relay(&sum, &s);
 	assert_int_equal(sum.faults, LYA_RELAY_PORT | LYA_RELAY_ADDRESS);
 	assert_int_equal(sum.leg.time_ns, 1);
 }

@@ -47,7 +47,7 @@ static void test_one_sided(void **state)
 {
 	struct lya_flow both = tcp(0x12, 0x12, 0), syn = tcp(0x02, 0, 0), ack = tcp(0x12, 0, 0);
 	struct lya_flow answer = tcp(0, 0x12, 0), other = tcp(0x10, 0x10, 1), udp = ack;
-	struct lya_flow_stats stats = { .flows = 10 };
+	struct lya_table_stats stats = { .flows = { .flows = 10 } };
 	struct lya_source sources[2] = { plain(name_a), plain(name_b) };
 	struct lya_validity *v;
 	struct lya_limit *list;
@@ -101,7 +101,7 @@ static void test_merge(void **state)
 static void test_clean(void **state)
 {
 	struct lya_source source = plain(name_a);
-	struct lya_flow_stats stats = { .flows = 10 };
+	struct lya_table_stats stats = { .flows = { .flows = 10 } };
 	struct lya_validity *v;
 	struct lya_limit *list;
 	size_t n;
@@ -118,8 +118,9 @@ static void test_clean(void **state)
 static void test_all(void **state)
 {
 	static const char *const order[] = { "loss",      "drops",    "duplicates", "snaplen",
-					     "gap",       "clock",    "evicted",    "truncated",
-					     "truncated", "checksums" };
+					     "gap",       "clock",    "evicted",    "evicted",
+					     "evicted",   "evicted",  "truncated",  "truncated",
+					     "checksums" };
 	struct lya_source sources[2] = { plain(name_a), plain(name_b) };
 	struct lya_source_measures measures[2] = {
 		{ .lost = 10,
@@ -134,7 +135,10 @@ static void test_all(void **state)
 		  .back_ns = 1500000000 },
 		{ .lost = 0 },
 	};
-	struct lya_flow_stats stats = { .flows = 10, .evicted = 5 };
+	struct lya_table_stats stats = {
+		.flows = { .flows = 10, .evicted = 5, .given_up = 2, .details_lost = 7 },
+		.reasm = { .evicted = 4 },
+	};
 	struct lya_validity *v;
 	struct lya_limit *list;
 	size_t n;
@@ -165,7 +169,14 @@ static void test_all(void **state)
 	assert_non_null(strstr(find(list, n, "snaplen")->what, "3 of them show no TCP flags"));
 	assert_non_null(strstr(find(list, n, "snaplen")->what, "2 of them show no ports"));
 	assert_non_null(strstr(find(list, n, "clock")->what, "by up to 1.500000 s"));
-	assert_non_null(strstr(list[8].what, "bad block length"));
+	assert_string_equal(list[7].where, "payload inspection");
+	assert_true(list[7].share == 0.2);
+	assert_non_null(strstr(list[7].what, "2 flows were inspected for less"));
+	assert_string_equal(list[8].where, "flow details");
+	assert_non_null(strstr(list[8].what, "7 details of flows"));
+	assert_string_equal(list[9].where, "fragments");
+	assert_non_null(strstr(list[9].what, "4 datagrams in fragments"));
+	assert_non_null(strstr(list[11].what, "bad block length"));
 	lya_limits_free(list, n);
 	lya_validity_free(v);
 }
@@ -174,7 +185,7 @@ static void test_all(void **state)
 static void test_skipped(void **state)
 {
 	struct lya_source source = plain(name_a);
-	struct lya_flow_stats stats = { 0 };
+	struct lya_table_stats stats = { .flows = { 0 } };
 	struct lya_validity *v;
 	struct lya_limit *list;
 	size_t n;
