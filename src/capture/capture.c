@@ -22,6 +22,7 @@ static int capture_begin(struct lya_capture *c, const struct lya_capture_options
 {
 	int rc = LYA_OK;
 
+	c->stop = options->stop;
 	c->cap.max = options->max_bytes == 0 ? default_max_bytes : options->max_bytes;
 	c->shelf = (struct capture_shelf){ .hold = options->hold, .budget = { .cap = &c->cap } };
 	if (!is_blank(options->filter))

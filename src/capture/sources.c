@@ -103,6 +103,7 @@ static int source_add(struct lya_capture *c, const char *given, const char *name
 		.first_ns = LYA_TIME_NONE,
 		.last_ns = LYA_TIME_NONE,
 		.digits = 6,
+		.unread = true,
 	};
 	c->inputs[c->n_sources] =
 	    (struct capture_input){ .given = given, .before_ns = LYA_TIME_NONE };
