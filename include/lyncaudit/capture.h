@@ -5,6 +5,7 @@
 #define LYNCAUDIT_CAPTURE_H
 
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +31,8 @@ struct lya_capture_options {
 	size_t n_offsets;
 	size_t max_bytes; /* cap for buffers and unpacking; 0: a sensible one */
 	unsigned hold;    /* for how many calls of lya_capture_next more frames stay; see there */
+	const volatile sig_atomic_t *stop; /* nonzero: give up looking for a frame that passes the
+	                                      filter; NULL: never; borrowed */
 };
 
 enum { LYA_SOURCE_LINKS_MAX = 16, LYA_SOURCE_INTERFACES_MAX = 1024 };
@@ -60,6 +63,7 @@ struct lya_source {
 	int64_t first_ns, last_ns; /* least and greatest packet time, or LYA_TIME_NONE */
 	int64_t time_offset_ns;
 	bool truncated;      /* the file ends inside a record */
+	bool unread;         /* not read to its end, for which there is still time */
 	uint64_t dropped;    /* told by the file's own statistics, or by kernel and interface */
 	uint64_t snapped;    /* packets of which less was captured than sent */
 	uint64_t steps_back; /* packets older than the one before them */
@@ -185,9 +189,10 @@ void lya_capture_close(struct lya_capture *c);
  * it), at most `max`.  *n is 0 at the end of all.  The frames' bytes are
  * borrowed until the next call, or with `hold` until that many calls after the next.  A file that breaks off in the middle is no
  * failure: its source says `truncated` or `error`.  LYA_ESTOP: a signal came
- * while waiting for standard input or a pipe; nothing is lost, and the next
- * call goes on.  Of a capture that listens *n is 0 when there is nothing just now.
- * LYA_ELIMIT: too many captures overlap in time to be held open at once.  LYA_EUSAGE: a link type was met that the filter cannot be
+ * while waiting for standard input or a pipe, or `stop` is set and no frame
+ * has passed the filter yet; nothing is lost, and the next call goes on.  Of a capture that
+ * listens *n is 0 when there is nothing just now.  LYA_ELIMIT: too many captures overlap in
+ * time to be held open at once.  LYA_EUSAGE: a link type was met that the filter cannot be
  * asked of.
  */
 int lya_capture_next(struct lya_capture *c, struct lya_frame *frames, size_t max, size_t *n,

@@ -90,7 +90,7 @@ struct lya_finding_sample {
 	uint32_t source;
 	uint64_t packet;
 	int64_t first_ns;
-	uint8_t prefix_len; /* 0: kept of no other finding than those about payload */
+	uint8_t prefix_len; /* 0: kept of no other finding than protocol-mismatch */
 	uint8_t prefix[LYA_APP_PREFIX];
 };
 
@@ -110,6 +110,7 @@ struct lya_finding {
 	bool has_basis;       /* basis and grade tell something */
 	enum lya_basis basis; /* the best one of its flows */
 	enum lya_grade grade;
+	bool told;            /* to on_new, before the end */
 	struct lya_finding_end initiator, responder;
 	uint8_t transport;            /* 6, 17, or 0: none or either */
 	bool source_port;             /* `ports` are the initiator's, not the responder's */
@@ -163,9 +164,10 @@ struct lya_ledger_options {
 	size_t max_findings; /* 0: LYA_FINDING_MAX */
 	size_t max_bytes;    /* lowers max_findings where it must; 0: no cap */
 	/*
-	 * Called when a finding begins, with what is known by then; borrowed
-	 * until it returns.  A scan begins with its eleventh port.  Nonzero stops,
-	 * and is what lya_ledger_take answers.  May be NULL.
+	 * Called when a finding begins, with what is known by then, and at the end
+	 * for those that nothing but the end can tell; borrowed until it returns.
+	 * A scan begins with its eleventh port.  Nonzero stops, and is what
+	 * lya_ledger_take or _finish answers.  May be NULL.
 	 */
 	int (*on_new)(void *ctx, const struct lya_finding *finding);
 	void *ctx;
@@ -248,7 +250,8 @@ struct lya_ledger_end {
 /*
  * All flows are in: add what is known only now (faults of the site, unused
  * and expiring exceptions), make and sort the findings.  The functions below
- * may be called after this, and lya_ledger_take no more.
+ * may be called after this, and lya_ledger_take no more.  Returns 0, LYA_ENOMEM,
+ * or what on_new answered.
  */
 int lya_ledger_finish(struct lya_ledger *l, const struct lya_ledger_end *end,
 		      struct lya_error *err);

@@ -68,7 +68,7 @@ struct lya_flow {
 	bool synack_continued;  /* the other side went on after the SYN-ACK */
 	bool answered;          /* UDP: both sides sent; TCP: SYN-ACK or data or RST came back */
 	bool acked;             /* TCP: somebody has acknowledged something, or a reset came */
-	bool group_dst;         /* a frame went to a group (broadcast, multicast) MAC */
+	bool group_dst;         /* UDP to a group: a frame had its MAC, and nobody answered */
 	bool icmp_error;        /* an ICMP error answered it */
 	bool relayed;           /* left false: for who finds that it carries on a client's request */
 	uint8_t icmp_type, icmp_code;
@@ -132,7 +132,8 @@ struct lya_flow_detail {
 	uint16_t port;         /* of the side that says it */
 	bool client;           /* that side is the client */
 	uint16_t rpc_port;     /* LYA_DETAIL_RPC_PORT */
-	const char *name;      /* LYA_DETAIL_CERT_NAME (all of one certificate in a row) and SNI */
+	/* LYA_DETAIL_CERT_NAME, all names of one certificate in a row, and LYA_DETAIL_SNI */
+	const char *name;
 };
 
 /* Who wants details of TCP payload as they come; functions may be NULL, all is borrowed. */

@@ -1,9 +1,10 @@
 /*
  * output.h - files that appear whole or not at all.
  *
- * A regular file is written under a temporary name beside the final one,
- * flushed to disk and renamed by lya_output_commit; until then the final name
- * keeps what it had.  Devices, pipes and standard output ("-") are written to
+ * A regular file is written without a name or, where the file system cannot do
+ * that, under a temporary one beside the final one; lya_output_commit flushes it
+ * to disk and gives it its name.  Until then the final name keeps what it had.
+ * Devices, pipes and standard output ("-") are written to
  * directly.  Write errors are sticky: write on, and ask commit.
  */
 #ifndef LYNCAUDIT_OUTPUT_H

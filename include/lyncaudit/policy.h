@@ -124,6 +124,7 @@ struct lya_payload_verdict {
 	int32_t shown;
 };
 
+/* More than any flow matches of the shipped rules; of more than these the most specific are told. */
 enum { LYA_VERDICT_RULES_MAX = 24 };
 
 struct lya_snat_evidence;

@@ -45,7 +45,7 @@ struct lya_reasm_stats {
 	uint64_t reassembled;     /* UDP datagrams put together */
 	uint64_t overlaps;        /* fragments that contradicted earlier ones */
 	uint64_t given_up;        /* fragments handed on without ports */
-	uint64_t evicted;         /* datagrams forgotten because memory was full */
+	uint64_t evicted;         /* datagrams forgotten, not known to be whole, for want of room */
 	size_t bytes, bytes_peak; /* memory held */
 };
 

@@ -84,6 +84,9 @@ struct lya_rule {
 	char *doc_title;        /* the document's title as the file gives it */
 };
 
+/* Rules of a set: far beyond any document, and a position in the list fits in 16 bits. */
+enum { LYA_RULES_MAX = 16384 };
+
 /* One file of a rule set, as it was read. */
 struct lya_rules_file {
 	char *name; /* without its folder */
@@ -110,7 +113,8 @@ struct lya_rules {
  *
  * Errors are: what the format does not allow, unknown roles, empty sets, ports
  * out of range, an id that is not its document reference, an id given twice,
- * and a row (or its strict list) that can never match.
+ * a row (or its strict list) that can never match, and more than LYA_RULES_MAX
+ * rules.
  */
 int lya_rules_load(struct lya_rules **rules, const char *path, struct lya_diags *diags,
                    struct lya_error *err);

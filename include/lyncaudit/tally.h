@@ -48,7 +48,7 @@ struct lya_tally {
 	struct lya_clock_offset *clocks; /* one at most of a source; owned */
 	size_t n_clocks;
 	struct lya_flow_stats flows; /* flows, evicted, given_up, details_lost; others are 0 */
-	struct lya_reasm_stats reasm; /* fragments, evicted; others are 0 */
+	struct lya_forgotten forgotten; /* its legs are those of snat.dropped, and 0 here */
 	struct lya_tally_snat snat;
 };
 

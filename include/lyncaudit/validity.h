@@ -30,7 +30,16 @@ enum lya_limit_kind {
 	LYA_LIMIT_EVICTED,
 	LYA_LIMIT_TRUNCATED,
 	LYA_LIMIT_CHECKSUMS,
+	LYA_LIMIT_UNREAD,
 	LYA_LIMITS
+};
+
+/* Why what a packet carries could not be read although all of it was there. */
+enum lya_unread {
+	LYA_UNREAD_LINK,   /* a link type that the decoder does not know */
+	LYA_UNREAD_MACSEC, /* encrypted below IP */
+	LYA_UNREAD_DEPTH,  /* tags, labels or tunnels nested beyond the bounds */
+	LYA_UNREADS
 };
 
 const char *lya_limit_name(enum lya_limit_kind kind); /* "one-sided" */
@@ -49,6 +58,8 @@ struct lya_source_measures {
 	uint64_t duplicates[4];    /* packets recognised as a second sighting, by enum lya_duplicate */
 	uint64_t cut_ports;        /* packets cut before their ports or addresses, */
 	uint64_t cut_flags;        /* and TCP segments cut before their flags */
+	uint64_t unread[LYA_UNREADS]; /* packets that could not be read, by enum lya_unread, */
+	uint64_t malformed;        /* and those with headers that cannot be */
 	uint64_t bad_ip_checksums; /* packets with a wrong IPv4 header checksum */
 	uint64_t checked;          /* packets whose TCP or UDP checksum was looked at, a sample; */
 	uint64_t bad_checksums;    /* those of them with a wrong one, */
@@ -63,10 +74,11 @@ struct lya_source_measures {
 	int64_t ahead_ns;      /* this clock less the twin's */
 };
 
-/* What gave way for want of memory, whatever source it was of. */
-struct lya_table_stats {
-	struct lya_flow_stats flows;
-	struct lya_reasm_stats reasm;
+/* What was let go to stay within the memory, beside what the flow table tells of itself. */
+struct lya_forgotten {
+	uint64_t datagrams; /* that came in fragments, and were not known to be whole */
+	uint64_t details;   /* listeners, ports of endpoint mappers, names, that were not learnt */
+	uint64_t legs;      /* transactions and connections of the A/V Edge */
 };
 
 struct lya_validity;
@@ -111,11 +123,12 @@ void lya_validity_measures(const struct lya_validity *v, size_t source,
 
 /*
  * The limits of this audit, by kind, then place; freed with lya_limits_free.
- * measures has one entry per source, or is NULL.
+ * measures has one entry per source; it and forgotten may be NULL.
  */
 int lya_validity_limits(const struct lya_validity *v, const struct lya_source *sources,
 			size_t n_sources, const struct lya_source_measures *measures,
-			const struct lya_table_stats *tables, struct lya_limit **list, size_t *n,
+			const struct lya_flow_stats *flows,
+			const struct lya_forgotten *forgotten, struct lya_limit **list, size_t *n,
 			struct lya_error *err);
 void lya_limits_free(struct lya_limit *list, size_t n);
 

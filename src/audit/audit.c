@@ -245,19 +245,21 @@ static int make_limits(struct lya_audit *a, const struct lya_validity *validity,
 		       const struct lya_source *sources, size_t n_sources, struct lya_error *err)
 {
 	struct lya_source_measures *measures = lya_calloc(n_sources + 1, sizeof(*measures));
-	struct lya_table_stats tables;
+	struct lya_forgotten forgotten;
+	struct lya_flow_stats stats;
 	int rc;
 
 	if (measures == NULL)
 		return lya_error_nomem(err);
 	for (size_t i = 0; i < n_sources; i++)
 		lya_validity_measures(validity, i, &measures[i]);
-	audit_follow_stats(a->follow, &tables.flows);
-	lya_reasm_stats(audit_follow_reasm(a->follow), &tables.reasm);
+	audit_follow_stats(a->follow, &stats);
+	audit_follow_forgotten(a->follow, &forgotten);
+	forgotten.details += audit_judge_forgotten(a->judge);
 	rc = measure_clocks(a, measures, n_sources, err);
 	if (rc == LYA_OK)
-		rc = lya_validity_limits(validity, sources, n_sources, measures, &tables,
-					 &a->limits, &a->n_limits, err);
+		rc = lya_validity_limits(validity, sources, n_sources, measures, &stats,
+					 &forgotten, &a->limits, &a->n_limits, err);
 	lya_free(measures);
 	return rc;
 }

@@ -4,7 +4,7 @@
  * certificate of another host, and clients that ask for the name of another.
  *
  * Bounded: when full, no more are learnt.  A child is then judged by its port
- * alone, and of misplaced certificates and names fewer are told.
+ * alone, and of misplaced certificates and names fewer are told; how often is counted.
  */
 #include "audit/details.h"
 
@@ -59,6 +59,7 @@ struct audit_details {
 	struct lya_map *children, *listeners, *asked;
 	size_t max_children, max_listeners, max_asked;
 	struct certificate certificate;
+	uint64_t forgotten;
 };
 
 struct audit_details *audit_details_new(const struct lya_policy *policy, size_t max_bytes)
@@ -92,9 +93,11 @@ void audit_details_free(struct audit_details *a)
 }
 
 /* *value is NULL when the map is full; out of memory is another matter. */
-static int put(struct lya_map *map, size_t max, const void *key, void **value, bool *made)
+static int put(struct audit_details *a, struct lya_map *map, size_t max, const void *key,
+	       void **value, bool *made)
 {
 	*value = lya_map_put(map, key, made);
+	a->forgotten += *value == NULL;
 	return *value != NULL || lya_map_count(map) >= max ? LYA_OK : LYA_ENOMEM;
 }
 
@@ -118,7 +121,7 @@ static int take_port(struct audit_details *a, const struct lya_flow_detail *d)
 	struct child *child;
 	void *value;
 	bool made;
-	int rc = put(a->children, a->max_children, &key, &value, &made);
+	int rc = put(a, a->children, a->max_children, &key, &value, &made);
 
 	if (value == NULL)
 		return rc;
@@ -171,7 +174,7 @@ static int close_certificate(struct audit_details *a)
 	c->open = false;
 	if (c->own || c->other < 0)
 		return LYA_OK;
-	rc = put(a->listeners, a->max_listeners, &c->at, &value, &made);
+	rc = put(a, a->listeners, a->max_listeners, &c->at, &value, &made);
 	if (value != NULL && made)
 		*(struct listener *)value = (struct listener){ c->time_ns, c->other };
 	return rc;
@@ -225,7 +228,7 @@ static int take_sni(struct audit_details *a, const struct lya_flow_detail *d)
 	asked.name = lya_policy_asked(a->policy, &client, &server, d->name, &asked.host);
 	if (asked.name == NULL)
 		return LYA_OK;
-	rc = put(a->asked, a->max_asked, &d->serial, &value, &made);
+	rc = put(a, a->asked, a->max_asked, &d->serial, &value, &made);
 	if (value != NULL && made)
 		*(struct asked *)value = asked;
 	return rc;
@@ -362,4 +365,9 @@ void audit_details_rebase(struct audit_details *a, const struct lya_policy *poli
 	rebase_listeners(a, old, new);
 	rebase_asked(a, old, new);
 	a->policy = policy;
+}
+
+uint64_t audit_details_forgotten(const struct audit_details *a)
+{
+	return a->forgotten;
 }

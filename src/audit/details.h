@@ -27,5 +27,7 @@ int audit_details_expected(const struct audit_details *a, const struct lya_flow 
  * its own; -2 - *host the one whose name its client asked for in vain; -1: none.
  */
 int audit_details_shown(struct audit_details *a, const struct lya_flow *flow, int32_t *host);
+/* How often something was not learnt because the memory was full. */
+uint64_t audit_details_forgotten(const struct audit_details *a);
 
 #endif

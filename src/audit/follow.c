@@ -340,3 +340,13 @@ void audit_follow_stats(const struct audit_follow *f, struct lya_flow_stats *out
 {
 	lya_flow_table_stats(f->flows, out);
 }
+
+void audit_follow_forgotten(const struct audit_follow *f, struct lya_forgotten *out)
+{
+	struct lya_reasm_stats reasm;
+	struct lya_snat_stats snat;
+
+	lya_reasm_stats(f->reasm, &reasm);
+	lya_snat_stats(f->snat, &snat);
+	*out = (struct lya_forgotten){ .datagrams = reasm.evicted, .legs = snat.dropped };
+}

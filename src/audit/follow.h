@@ -61,5 +61,7 @@ struct lya_validity *audit_follow_validity(struct audit_follow *f);
 const struct lya_reasm *audit_follow_reasm(const struct audit_follow *f);
 struct lya_flow_table *audit_follow_flows(struct audit_follow *f);
 void audit_follow_stats(const struct audit_follow *f, struct lya_flow_stats *out);
+/* What was let go for want of room. */
+void audit_follow_forgotten(const struct audit_follow *f, struct lya_forgotten *out);
 
 #endif

@@ -213,6 +213,11 @@ struct lya_validity *audit_judge_validity(const struct audit_judge *j)
 	return j->validity;
 }
 
+uint64_t audit_judge_forgotten(const struct audit_judge *j)
+{
+	return audit_listeners_forgotten(j->listeners) + audit_details_forgotten(j->details);
+}
+
 /* What the ledger must know of the sources: where silence proves nothing. */
 static int tell_sources(const struct lya_validity *validity, const struct lya_source *sources,
 			size_t n_sources, struct lya_ledger_source **out, struct lya_error *err)

@@ -46,6 +46,8 @@ int audit_judge_detail(struct audit_judge *j, const struct lya_flow_detail *deta
 
 /* What the flows that ended tell of the sources. */
 struct lya_validity *audit_judge_validity(const struct audit_judge *j);
+/* Listeners, ports and names that were not learnt for want of room. */
+uint64_t audit_judge_forgotten(const struct audit_judge *j);
 /* No more flows: finish the ledger.  validity: of all stages. */
 int audit_judge_finish(struct audit_judge *j, const struct lya_validity *validity,
 		       const struct lya_audit_counts *counts, const struct lya_source *sources,

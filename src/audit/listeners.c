@@ -3,7 +3,7 @@
  *
  * The basis `known-listener` of policy-model: another flow to the same address
  * and port showed beyond doubt who opened it.  Bounded: when full, further
- * listeners are not learnt, which costs a better basis and no flow.
+ * listeners are not learnt, which costs a better basis and no flow, and is counted.
  */
 #include "audit/listeners.h"
 
@@ -22,6 +22,7 @@ enum { ENTRY_BYTES = 48 }; /* of the map, slots included */
 struct audit_listeners {
 	struct lya_map *map;
 	size_t max;
+	uint64_t forgotten;
 };
 
 struct audit_listeners *audit_listeners_new(size_t max_bytes)
@@ -67,9 +68,15 @@ int audit_listeners_note(struct audit_listeners *l, const struct lya_flow *flow)
 	    !lya_policy_certain_responder(flow, &side))
 		return LYA_OK;
 	key = key_of(flow, side);
-	if (lya_map_put(l->map, &key, NULL) == NULL && lya_map_count(l->map) < l->max)
-		return LYA_ENOMEM;
-	return LYA_OK; /* full: see above */
+	if (lya_map_put(l->map, &key, NULL) != NULL)
+		return LYA_OK;
+	l->forgotten++;
+	return lya_map_count(l->map) < l->max ? LYA_ENOMEM : LYA_OK;
+}
+
+uint64_t audit_listeners_forgotten(const struct audit_listeners *l)
+{
+	return l->forgotten;
 }
 
 int audit_listeners_side(const struct audit_listeners *l, const struct lya_flow *flow)

@@ -152,20 +152,29 @@ static int tell_clocks(const struct lya_audit *a, struct lya_tally *t, struct ly
 	return rc;
 }
 
+static struct lya_forgotten forgotten_so_far(const struct lya_audit *a)
+{
+	struct lya_forgotten f;
+
+	audit_follow_forgotten(a->follow, &f);
+	f.details += audit_judge_forgotten(a->judge);
+	return f;
+}
+
 static void tell_flows(const struct lya_audit *a, struct lya_tally *t)
 {
 	const struct lya_flow_stats *then = &a->stretch_stats;
 	struct lya_flow_stats now;
-	struct lya_reasm_stats reasm;
+	struct lya_forgotten forgotten;
 
 	audit_follow_stats(a->follow, &now);
 	t->flows.flows = now.flows - then->flows;
 	t->flows.evicted = now.evicted - then->evicted;
 	t->flows.given_up = now.given_up - then->given_up;
 	t->flows.details_lost = now.details_lost - then->details_lost;
-	lya_reasm_stats(audit_follow_reasm(a->follow), &reasm);
-	t->reasm.fragments = reasm.fragments - a->stretch_reasm.fragments;
-	t->reasm.evicted = reasm.evicted - a->stretch_reasm.evicted;
+	forgotten = forgotten_so_far(a);
+	t->forgotten.datagrams = forgotten.datagrams - a->stretch_forgotten.datagrams;
+	t->forgotten.details = forgotten.details - a->stretch_forgotten.details;
 }
 
 /* Everything counts from zero. */
@@ -177,7 +186,7 @@ static void begin_counts(struct lya_audit *a, const struct lya_source *sources, 
 	    (struct lya_audit_counts){ .first_ns = LYA_TIME_NONE, .last_ns = LYA_TIME_NONE };
 	a->stretch_duplicates = lya_reasm_duplicates(audit_follow_reasm(a->follow));
 	audit_follow_stats(a->follow, &a->stretch_stats);
-	lya_reasm_stats(audit_follow_reasm(a->follow), &a->stretch_reasm);
+	a->stretch_forgotten = forgotten_so_far(a);
 	lya_snat_begin(audit_follow_snat(a->follow));
 }
 

@@ -43,7 +43,7 @@ struct lya_audit {
 	size_t n_sources, cap_sources;
 	struct lya_flow_stats stretch_stats; /* as they were when it began */
 	uint64_t stretch_duplicates;
-	struct lya_reasm_stats stretch_reasm;
+	struct lya_forgotten stretch_forgotten;
 	struct audit_pass pass;
 	struct lya_packet batch[AUDIT_BATCH];
 };

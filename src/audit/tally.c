@@ -247,8 +247,8 @@ int lya_tally_merge(struct lya_tally *t, const struct lya_tally *from, uint32_t 
 	t->flows.evicted += from->flows.evicted;
 	t->flows.given_up += from->flows.given_up;
 	t->flows.details_lost += from->flows.details_lost;
-	t->reasm.fragments += from->reasm.fragments;
-	t->reasm.evicted += from->reasm.evicted;
+	t->forgotten.datagrams += from->forgotten.datagrams;
+	t->forgotten.details += from->forgotten.details;
 	if (rc == LYA_OK)
 		rc = add_snat(&t->snat, &from->snat);
 	return rc == LYA_OK ? LYA_OK : lya_error_nomem(err);
@@ -280,19 +280,21 @@ int lya_tally_limits(const struct lya_tally *t, struct lya_limit **list, size_t 
 		     struct lya_error *err)
 {
 	struct lya_source_measures *m = lya_calloc(t->n_sources + 1, sizeof(*m));
-	const struct lya_table_stats tables = { t->flows, t->reasm };
+	struct lya_forgotten forgotten = t->forgotten;
 	int rc;
 
 	if (m == NULL)
 		return lya_error_nomem(err);
 	for (size_t i = 0; i < t->n_sources; i++)
 		lya_validity_measures(t->validity, i, &m[i]);
+	forgotten.legs = t->snat.dropped;
 	for (size_t i = 0; i < t->n_clocks; i++) {
 		m[t->clocks[i].source].twin = t->clocks[i].twin;
 		m[t->clocks[i].source].twin_packets = t->clocks[i].packets;
 		m[t->clocks[i].source].ahead_ns = t->clocks[i].ahead_ns;
 	}
-	rc = lya_validity_limits(t->validity, t->sources, t->n_sources, m, &tables, list, n, err);
+	rc = lya_validity_limits(t->validity, t->sources, t->n_sources, m, &t->flows, &forgotten,
+				 list, n, err);
 	lya_free(m);
 	return rc;
 }

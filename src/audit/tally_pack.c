@@ -89,8 +89,8 @@ int lya_tally_pack(const struct lya_tally *t, struct lya_pack *out)
 	lya_pack_uint(out, t->flows.evicted);
 	lya_pack_uint(out, t->flows.given_up);
 	lya_pack_uint(out, t->flows.details_lost);
-	lya_pack_uint(out, t->reasm.fragments);
-	lya_pack_uint(out, t->reasm.evicted);
+	lya_pack_uint(out, t->forgotten.datagrams);
+	lya_pack_uint(out, t->forgotten.details);
 	pack_snat(out, &t->snat);
 	return out->failed ? LYA_ENOMEM : LYA_OK;
 }
@@ -245,8 +245,8 @@ static void read_all(struct reading *r)
 	t->flows.evicted = lya_unpack_uint(&r->in, UINT64_MAX);
 	t->flows.given_up = lya_unpack_uint(&r->in, UINT64_MAX);
 	t->flows.details_lost = lya_unpack_uint(&r->in, UINT64_MAX);
-	t->reasm.fragments = lya_unpack_uint(&r->in, UINT64_MAX);
-	t->reasm.evicted = lya_unpack_uint(&r->in, UINT64_MAX);
+	t->forgotten.datagrams = lya_unpack_uint(&r->in, UINT64_MAX);
+	t->forgotten.details = lya_unpack_uint(&r->in, UINT64_MAX);
 	read_snat(r);
 	if (r->in.pos != r->in.end)
 		lya_unpack_fail(&r->in, "something follows that does not belong to it");

@@ -1,8 +1,12 @@
 /*
  * output.c - files that appear whole or not at all.
  *
- * The temporary file stands in the same directory as the final one, so that
- * the rename cannot cross a file system; its name ends in six random letters.
+ * A file is made without a name (O_TMPFILE), so that nothing is left of it
+ * whatever ends the program.  It gets a temporary one when it is whole, because
+ * link(2) replaces nothing and rename(2) does.  Where the file system cannot do
+ * that, it has its temporary name from the beginning.  Either way that stands
+ * in the directory of the final one, so that the rename cannot cross a file
+ * system, and ends in six random letters.
  */
 #include "lyncaudit/output.h"
 
@@ -12,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +27,7 @@ enum { BUFFER_BYTES = 65536 };
 struct lya_output {
 	char *path;
 	char *temporary; /* NULL when written to directly */
+	bool nameless;   /* the temporary name is not given yet */
 	int fd;
 	int failed; /* errno of the first failure; 0: none */
 	bool close_fd;
@@ -53,19 +59,85 @@ static int open_direct(struct lya_output *out)
 	return out->fd == -1 ? -1 : 0;
 }
 
+/* The folder of a path, and the path with ".XXXXXX" behind it; false without memory. */
+static bool make_names(const char *path, char **folder, char **temporary)
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = strlen(path);
+
+	*temporary = lya_malloc(len + sizeof(".XXXXXX"));
+	*folder = slash == NULL ? lya_strdup(".")
+				: lya_strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	if (*temporary == NULL || *folder == NULL) {
+		lya_free(*temporary);
+		lya_free(*folder);
+		*temporary = NULL;
+		errno = ENOMEM;
+		return false;
+	}
+	memcpy(*temporary, path, len);
+	memcpy(*temporary + len, ".XXXXXX", sizeof(".XXXXXX"));
+	return true;
+}
+
+/* Put letters in the place of the six X at the end of a name. */
+static bool choose_name(char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEF";
+	uint8_t random[6];
+	char *at = name + strlen(name) - sizeof(random);
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return false;
+	for (size_t i = 0; i < sizeof(random); i++)
+		at[i] = letters[random[i] % (sizeof(letters) - 1)];
+	return true;
+}
+
+static int give_name(int fd, const char *name)
+{
+	char self[32];
+
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW);
+}
+
+/* Can a file that is made without a name get one here later?  Tried with another one. */
+static bool can_name_later(const char *folder, const char *name)
+{
+	int fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	bool can = fd != -1 && give_name(fd, name) == 0;
+
+	if (can)
+		can = unlink(name) == 0;
+	if (fd != -1)
+		(void)close(fd);
+	return can;
+}
+
+/* With the name that it will have, or a template for one that it has at once. */
+static void open_in(struct lya_output *out, const char *folder)
+{
+	char *letters = out->temporary + strlen(out->path);
+
+	if (choose_name(out->temporary) && can_name_later(folder, out->temporary))
+		out->fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	out->nameless = out->fd != -1;
+	if (out->nameless)
+		return;
+	memcpy(letters, ".XXXXXX", sizeof(".XXXXXX"));
+	out->fd = mkostemp(out->temporary, O_CLOEXEC);
+}
+
 static int open_temporary(struct lya_output *out, bool readable)
 {
-	size_t len = strlen(out->path);
+	char *folder;
 	mode_t mask;
 
-	out->temporary = lya_malloc(len + sizeof(".XXXXXX"));
-	if (out->temporary == NULL) {
-		errno = ENOMEM;
+	if (!make_names(out->path, &folder, &out->temporary))
 		return -1;
-	}
-	memcpy(out->temporary, out->path, len);
-	memcpy(out->temporary + len, ".XXXXXX", sizeof(".XXXXXX"));
-	out->fd = mkostemp(out->temporary, O_CLOEXEC);
+	open_in(out, folder);
+	lya_free(folder);
 	if (out->fd == -1) {
 		lya_free(out->temporary);
 		out->temporary = NULL;
@@ -95,6 +167,7 @@ static struct lya_output *output_new(const char *path)
 	if (out == NULL)
 		return NULL;
 	out->temporary = NULL;
+	out->nameless = false;
 	out->fd = -1;
 	out->failed = 0;
 	out->close_fd = false;
@@ -247,7 +320,16 @@ static int settle(struct lya_output *out)
 		return 0;
 	if (fsync(out->fd) == -1)
 		return -1;
+	if (out->nameless && give_name(out->fd, out->temporary) == -1)
+		return -1;
+	out->nameless = false;
 	return rename(out->temporary, out->path);
+}
+
+static void remove_temporary(const struct lya_output *out)
+{
+	if (out->temporary != NULL && !out->nameless)
+		(void)unlink(out->temporary);
 }
 
 int lya_output_commit(struct lya_output *out, struct lya_error *err)
@@ -261,8 +343,7 @@ int lya_output_commit(struct lya_output *out, struct lya_error *err)
 		out->failed = errno;
 	out->fd = -1;
 	if (out->failed != 0) {
-		if (out->temporary != NULL)
-			(void)unlink(out->temporary);
+		remove_temporary(out);
 		rc = tell_failure(err, out->path, out->failed);
 	}
 	release(out);
@@ -273,7 +354,6 @@ void lya_output_abort(struct lya_output *out)
 {
 	if (out == NULL)
 		return;
-	if (out->temporary != NULL)
-		(void)unlink(out->temporary);
+	remove_temporary(out);
 	release(out);
 }

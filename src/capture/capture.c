@@ -35,6 +35,7 @@ static int capture_begin(struct lya_capture *c, const struct lya_capture_options
 {
 	int rc = LYA_OK;
 
+	c->stop = options->stop;
 	if (!is_blank(options->filter))
 		rc = capture_filter_new(&c->filter, options->filter, err);
 	if (rc == LYA_OK)

@@ -388,8 +388,10 @@ int capture_follow_begin(struct lya_capture *c, const struct lya_capture_follow_
 	if (f->dir == NULL)
 		return lya_error_nomem(err);
 	rc = capture_source_add(c, options->dir, options->dir, "ring", &source, err);
-	if (rc == LYA_OK)
-		rc = capture_sources_offset(c, options->offsets, options->n_offsets, err);
+	if (rc != LYA_OK)
+		return rc;
+	c->sources[source].unread = false; /* it has no end */
+	rc = capture_sources_offset(c, options->offsets, options->n_offsets, err);
 	if (rc == LYA_OK && c->filter != NULL)
 		rc = capture_filter_prepare(c->filter, LYA_LINK_ETHERNET, err);
 	return rc == LYA_OK ? look(f, err) : rc;

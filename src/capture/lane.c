@@ -101,6 +101,7 @@ int capture_lane_finish(struct lya_capture *c, struct capture_lane *lane, struct
 	const struct capture_reader *r = lane->reader;
 	int rc = LYA_OK;
 
+	src->unread = false;
 	src->truncated = r->truncated;
 	src->dropped = r->dropped;
 	if (r->why[0] != '\0' && src->error == NULL) {
@@ -144,6 +145,9 @@ int capture_lane_read(struct lya_capture *c, struct capture_lane *lane, struct l
 		rc = capture_lane_filter(c, lane->source, frames, n, err);
 		if (rc != LYA_OK)
 			return rc;
+		if (*n == 0 && c->stop != NULL && *c->stop)
+			return lya_error_set(err, LYA_ESTOP, NULL, NULL,
+					     "interrupted while nothing passed the filter");
 	} while (*n == 0);
 	return LYA_OK;
 }

@@ -71,6 +71,7 @@ static int interface_open(struct lya_capture *c, struct capture_interface *i, co
 	ring.name = i->name;
 	ring.arphrd = link.arphrd;
 	c->sources[i->source].digits = 9;
+	c->sources[i->source].unread = false; /* it has no end */
 	rc = capture_ring_open(&i->ring, &ring, err);
 	if (rc == LYA_OK && c->filter != NULL)
 		rc = capture_filter_prepare(c->filter, i->ring.link, err);

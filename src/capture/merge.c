@@ -98,6 +98,7 @@ static size_t buffer_size(const struct lya_capture *c)
 static int source_lost(struct lya_capture *c, uint32_t s, const struct lya_error *why,
 		       struct lya_error *err)
 {
+	c->sources[s].unread = false;
 	c->sources[s].error = lya_strdup(why->text);
 	return c->sources[s].error == NULL ? lya_error_nomem(err) : LYA_OK;
 }

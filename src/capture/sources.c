@@ -102,6 +102,7 @@ int capture_source_add(struct lya_capture *c, const char *given, const char *nam
 		.first_ns = LYA_TIME_NONE,
 		.last_ns = LYA_TIME_NONE,
 		.digits = 6,
+		.unread = true,
 	};
 	c->inputs[c->n_sources] =
 	    (struct capture_input){ .given = given, .before_ns = LYA_TIME_NONE };

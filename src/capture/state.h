@@ -53,6 +53,7 @@ struct lya_capture {
 	struct capture_cap cap;
 	struct capture_shelf shelf;
 	struct capture_filter *filter; /* NULL: none */
+	const volatile sig_atomic_t *stop; /* borrowed; NULL: none */
 	struct lya_source *sources;
 	struct capture_input *inputs; /* of the same index */
 	size_t n_sources, cap_sources, cap_inputs;

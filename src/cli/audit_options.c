@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/place.h"
 #include "cli/read_option.h"
 #include "lyncaudit/alloc.h"
 
@@ -157,7 +158,7 @@ static int check_together(const struct audit_options *o)
 			continue;
 		on_stdout += strcmp(outputs[i], "-") == 0;
 		for (size_t k = 0; k < i; k++) {
-			if (outputs[k] != NULL && strcmp(outputs[i], outputs[k]) == 0)
+			if (outputs[k] != NULL && cli_same_output(outputs[i], outputs[k]))
 				return cli_usage_error("audit", "\"%s\" is named for two outputs",
 						       outputs[i]);
 		}

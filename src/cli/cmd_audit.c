@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "cli/audit_options.h"
+#include "cli/place.h"
 #include "cli/progress.h"
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/audit.h"
@@ -27,7 +28,7 @@
 
 enum { FRAMES = 256 };
 
-/* Set by SIGINT and SIGTERM: a handler can reach nothing else. */
+/* Set by SIGINT, SIGTERM and SIGHUP: a handler can reach nothing else. */
 static volatile sig_atomic_t stop_asked;
 
 struct audit_run {
@@ -55,11 +56,15 @@ static void ask_stop(int signal_number)
 static void catch_signals(void)
 {
 	struct sigaction action = { .sa_handler = ask_stop, .sa_flags = (int)SA_RESETHAND };
+	struct sigaction given;
 
 	sigemptyset(&action.sa_mask);
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
+	if (sigaction(SIGHUP, NULL, &given) == 0 && given.sa_handler != SIG_IGN) /* nohup(1) */
+		(void)sigaction(SIGHUP, &action, NULL);
 	(void)signal(SIGPIPE, SIG_IGN); /* a broken pipe is an output error with a message */
+	(void)signal(SIGXFSZ, SIG_IGN); /* and so is a file that would be too large */
 }
 
 static int open_output(struct audit_run *run, struct lya_output **out, const char *path)
@@ -149,6 +154,33 @@ static const char *source_name(void *ctx, uint32_t source)
 	return source < n ? sources[source].name : NULL;
 }
 
+/* What is read must still be there when the outputs take their names. */
+static int keep_input(struct audit_run *run, const char *input)
+{
+	const struct audit_options *o = &run->options;
+	const char *outputs[] = { o->report, o->flows, o->findings };
+
+	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
+		if (outputs[i] != NULL && cli_output_replaces(outputs[i], input))
+			return lya_error_set(&run->err, LYA_EUSAGE, outputs[i], NULL,
+					     "is read as %s, and would be overwritten", input);
+	}
+	return LYA_OK;
+}
+
+static int keep_inputs(struct audit_run *run)
+{
+	size_t n;
+	const struct lya_source *sources = lya_capture_sources(run->capture, &n);
+	int rc = keep_input(run, run->options.site);
+
+	for (size_t i = 0; i < n && rc == LYA_OK; i++) {
+		if (!sources[i].skipped)
+			rc = keep_input(run, sources[i].name);
+	}
+	return rc;
+}
+
 static unsigned threads_of(const struct audit_options *o)
 {
 	return o->threads < INT_MAX ? (unsigned)o->threads : INT_MAX;
@@ -173,6 +205,7 @@ static int open_inputs(struct audit_run *run)
 		.n_offsets = o->n_offsets,
 		.max_bytes = capture_memory(o),
 		.hold = threads_of(o) > 1 ? LYA_AUDIT_HOLD : 0,
+		.stop = &stop_asked,
 	};
 	struct lya_audit_options audit = {
 		.max_memory = o->max_memory,
@@ -186,10 +219,15 @@ static int open_inputs(struct audit_run *run)
 	};
 	int rc = lya_capture_open(&run->capture, &capture, &run->err);
 
+	if (rc == LYA_OK)
+		rc = keep_inputs(run);
 	return rc < 0 ? rc : lya_audit_new(&run->audit, run->loaded.policy, &audit, &run->err);
 }
 
-/* An output that failed says why when it is committed: keep that text. */
+/*
+ * An output that failed says why when it is committed: keep that text.  One
+ * whose commit failed is gone by now, and has said it.
+ */
 static int tell_output_failure(struct audit_run *run)
 {
 	struct lya_output **outputs[] = { &run->flows, &run->findings };
@@ -222,7 +260,7 @@ static int read_all(struct audit_run *run)
 			break;
 		}
 	}
-	if (rc == LYA_ESTOP) { /* a signal while it waited for a pipe */
+	if (rc == LYA_ESTOP) { /* a signal while it waited, or while nothing passed the filter */
 		run->interrupted = true;
 		rc = LYA_OK;
 	}
@@ -366,7 +404,7 @@ static int perform(struct audit_run *run, int *status)
 	cli_progress_end(&run->progress);
 	if (rc == LYA_OK)
 		rc = finish(run, status);
-	return rc == LYA_EOUTPUT && run->report != NULL ? tell_output_failure(run) : rc;
+	return rc == LYA_EOUTPUT ? tell_output_failure(run) : rc;
 }
 
 static void release(struct audit_run *run)

@@ -88,6 +88,7 @@ static void build_sums(const struct entry *e, struct lya_finding *out)
 	out->first_ns = e->first_ns;
 	out->last_ns = e->last_ns;
 	out->digits = e->digits;
+	out->told = e->told;
 	out->has_basis = true;
 	out->basis = (enum lya_basis)e->basis;
 	out->grade = (enum lya_grade)e->grade;

@@ -130,7 +130,7 @@ static bool is_about_payload(enum lya_finding_type type)
 	return type == LYA_FINDING_CLEARTEXT || type == LYA_FINDING_PROTOCOL_MISMATCH;
 }
 
-/* Of no other finding do bytes leave; the opener's where it sent any. */
+/* What was spoken; and of a mismatch alone the first bytes, the opener's where it sent any. */
 static void payload_add(struct entry *e, enum lya_finding_type type, const struct lya_flow *flow,
 			unsigned init, struct lya_finding_sample *s)
 {
@@ -139,6 +139,8 @@ static void payload_add(struct entry *e, enum lya_finding_type type, const struc
 	if (!is_about_payload(type))
 		return;
 	e->spoken |= UINT32_C(1) << flow->app.app;
+	if (type != LYA_FINDING_PROTOCOL_MISMATCH)
+		return;
 	s->prefix_len = flow->app.prefix_len[side];
 	memcpy(s->prefix, flow->app.prefix[side], s->prefix_len);
 }

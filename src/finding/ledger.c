@@ -206,9 +206,10 @@ static int raise_finding(struct lya_ledger *l, const struct pair_key *key,
 
 	if (rc == LYA_OK && out != NULL)
 		rc = note_ids(l, key, &ports, &place, out);
-	if (rc == LYA_OK && place.made && l->options.on_new != NULL)
-		rc = tell_new(l, &place);
-	return rc;
+	if (rc != LYA_OK || !place.made || l->options.on_new == NULL)
+		return rc;
+	place.entry->told = true;
+	return tell_new(l, &place);
 }
 
 static struct pair_key key_of(const struct lya_ledger *l, enum lya_finding_type type,
@@ -454,6 +455,18 @@ static int build_all(struct lya_ledger *l)
 	return rc == LYA_OK ? deployment_findings(l, &l->findings, &l->n_findings, &cap) : rc;
 }
 
+/* What the end alone could tell. */
+static int tell_late(const struct lya_ledger *l)
+{
+	int rc = LYA_OK;
+
+	for (size_t i = 0; i < l->n_findings && rc == LYA_OK && l->options.on_new != NULL; i++) {
+		if (!l->findings[i].told)
+			rc = l->options.on_new(l->options.ctx, &l->findings[i]);
+	}
+	return rc;
+}
+
 int lya_ledger_finish(struct lya_ledger *l, const struct lya_ledger_end *end, struct lya_error *err)
 {
 	l->end = *end;
@@ -469,7 +482,7 @@ int lya_ledger_finish(struct lya_ledger *l, const struct lya_ledger_end *end, st
 	coverage_finish(&l->coverage, l->policy);
 	l->end.sources = NULL; /* they were lent */
 	l->end.n_sources = 0;
-	return LYA_OK;
+	return tell_late(l);
 }
 
 const struct lya_finding *lya_ledger_findings(const struct lya_ledger *l, size_t *n)

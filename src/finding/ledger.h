@@ -75,6 +75,7 @@ struct entry {
 	bool intrusion; /* from outside to an inner role, whether it got through or not */
 	bool external;  /* one end is external */
 	bool proven, av_internal;
+	bool told;       /* to on_new */
 	uint32_t spoken; /* bits 1 << enum lya_app; only where the finding is about payload */
 	uint16_t icmp;   /* type, code of an error that answered; the least, UINT16_MAX: none */
 	uint16_t snat_kinds;         /* bits LYA_SNAT_... */

@@ -449,9 +449,7 @@ static void what_cleartext(const struct telling *t)
 	what_flow(t);
 	say(t, " and spoke ");
 	say_spoken(t);
-	say(t, " in clear");
-	say_prefix(t);
-	say(t, ", where TLS is documented.");
+	say(t, " in clear, where TLS is documented.");
 }
 
 /* "media (RTP) or file transfer": what the cited rows document, each once. */

@@ -58,6 +58,17 @@ static void fill_counts(const struct lya_flow_table *t, uint32_t n, struct lya_f
 	}
 }
 
+/*
+ * Nobody connects to a group, and none answers with one address.  Frames of such
+ * flows go to a group's MAC where a network load balancer wants copies, or where
+ * somebody hides.
+ */
+static bool is_to_group(const struct flow_hot *h, const struct lya_flow *f)
+{
+	return flow_is(h, FLOW_GROUP) && f->transport == 17 &&
+	       (f->packets[0] == 0 || f->packets[1] == 0);
+}
+
 static void fill_evidence(const struct flow_hot *h, struct lya_flow *f)
 {
 	f->transport = flow_is_tcp(h) ? 6 : 17;
@@ -66,7 +77,7 @@ static void fill_evidence(const struct flow_hot *h, struct lya_flow *f)
 	f->syn_side = (int8_t)flow_syn_side(h);
 	f->synack_side = (int8_t)flow_synack_side(h);
 	f->synack_continued = f->synack_side >= 0 && flow_went(h, !f->synack_side);
-	f->group_dst = flow_is(h, FLOW_GROUP);
+	f->group_dst = is_to_group(h, f);
 	f->vlan_split = flow_is(h, FLOW_SPLIT);
 	f->acked = (h->flags & (FLOW_WENT_0 | FLOW_WENT_1 | FLOW_SYNACK | FLOW_REFUSED |
 				FLOW_RESET)) != 0;

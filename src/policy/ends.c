@@ -4,26 +4,40 @@
  */
 #include "policy/policy.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "lyncaudit/alloc.h"
+
+static int by_pool(const void *a, const void *b)
+{
+	const struct lya_site_host *const *x = a, *const *y = b;
+
+	return strcmp((*x)->pool, (*y)->pool);
+}
+
 /* Pools by name: hosts with the same pool name share a number, those without one share 0. */
-static void number_pools(struct lya_policy *p)
+static int number_pools(struct lya_policy *p)
 {
 	const struct lya_site *site = p->site;
-	int32_t next = 1;
+	const struct lya_site_host **named = lya_calloc(site->n_hosts + 1, sizeof(*named));
+	int32_t number = 0;
+	size_t n = 0;
 
+	if (named == NULL)
+		return LYA_ENOMEM;
 	for (size_t i = 0; i < site->n_hosts; i++) {
-		p->host_pool[i] = 0;
-		if (site->hosts[i].pool == NULL)
-			continue;
-		for (size_t k = 0; k < i && p->host_pool[i] == 0; k++) {
-			if (site->hosts[k].pool != NULL &&
-			    strcmp(site->hosts[k].pool, site->hosts[i].pool) == 0)
-				p->host_pool[i] = p->host_pool[k];
-		}
-		if (p->host_pool[i] == 0)
-			p->host_pool[i] = next++;
+		if (site->hosts[i].pool != NULL)
+			named[n++] = &site->hosts[i];
 	}
+	if (n > 0)
+		qsort(named, n, sizeof(struct lya_site_host *), by_pool);
+	for (size_t i = 0; i < n; i++) {
+		number += i == 0 || by_pool(&named[i - 1], &named[i]) != 0;
+		p->host_pool[named[i] - site->hosts] = number;
+	}
+	lya_free(named);
+	return LYA_OK;
 }
 
 static void list_vips(struct lya_policy *p)
@@ -38,17 +52,14 @@ static void list_vips(struct lya_policy *p)
 				.pool = p->host_pool[i],
 				.host = (int32_t)i,
 			};
+			p->pool_vips[p->host_pool[i]] |= LYA_ROLE_BIT(role);
 		}
 	}
 }
 
 static bool pool_has_vip(const struct lya_policy *p, enum lya_role vip, int32_t pool)
 {
-	for (size_t i = 0; i < p->n_vips; i++) {
-		if (p->vips[i].role == vip && p->vips[i].pool == pool)
-			return true;
-	}
-	return false;
+	return pool >= 0 && (p->pool_vips[pool] & LYA_ROLE_BIT(vip)) != 0;
 }
 
 /* Where an Edge service has no VIP, the VIP's rows apply to its nodes directly. */
@@ -67,12 +78,16 @@ static lya_roles stand_in(const struct lya_policy *p, size_t host)
 	return roles;
 }
 
-void policy_ends_init(struct lya_policy *p)
+int policy_ends_init(struct lya_policy *p)
 {
-	number_pools(p);
+	int rc = number_pools(p);
+
+	if (rc != LYA_OK)
+		return rc;
 	list_vips(p);
 	for (size_t i = 0; i < p->site->n_hosts; i++)
 		p->host_stand_in[i] = stand_in(p, i);
+	return LYA_OK;
 }
 
 /* The VIP roles in front of each role of a set. */

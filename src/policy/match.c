@@ -16,13 +16,19 @@ bool policy_row_ports_fit(const struct policy_row *row, uint16_t iport, uint16_t
 	return policy_row_has_port(row, rport);
 }
 
+/* Nothing but an A/V Edge node: an address that plays another role may be meant by that one. */
+static bool is_only_av(lya_roles roles)
+{
+	return (roles & ~(LYA_ROLE_BIT(LYA_ROLE_EDGE_AV) | LYA_ROLE_BIT(LYA_ROLE_EDGE_AV_VIP))) == 0;
+}
+
 bool policy_row_joins(const struct policy_row *row, const struct lya_policy_end *i,
                       const struct lya_policy_end *r)
 {
 	if (!(i->effective & row->from) || !(r->effective & row->to))
 		return false;
-	if (!row->names_av)
-		return true;
+	if (!row->names_av) /* what the Access VIP may open to `any` is not meant for an A/V Edge node */
+		return !(row->to_any && policy_is_balancer(i) && is_only_av(r->effective));
 	/* In rows that name an A/V Edge node `any` is never a load balancer (policy-model). */
 	return !(row->from_any && policy_is_balancer(i)) && !(row->to_any && policy_is_balancer(r));
 }

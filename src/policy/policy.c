@@ -12,8 +12,10 @@ static int allocate(struct lya_policy *p)
 	p->rows = lya_calloc(p->rules->n, sizeof(*p->rows));
 	p->vips = lya_calloc(hosts * LYA_ROLES_DECLARED, sizeof(*p->vips));
 	p->host_pool = lya_calloc(hosts, sizeof(*p->host_pool));
+	p->pool_vips = lya_calloc(hosts + 1, sizeof(*p->pool_vips));
 	p->host_stand_in = lya_calloc(hosts, sizeof(*p->host_stand_in));
-	if (p->rows == NULL || p->vips == NULL || p->host_pool == NULL || p->host_stand_in == NULL)
+	if (p->rows == NULL || p->vips == NULL || p->host_pool == NULL || p->pool_vips == NULL ||
+	    p->host_stand_in == NULL)
 		return LYA_ENOMEM;
 	return LYA_OK;
 }
@@ -34,8 +36,7 @@ int lya_policy_new(struct lya_policy **result, const struct lya_site *site,
 		lya_policy_free(p);
 		return lya_error_nomem(err);
 	}
-	policy_ends_init(p);
-	if (policy_names_init(p) < 0) {
+	if (policy_ends_init(p) < 0 || policy_names_init(p) < 0) {
 		lya_policy_free(p);
 		return lya_error_nomem(err);
 	}
@@ -55,6 +56,7 @@ void lya_policy_free(struct lya_policy *p)
 	lya_free(p->rows);
 	lya_free(p->vips);
 	lya_free(p->host_pool);
+	lya_free(p->pool_vips);
 	lya_free(p->host_stand_in);
 	lya_free(p->names);
 	lya_free(p);

@@ -44,6 +44,7 @@ struct lya_policy {
 	struct policy_vip *vips;
 	size_t n_vips;
 	int32_t *host_pool;      /* number of each host's pool; hosts without a pool name share 0 */
+	lya_roles *pool_vips;    /* VIP roles of each pool, by its number */
 	lya_roles *host_stand_in; /* VIP roles that each host's nodes stand in for */
 	struct policy_name *names; /* of all hosts, in order */
 	size_t n_names;
@@ -74,7 +75,7 @@ struct policy_relation {
 };
 
 /* ends.c */
-void policy_ends_init(struct lya_policy *p);
+int policy_ends_init(struct lya_policy *p); /* 0 or LYA_ENOMEM */
 bool policy_is_balancer(const struct lya_policy_end *e); /* an hlb address or a VIP */
 /* A VIP of that role exists for the member's pool. */
 bool policy_has_vip(const struct lya_policy *p, enum lya_role vip, const struct lya_policy_end *member);

@@ -56,17 +56,18 @@ static bool is_before(const struct lya_policy *p, struct candidate a, struct can
 	return a.row < b.row;
 }
 
-static void sort_candidates(const struct lya_policy *p, struct candidate *list, size_t n,
-                            uint16_t iport, uint16_t rport)
+/* Put c where it belongs among the n that are most specific; returns how many they are then. */
+static size_t put_candidate(const struct lya_policy *p, struct candidate *list, size_t n,
+                            struct candidate c, uint16_t iport, uint16_t rport)
 {
-	for (size_t i = 1; i < n; i++) { /* insertion: the lists are short */
-		struct candidate c = list[i];
-		size_t k = i;
+	size_t k = n;
 
-		for (; k > 0 && is_before(p, c, list[k - 1], iport, rport); k--)
+	for (; k > 0 && is_before(p, c, list[k - 1], iport, rport); k--)
+		if (k < LYA_VERDICT_RULES_MAX)
 			list[k] = list[k - 1];
+	if (k < LYA_VERDICT_RULES_MAX)
 		list[k] = c;
-	}
+	return n < LYA_VERDICT_RULES_MAX ? n + 1 : n;
 }
 
 static bool row_fits(const struct policy_row *row, uint8_t t_bit, uint16_t iport, uint16_t rport)
@@ -84,7 +85,7 @@ static void find_documented(const struct lya_policy *p, const struct lya_policy_
 	bool direct = false;
 
 	out->feature_off = true;
-	for (size_t k = 0; k < p->n_rows && n < LYA_VERDICT_RULES_MAX; k++) {
+	for (size_t k = 0; k < p->n_rows; k++) {
 		const struct policy_row *row = &p->rows[k];
 		bool joins;
 
@@ -93,7 +94,8 @@ static void find_documented(const struct lya_policy *p, const struct lya_policy_
 		joins = policy_row_joins(row, i, r);
 		if (!joins && !policy_leg_joins(p, row, i, r))
 			continue;
-		list[n++] = (struct candidate){ .row = (int16_t)k, .leg = !joins };
+		n = put_candidate(p, list, n, (struct candidate){ .row = (int16_t)k, .leg = !joins },
+		                  iport, rport);
 		direct = direct || joins;
 		out->feature_off = out->feature_off && !row->feature_on;
 	}
@@ -101,7 +103,6 @@ static void find_documented(const struct lya_policy *p, const struct lya_policy_
 		out->feature_off = false;
 		return;
 	}
-	sort_candidates(p, list, n, iport, rport);
 	out->documented = true;
 	out->balanced = !direct;
 	out->width = width_of(&p->rows[list[0].row], iport, rport);

@@ -334,7 +334,7 @@ static void forget(struct fragments *f, struct datagram *d)
 
 static void evict_oldest(struct fragments *f)
 {
-	f->stats.evicted++;
+	f->stats.evicted += !f->datagrams[f->oldest].whole;
 	forget(f, &f->datagrams[f->oldest]);
 }
 

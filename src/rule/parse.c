@@ -488,6 +488,16 @@ static void parse_head(const struct lya_json *root, struct head *head)
 		(void)lya_json_text(&at, &s);
 }
 
+/* Is there room for the n rules of this list?  Otherwise that is a fault. */
+static bool have_room(const struct rule_load *load, const struct lya_json *list, size_t n)
+{
+	if (n <= LYA_RULES_MAX - load->rules->n)
+		return true;
+	lya_json_fault(list, "wanted at most %d rules in a rule set, found %zu", LYA_RULES_MAX,
+		       load->rules->n + n);
+	return false;
+}
+
 /* Room for one more rule, zeroed, with its origin; NULL without memory. */
 static struct lya_rule *add_rule(struct rule_load *load, size_t index)
 {
@@ -515,6 +525,8 @@ void rule_parse(struct rule_load *load, struct lya_json_doc *doc)
 	if (lya_json_need(&root, "rules", &list) && lya_json_array(&list, &n)) {
 		if (n == 0)
 			lya_json_fault(&list, "holds no rule");
+		if (!have_room(load, &list, n))
+			n = 0;
 		for (size_t i = 0; i < n; i++) {
 			struct lya_json row = lya_json_at(&list, i);
 			struct lya_rule *rule;

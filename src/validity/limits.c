@@ -20,6 +20,9 @@ static const double ONE_SIDED_SHARE = 0.01;
 /* Fewer wrong checksums than this happen on any network, and mean nothing. */
 static const double CHECKSUM_SHARE = 0.05;
 
+/* Nor do fewer malformed packets: more of them are a capture that is not what it says it is. */
+static const double MALFORMED_SHARE = 0.05;
+
 /* Within it even copies without an IP id are recognised; the clocks count as equal. */
 #define CLOCKS_EQUAL_NS (LYA_DUPLICATE_NO_ID_WINDOW_MS * (LYA_SECOND_NS / 1000))
 
@@ -29,6 +32,7 @@ static const char *const names[LYA_LIMITS] = {
 	[LYA_LIMIT_SNAPLEN] = "snaplen",     [LYA_LIMIT_GAP] = "gap",
 	[LYA_LIMIT_CLOCK] = "clock",         [LYA_LIMIT_EVICTED] = "evicted",
 	[LYA_LIMIT_TRUNCATED] = "truncated", [LYA_LIMIT_CHECKSUMS] = "checksums",
+	[LYA_LIMIT_UNREAD] = "unread",
 };
 
 const char *lya_limit_name(enum lya_limit_kind kind)
@@ -165,6 +169,39 @@ static void limit_snaplen(struct limits *l, const struct lya_source *s,
 	add_text(l, LYA_LIMIT_SNAPLEN, s->name, share_of(s->snapped, s->packets), &text);
 }
 
+/* A source without a packet; what could not be read at all is told elsewhere. */
+static void limit_empty(struct limits *l, const struct lya_source *s)
+{
+	if (s->packets > 0 || s->skipped || s->truncated || s->unread || s->error != NULL)
+		return;
+	if (s->filtered > 0)
+		add(l, LYA_LIMIT_GAP, s->name, 1.0,
+		    "The filter passed none of its %" PRIu64
+		    " packets: nothing of it is in this report, and rows may count as not "
+		    "observed for that reason.",
+		    s->filtered);
+	else
+		add(l, LYA_LIMIT_GAP, s->name, 1.0,
+		    "It holds no packets: nothing was seen there, and rows may count as not "
+		    "observed for that reason.");
+}
+
+/* Packets of other protocols alone: nothing was judged. */
+static void limit_no_flows(struct limits *l, const struct lya_source *sources, size_t n,
+			   const struct lya_flow_stats *flows)
+{
+	uint64_t packets = 0;
+
+	for (size_t i = 0; i < n; i++)
+		packets += sources[i].packets;
+	if (packets > 0 && flows->flows == 0)
+		add(l, LYA_LIMIT_GAP, "flow table", 1.0,
+		    "None of the %" PRIu64
+		    " packets belongs to a TCP or UDP flow: nothing was held against the "
+		    "documents.",
+		    packets);
+}
+
 static void limit_gap(struct limits *l, const struct lya_source *s,
 		      const struct lya_source_measures *m)
 {
@@ -225,7 +262,7 @@ static void limit_offset(struct limits *l, const struct lya_source *sources, siz
 	    (double)(s->time_offset_ns - m->ahead_ns) / (double)LYA_SECOND_NS);
 }
 
-static void limit_flows(struct limits *l, const struct lya_flow_stats *flows)
+static void limit_evicted(struct limits *l, const struct lya_flow_stats *flows)
 {
 	if (flows->evicted > 0)
 		add(l, LYA_LIMIT_EVICTED, "flow table", share_of(flows->evicted, flows->flows),
@@ -236,48 +273,42 @@ static void limit_flows(struct limits *l, const struct lya_flow_stats *flows)
 		    flows->evicted);
 }
 
-static void limit_inspections(struct limits *l, const struct lya_flow_stats *flows)
+/* What had to make room for more, or found none: each costs less than a flow. */
+static void limit_forgotten(struct limits *l, const struct lya_flow_stats *flows,
+			    const struct lya_forgotten *f)
 {
+	uint64_t details = flows->details_lost + f->details;
+
 	if (flows->given_up > 0)
 		add(l, LYA_LIMIT_EVICTED, "payload inspection",
 		    share_of(flows->given_up, flows->flows),
 		    "%" PRIu64
-		    " flows were inspected for less of their payload than would have been, because "
-		    "the memory for inspections was full: what they speak (protocols, cleartext, "
-		    "TLS handshakes) is known less well (--max-memory raises the limit).",
+		    " flows were not listened to as long as they could have been, because too "
+		    "many were at once: what was spoken in them (TLS handshakes, cleartext, "
+		    "protocols) is known less well (--max-memory raises the limit).",
 		    flows->given_up);
-}
-
-static void limit_details(struct limits *l, const struct lya_flow_stats *flows)
-{
-	if (flows->details_lost > 0)
-		add(l, LYA_LIMIT_EVICTED, "flow details", 0.0,
+	if (details > 0)
+		add(l, LYA_LIMIT_EVICTED, "details", 0.0,
 		    "%" PRIu64
-		    " details of flows (MAC addresses, VLAN tags and tunnels, ICMP errors, first "
-		    "bytes, messages in several segments) were not kept, because the memory for "
-		    "them was full: gateways, reasons of refusals and certificates are known less "
-		    "well.",
-		    flows->details_lost);
-}
-
-static void limit_fragments(struct limits *l, const struct lya_reasm_stats *reasm)
-{
-	if (reasm->evicted > 0)
+		    " times there was no room for what belongs to a flow or a server (MAC "
+		    "addresses, paths, ICMP errors, first bytes, handshakes, listeners, names, "
+		    "ports of endpoint mappers): checks that need it were left out "
+		    "(--max-memory raises the limit).",
+		    details);
+	if (f->datagrams > 0)
 		add(l, LYA_LIMIT_EVICTED, "fragments", 0.0,
 		    "%" PRIu64
-		    " datagrams in fragments were forgotten before they were whole, because the "
-		    "memory for them was full: their flows may be undetermined, and their "
-		    "messages were not read (--max-memory raises the limit).",
-		    reasm->evicted);
-}
-
-/* What gave way, of all sources together. */
-static void limit_evicted(struct limits *l, const struct lya_table_stats *tables)
-{
-	limit_flows(l, &tables->flows);
-	limit_inspections(l, &tables->flows);
-	limit_details(l, &tables->flows);
-	limit_fragments(l, &tables->reasm);
+		    " datagrams in fragments were forgotten before they were whole, because too "
+		    "many were under way: what they said was not read, and the ports of later "
+		    "fragments may be unknown (--max-memory raises the limit).",
+		    f->datagrams);
+	if (f->legs > 0)
+		add(l, LYA_LIMIT_EVICTED, "A/V Edge legs", 0.0,
+		    "%" PRIu64
+		    " transactions and connections in front of the A/V Edge were forgotten while "
+		    "their other leg could still have come: rewriting may have been missed "
+		    "(--max-memory raises the limit).",
+		    f->legs);
 }
 
 static void limit_truncated(struct limits *l, const struct lya_source *s)
@@ -294,6 +325,11 @@ static void limit_truncated(struct limits *l, const struct lya_source *s)
 		    " (%s): what came later is not "
 		    "in this report.",
 		    s->packets, s->error);
+	else if (s->unread && !s->skipped)
+		add(l, LYA_LIMIT_TRUNCATED, s->name, 0.0,
+		    "The audit was stopped when packet %" PRIu64
+		    " of it had been read: what comes later is not in this report.",
+		    s->packets);
 }
 
 static void limit_checksums(struct limits *l, const struct lya_source *s,
@@ -324,6 +360,36 @@ static void limit_checksums(struct limits *l, const struct lya_source *s,
 		    m->unfinished, m->checked);
 }
 
+static void limit_unread(struct limits *l, const struct lya_source *s,
+			 const struct lya_source_measures *m)
+{
+	static const char *const why[LYA_UNREADS] = {
+		[LYA_UNREAD_LINK] = "of a link type that is not known",
+		[LYA_UNREAD_MACSEC] = "encrypted with MACsec",
+		[LYA_UNREAD_DEPTH] = "nested too deep",
+	};
+	bool damaged = share_of(m->malformed, s->packets) > MALFORMED_SHARE;
+	uint64_t unread = damaged ? m->malformed : 0;
+	const char *comma = "";
+	struct lya_text text = { 0 };
+
+	for (size_t i = 0; i < LYA_UNREADS; i++)
+		unread += m->unread[i];
+	if (unread == 0)
+		return;
+	lya_text_addf(&text, "%" PRIu64 " packets could not be read (", unread);
+	for (size_t i = 0; i < LYA_UNREADS; i++) {
+		if (m->unread[i] == 0)
+			continue;
+		lya_text_addf(&text, "%s%" PRIu64 " %s", comma, m->unread[i], why[i]);
+		comma = ", ";
+	}
+	if (damaged)
+		lya_text_addf(&text, "%s%" PRIu64 " malformed", comma, m->malformed);
+	lya_text_addf(&text, "): what they carry was held against no row, and is not in this report.");
+	add_text(l, LYA_LIMIT_UNREAD, s->name, share_of(unread, s->packets), &text);
+}
+
 /* One kind of limit over one source. */
 static void limit(struct limits *l, enum lya_limit_kind kind, const struct lya_validity *v,
 		  size_t i, const struct lya_source *sources, const struct lya_source_measures *m)
@@ -348,6 +414,7 @@ static void limit(struct limits *l, enum lya_limit_kind kind, const struct lya_v
 		break;
 	case LYA_LIMIT_GAP:
 		limit_gap(l, s, m);
+		limit_empty(l, s);
 		break;
 	case LYA_LIMIT_CLOCK:
 		limit_steps(l, s, m);
@@ -359,7 +426,10 @@ static void limit(struct limits *l, enum lya_limit_kind kind, const struct lya_v
 	case LYA_LIMIT_CHECKSUMS:
 		limit_checksums(l, s, m);
 		break;
-	case LYA_LIMIT_EVICTED: /* of tables, not of a source */
+	case LYA_LIMIT_UNREAD:
+		limit_unread(l, s, m);
+		break;
+	case LYA_LIMIT_EVICTED: /* of the table, not of a source */
 	case LYA_LIMITS:
 		break;
 	}
@@ -367,15 +437,21 @@ static void limit(struct limits *l, enum lya_limit_kind kind, const struct lya_v
 
 int lya_validity_limits(const struct lya_validity *v, const struct lya_source *sources,
 			size_t n_sources, const struct lya_source_measures *measures,
-			const struct lya_table_stats *tables, struct lya_limit **list, size_t *n,
+			const struct lya_flow_stats *flows,
+			const struct lya_forgotten *forgotten, struct lya_limit **list, size_t *n,
 			struct lya_error *err)
 {
 	static const struct lya_source_measures nothing = { 0 };
+	static const struct lya_forgotten none = { 0 };
 	struct limits l = { 0 };
 
 	for (unsigned kind = 0; kind < LYA_LIMITS; kind++) {
-		if (kind == LYA_LIMIT_EVICTED)
-			limit_evicted(&l, tables);
+		if (kind == LYA_LIMIT_GAP)
+			limit_no_flows(&l, sources, n_sources, flows);
+		if (kind == LYA_LIMIT_EVICTED) {
+			limit_evicted(&l, flows);
+			limit_forgotten(&l, flows, forgotten != NULL ? forgotten : &none);
+		}
 		for (size_t i = 0; i < n_sources; i++)
 			limit(&l, (enum lya_limit_kind)kind, v, i, sources,
 			      measures != NULL ? &measures[i] : &nothing);

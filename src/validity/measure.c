@@ -109,12 +109,27 @@ static void note_time(struct lya_validity *v, struct source_state *s, int64_t la
 	step(&s->steady, &s->measures, last_ns, time_ns);
 }
 
+/* The decoder stopped before what the packet carries. */
+static void note_unread(struct lya_source_measures *m, uint32_t events)
+{
+	const uint32_t depth = UINT32_C(1) << LYA_EV_VLAN_DEPTH | UINT32_C(1) << LYA_EV_MPLS_DEPTH |
+			       UINT32_C(1) << LYA_EV_TUNNEL_DEPTH;
+
+	if ((events & UINT32_C(1) << LYA_EV_LINK_UNKNOWN) != 0)
+		m->unread[LYA_UNREAD_LINK]++;
+	else if ((events & UINT32_C(1) << LYA_EV_MACSEC) != 0)
+		m->unread[LYA_UNREAD_MACSEC]++;
+	else if ((events & depth) != 0)
+		m->unread[LYA_UNREAD_DEPTH]++;
+}
+
 static void note_events(struct source_state *s, const struct lya_packet *pkt)
 {
 	const uint32_t flags_cut = UINT32_C(1) << LYA_EV_TCP_TRUNCATED;
 
 	if ((pkt->events & UINT32_C(1) << LYA_EV_CHECKSUM_IP) != 0)
 		s->measures.bad_ip_checksums++;
+	note_unread(&s->measures, pkt->events);
 	if (pkt->kind == LYA_PKT_TCP && (pkt->events & flags_cut) != 0 && pkt->tcp_flags == 0) {
 		s->measures.cut_flags++;
 		return;
@@ -127,6 +142,7 @@ static void note_events(struct source_state *s, const struct lya_packet *pkt)
 			return;
 		}
 	}
+	s->measures.malformed += pkt->kind == LYA_PKT_BAD;
 }
 
 static void check(struct source_state *s, struct lya_packet *pkt)

@@ -75,6 +75,9 @@ static void add_measures(struct lya_source_measures *m, const struct lya_validit
 		m->duplicates[kind] += more.duplicates[kind];
 	m->cut_ports += more.cut_ports;
 	m->cut_flags += more.cut_flags;
+	for (size_t why = 0; why < LYA_UNREADS; why++)
+		m->unread[why] += more.unread[why];
+	m->malformed += more.malformed;
 	m->bad_ip_checksums += more.bad_ip_checksums;
 	m->checked += more.checked;
 	m->bad_checksums += more.bad_checksums;

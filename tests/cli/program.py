@@ -81,6 +81,12 @@ class Case(unittest.TestCase):
             self.assertIn(text, result.err)
         self.assertNotIn("Sanitizer", result.err)
 
+    def need_nameless_files(self):
+        try:
+            os.close(os.open(self.dir, os.O_TMPFILE | os.O_WRONLY, 0o600))
+        except OSError as why:
+            self.skipTest("a file without a name cannot be made here (O_TMPFILE): %s" % why)
+
     def names(self):
         return sorted(os.listdir(self.dir))
 
@@ -100,6 +106,12 @@ def tcp_frame(src, sport, dst, dport, flags, seq, ack, payload=b""):
     tcp = struct.pack("!HHIIBBHHH", sport, dport, seq, ack, 5 << 4, flags, 65535, 0, 0) + payload
     ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0)
     return (b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0" + ip + ip_bytes(src) + ip_bytes(dst) + tcp)
+
+
+def datagram(src, sport, dst, dport, payload, ip_id=1, fragment=0):
+    udp = struct.pack("!HHHH", sport, dport, 8 + len(payload), 0) + payload
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), ip_id, fragment, 64, 17, 0)
+    return (b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0" + ip + ip_bytes(src) + ip_bytes(dst) + udp)
 
 
 def tcp_flow(src, sport, dst, dport, payload=b""):
@@ -124,9 +136,9 @@ def wrong_direction():
     return tcp_flow(FRONT_END, 40000, PROXY, 4443)
 
 
-def pcap(frames, link=1, start=START):
+def pcap(frames, link=1, start=START, per_second=100):
     parts = [struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, link)]
     for i, frame in enumerate(frames):
-        parts += [struct.pack("<IIII", start + i // 100, i % 100 * 10000, len(frame), len(frame)),
-                  frame]
+        parts += [struct.pack("<IIII", start + i // per_second,
+                              i % per_second * (1000000 // per_second), len(frame), len(frame)), frame]
     return b"".join(parts)

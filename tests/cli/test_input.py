@@ -1,6 +1,7 @@
 """Captures that are not what they should be, and what each gets."""
 import os
 import shutil
+import struct
 import unittest
 
 import program
@@ -80,6 +81,70 @@ class Input(Case):
         self.assertEqual(capture["packets"], len(documented()) + len(wrong_direction()))
         self.assertEqual(self.report()["summary"]["flows"]["total"], 1)
 
+    def limits(self, kind):
+        return {limit["where"]: limit for limit in self.report()["validity"]["limits"]
+                if limit["kind"] == kind}
+
+    def test_unread(self):
+        """A capture that could not be read at all is no proof of anything, and says so."""
+        macsec = [frame[:12] + b"\x88\xe5" + frame[14:] for frame in wrong_direction()]
+        ethernet_as_ip = pcap(wrong_direction(), link=101)
+        for name, data, said in (("wifi.pcap", pcap(wrong_direction(), link=127), "link type"),
+                                 ("macsec.pcap", pcap(macsec), "MACsec"),
+                                 ("raw.pcap", ethernet_as_ip, "malformed")):
+            self.write(name, data)
+            result = self.audit("-r", name, "-o", "report.json")
+            self.assertEqual(result.status, 0, result.err)
+            limit = self.limits("unread")[name]
+            self.assertEqual(limit["share"], 1.0)
+            self.assertIn("%d packets" % len(macsec), limit["what"])
+            self.assertIn(said, limit["what"])
+        self.write("good.pcap", pcap(documented()))
+        self.assertEqual(self.audit("-r", "good.pcap", "-o", "report.json").status, 0)
+        self.assertEqual(self.limits("unread"), {})
+
+    def test_group_frames(self):
+        """A broadcast plays no role; a connection is none, whatever MAC its frames go to."""
+        group = bytes.fromhex("03bf0a010029")
+        for n in range(len(wrong_direction())):
+            frames = wrong_direction()
+            frames[n] = group + frames[n][6:]
+            self.write("group.pcap", pcap(frames))
+            self.audit("-r", "group.pcap", "-o", "report.json")
+            self.assertEqual(self.report()["summary"]["flows"]["wrong-direction"], 1, n)
+        there, back = (program.datagram(*ends, b"x" * 40) for ends in (
+            (program.FRONT_END, 138, program.CLIENT, 138),
+            (program.CLIENT, 138, program.FRONT_END, 138)))
+        for frames, scope in ([group + there[6:]], 1), ([group + there[6:], back], 0):
+            self.write("group.pcap", pcap(frames))
+            self.audit("-r", "group.pcap", "-o", "report.json")
+            self.assertEqual(self.report()["summary"]["flows"]["out-of-scope"], scope)
+
+    def test_no_flows(self):
+        """A capture of IPsec alone, in which nothing can be judged."""
+        frame = bytearray(documented()[0])
+        frame[14 + 9] = 50
+        self.write("esp.pcap", pcap([bytes(frame)] * 9))
+        self.assertEqual(self.audit("-r", "esp.pcap", "-o", "report.json").status, 0)
+        self.assertEqual(self.report()["capture"]["not_tcp_udp"], 9)
+        self.assertIn("None of the 9 packets", self.limits("gap")["flow table"]["what"])
+        self.write("good.pcap", pcap(documented()))
+        self.audit("-r", "good.pcap", "-o", "report.json")
+        self.assertEqual(self.limits("gap"), {})
+
+    def test_no_packets(self):
+        """A sensor that captured nothing is named; a file that is no capture never was one."""
+        self.write("none.pcap", pcap([]))
+        self.write("good.pcap", pcap(documented()))
+        self.assertEqual(self.audit("-r", "none.pcap", "-r", "good.pcap", "-o", "report.json")
+                         .status, 0)
+        gaps = self.limits("gap")
+        self.assertEqual(list(gaps), ["none.pcap"])
+        self.assertIn("no packets", gaps["none.pcap"]["what"])
+        self.audit("-r", "good.pcap", "-f", "udp", "-o", "report.json")
+        self.assertIn("none of its %d packets" % len(documented()),
+                      self.limits("gap")["good.pcap"]["what"])
+
     def test_directory(self):
         """What is no capture in a directory is listed with the reason and skipped."""
         os.mkdir(self.path("ring"))
@@ -133,6 +198,39 @@ class Input(Case):
         self.fails(self.audit("-r", "bad.pcap", "--time-offset", "other.pcap=1"), "other.pcap")
         self.fails(self.audit("-r", "bad.pcap", "--time-offset", "bad.pcap=soon"), "soon")
         self.fails(self.audit("-r", "bad.pcap", "--time-offset", "bad.pcap"), "FILE=SECONDS")
+
+
+class LittleMemory(Case):
+    """What had to be let go is counted and named, each where it hurts."""
+
+    def limit(self, frames, where):
+        self.write("many.pcap", pcap(frames, per_second=10000))
+        self.audit("-r", "many.pcap", "-o", "report.json", "--max-memory", "16MiB")
+        found = [l for l in self.report()["validity"]["limits"] if l["where"] == where]
+        self.assertEqual([l["kind"] for l in found], ["evicted"])
+        return int(found[0]["what"].split()[0])
+
+    def test_payload(self):
+        """Connections whose client has said half of what it has to say."""
+        half = bytes.fromhex("16030300c8010000c40303") + bytes(32)
+        frames = []
+        for port in range(20000, 22000):
+            frames += program.tcp_flow(program.CLIENT, port, program.FRONT_END, 443, half)[:4]
+        self.assertLess(self.limit(frames, "payload inspection"), 2000)
+
+    def test_fragments(self):
+        frames = [program.datagram("203.0.113.9", 20000 + i, "198.51.100.13", 3478, bytes(64), i, 0x2000)
+                  for i in range(4000)]
+        self.assertLess(self.limit(frames, "fragments"), 4000)
+
+    def test_legs(self):
+        """Requests to the A/V VIP, of which no node ever sees one."""
+        frames = [program.datagram("203.0.113.9", 20000 + i, "198.51.100.13", 3478,
+                                   struct.pack("!HHIQI", 1, 0, 0x2112a442, i, i), i)
+                  for i in range(4000)]
+        n = self.limit(frames, "A/V Edge legs")
+        self.assertEqual(n, self.report()["snat"]["dropped"])
+        self.assertEqual(n + self.report()["snat"]["unpaired"], 4000)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,11 @@ class Output(Case):
             result = self.audit("-r", "bad.pcap", option, "/dev/full", *extra)
             self.fails(result, "/dev/full", "No space left")
             self.assertEqual(self.names(), ["bad.pcap"])
+        for threads in "1", "3":
+            for option in "--flows", "--findings":
+                result = self.audit("-r", source(*DAY), "-q", "--threads", threads, option,
+                                    "/dev/full")
+                self.fails(result, "/dev/full: cannot be written: No space left")
         self.assertTrue(stat.S_ISCHR(os.stat("/dev/full").st_mode))
 
     def test_full_standard_output(self):
@@ -78,6 +83,14 @@ class Output(Case):
             report, *names = result.out.split()
             self.assertEqual(report, "old")
             self.assertLessEqual(set(names), {"report.json", "flows", "findings", "evidence"})
+
+    def test_file_size_limit(self):
+        """More than ulimit -f allows is an error like a full disk, and no death by signal."""
+        limit = ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh"]
+        for option in "-o", "--flows", "--findings":
+            result = self.audit("-r", source(*DAY), "-q", option, "large", wrap=limit)
+            self.fails(result, "large: cannot be written: File too large")
+            self.assertEqual(self.names(), ["bad.pcap"])
 
     def test_device(self):
         """A device is written to directly and stays one."""
@@ -126,6 +139,20 @@ class Output(Case):
         self.assertEqual(self.report()["schema"], "lyncaudit-report/1")
         self.assertEqual(self.names(), ["bad.pcap", "report.json"])
 
+    def test_named_at_once(self):
+        """Where a file without a name could get none later, it has a temporary one meanwhile."""
+        hide = 'mount -t tmpfs none /proc/$$/fd && exec "$@"'
+        unshare = shutil.which("unshare")
+        wrap = [unshare or "unshare", "-rm", "sh", "-c", hide, "sh"]
+        if unshare is None or subprocess.run([*wrap, "true"], check=False, cwd=self.dir,
+                                             stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest("/proc/self/fd cannot be hidden here")
+        self.write("report.json", "old")
+        self.assertEqual(self.audit("-r", "bad.pcap", "-o", "report.json", wrap=wrap).status, 1)
+        self.assertEqual(self.report()["schema"], "lyncaudit-report/1")
+        self.fails(self.audit("-r", "none.pcap", "-o", "report.json", wrap=wrap), "none.pcap")
+        self.assertEqual(self.names(), ["bad.pcap", "report.json"])
+
     def test_private(self):
         """Reports hold addresses: they are their owner's."""
         self.write("proof", "readable by all until now")
@@ -152,6 +179,51 @@ class Output(Case):
         self.assertEqual(done.stdout, self.read("proof"))
         self.fails(self.audit("-r", "bad.pcap", "--evidence", "-"), "standard output")
         self.fails(self.audit("-r", "bad.pcap", "-o", "x", "--evidence", "x"), "two outputs")
+
+
+    def test_among_captures(self):
+        """Outputs in the folder that is read are no captures, and not there yet."""
+        self.need_nameless_files()
+        os.mkdir(self.path("ring"))
+        self.write("ring/1.pcap", pcap(wrong_direction()))
+        self.assertEqual(self.audit("-r", "ring", "-o", "ring/report.json", "--flows",
+                                    "ring/flows").status, 1)
+        self.assertEqual([s["name"] for s in self.report("ring/report.json")["capture"]["sources"]],
+                         ["ring/1.pcap"])
+
+
+    def test_all_findings(self):
+        """The log holds each finding of the report once, those too that only the end can tell."""
+        for name in "lab-day.pcapng", "lab-dns.pcapng", "lab-violations.pcapng":
+            self.audit("-r", source("pcaps", name), "-o", "report.json", "--findings", "found")
+            told = [json.loads(line) for line in self.read("found").splitlines()]
+            ids = [f["id"] for f in told]
+            self.assertEqual(len(ids), len(set(ids)))
+            self.assertLessEqual({f["id"] for f in self.report()["findings"]}, set(ids), name)
+            self.assertIn("missing-flow", {f["type"] for f in told})
+        self.assertIn("blocked-flow", {f["type"] for f in told})
+
+    def test_inputs_stay(self):
+        """No output takes the place of what is read, whatever the name."""
+        capture = pcap(documented())
+        with open(self.site, "rb") as f:
+            site = f.read()
+        os.mkdir(self.path("ring"))
+        self.write("ring/1.pcap", capture)
+        self.write("site.json", site)
+        os.link(self.path("ring/1.pcap"), self.path("other.pcap"))
+        for output in "ring/1.pcap", "./ring//1.pcap", "other.pcap", self.path("ring/1.pcap"):
+            for option in "-o", "--flows", "--findings":
+                result = self.audit("-r", "ring", "-q", option, output)
+                self.fails(result, output, "would be overwritten")
+        self.fails(self.audit("-r", "ring", "-o", "./site.json", site="site.json"), "site.json",
+                   "would be overwritten")
+        self.assertEqual(self.read("ring/1.pcap"), capture)
+        self.assertEqual(self.read("site.json"), site)
+        self.assertEqual(self.names(), ["bad.pcap", "other.pcap", "ring", "site.json"])
+        os.symlink("ring/1.pcap", self.path("link")) # a link is replaced, not what it leads to
+        self.assertEqual(self.audit("-r", "ring", "-o", "link").status, 0)
+        self.assertEqual(self.read("ring/1.pcap"), capture)
 
 
 class Stopped(Case):
@@ -185,7 +257,7 @@ class Stopped(Case):
 
     def test_signals(self):
         """What was read is reported, marked incomplete: 1 with findings, 3 without."""
-        for number in signal.SIGINT, signal.SIGTERM:
+        for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
             for frames, status in (wrong_direction(), 1), (documented(), 3):
                 with self.subTest(signal=number, status=status):
                     self.start(pcap(frames), "-o", "report.json")
@@ -199,13 +271,56 @@ class Stopped(Case):
                     os.unlink(self.path("report.json"))
                     self.assertEqual(self.names(), ["fifo"])
 
+    def test_no_hangup(self):
+        """nohup(1): who was started so goes on when the terminal has gone."""
+        old = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self.addCleanup(signal.signal, signal.SIGHUP, old)
+        self.start(pcap(wrong_direction()), "-o", "report.json")
+        self.child.send_signal(signal.SIGHUP)
+        time.sleep(0.2)
+        self.fifo.write(pcap(wrong_direction())[24:])
+        self.fifo.close()
+        self.assertEqual(self.child.wait(60), 1)
+        self.assertIs(self.report()["capture"]["interrupted"], False)
+        self.assertEqual(self.report()["capture"]["packets"], 2 * len(wrong_direction()))
+
+    def test_filtered(self):
+        """A capture without end of which nothing passes the filter: who asks to stop is heard."""
+        self.start(pcap(documented()), "-f", "udp", "-o", "report.json")
+        records = pcap(documented())[24:] * 5000
+
+        def feed():
+            try:
+                while True:
+                    self.fifo.write(records)
+            except OSError: # it has gone
+                pass
+
+        feeder = threading.Thread(target=feed, daemon=True)
+        feeder.start()
+        time.sleep(0.5)
+        self.assertEqual(self.stop(signal.SIGINT), 3)
+        feeder.join()
+        self.assertIs(self.report()["capture"]["interrupted"], True)
+        self.assertEqual(self.report()["capture"]["packets"], 0)
+
+    def test_not_reached(self):
+        """Each source that was not read to its end says so, and none that it holds nothing."""
+        self.write("later.pcap", pcap(documented(), start=program.START + 3600))
+        self.start(pcap(documented()), "-r", "later.pcap", "-o", "report.json")
+        self.assertEqual(self.stop(signal.SIGINT), 3)
+        limits = {(l["kind"], l["where"]): l["what"] for l in self.report()["validity"]["limits"]}
+        self.assertIn("when packet %d of it" % len(documented()), limits["truncated", "fifo"])
+        self.assertIn("when packet 0 of it", limits["truncated", "later.pcap"])
+        self.assertNotIn(("gap", "later.pcap"), limits)
+
     def test_summary(self):
         self.start(pcap(documented()))
         self.assertEqual(self.stop(signal.SIGINT), 3)
         self.assertIn(b"INCOMPLETE", self.child.stdout.read())
 
     def test_killed(self):
-        """kill -9: the report before stands as it was, under its own name."""
+        """kill -9: the report before stands as it was, under its own name, and nothing beside it."""
         self.write("report.json", "old")
         self.start(pcap(wrong_direction()), "-o", "report.json", "--flows", "flows",
                    "--evidence", "proof")
@@ -213,6 +328,8 @@ class Stopped(Case):
         self.assertEqual(self.read("report.json"), b"old")
         self.assertNotIn("flows", self.names())
         self.assertNotIn("proof", self.names())
+        self.need_nameless_files()
+        self.assertEqual(self.names(), ["fifo", "report.json"])
 
     def test_killed_first(self):
         """... and where none stood before, none appears."""

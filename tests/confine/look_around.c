@@ -43,6 +43,8 @@ static void look_around(const char *where)
 	tell(where, "write a named input", open("named.pcap", O_WRONLY));
 	tell(where, "write a new file", open("new", O_WRONLY | O_CREAT, 0600));
 	tell(where, "write beside an output", open("out/new", O_WRONLY | O_CREAT, 0600));
+	tell(where, "give another file a name beside an output",
+	     linkat(AT_FDCWD, "other", AT_FDCWD, "out/other", 0));
 	tell(where, "open a socket", socket(AF_INET, SOCK_STREAM, 0));
 	tell(where, "open a local socket", socket(AF_UNIX, SOCK_STREAM, 0));
 	tell(where, "trace", (int)ptrace(PTRACE_PEEKUSER, getppid(), NULL, NULL));

@@ -19,7 +19,8 @@ SANITIZED = os.environ.get("LYNCAUDIT_SANITIZED") == "1"
 # What Landlock stands against, what seccomp, and what neither is needed for.
 BY_LANDLOCK = {"read another file": "EACCES", "read a file of the system": "EACCES",
                "write a named input": "EACCES", "write a new file": "EACCES",
-               "write beside an output": "EACCES"}
+               "write beside an output": "EACCES",
+               "give another file a name beside an output": "EXDEV"}
 BY_SECCOMP = {"open a socket": "EPERM", "open a local socket": "EPERM", "trace": "EPERM",
               "start a program": "EPERM"}
 ALWAYS = {"use a capability": "EPERM"}

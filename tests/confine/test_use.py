@@ -102,10 +102,10 @@ class Use(Case):
         os.mkdir(self.path("b"))
         self.judged(self.audit("-r", "bad.pcap", "-o", "report.json", "--flows", "a/flows",
                                "--findings", self.path("b/found")))
-        for name in "a/flows", "b/found":
-            lines = self.read(name).splitlines()
-            self.assertEqual(len(lines), 1)
-            json.loads(lines[0])
+        flows = [json.loads(line) for line in self.read("a/flows").splitlines()]
+        found = [json.loads(line) for line in self.read("b/found").splitlines()]
+        self.assertEqual(len(flows), 1)
+        self.assertEqual(len([f for f in found if f["severity"] != "info"]), 1)
         self.judged(self.audit("-r", "bad.pcap", "-o", "report.json", "--flows", "/dev/null"))
 
     def test_rules_by_hand(self):

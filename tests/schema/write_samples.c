@@ -99,19 +99,17 @@ static int write_report(struct sinks *s, struct lya_ledger *l, const char *path,
 		.ledger = l,
 		.fail_on = LYA_SEVERITY_LOW,
 	};
-	struct lya_table_stats tables = { .flows = { 0 } };
+	const struct lya_forgotten forgotten = { .datagrams = 4, .details = 5, .legs = 6 };
 	int rc = lya_validity_new(&validity, err);
 
 	for (unsigned ev = 0; ev < LYA_EV_COUNT; ev++)
 		in.totals.events[ev] = ev;
 	in.flow_stats.flows = 10;
 	in.flow_stats.evicted = 1;
-	tables.flows = in.flow_stats;
-	tables.flows.given_up = 2;
-	tables.flows.details_lost = 3;
-	tables.reasm.evicted = 4;
+	in.flow_stats.given_up = 2;
+	in.flow_stats.details_lost = 3;
 	if (rc == LYA_OK)
-		rc = lya_validity_limits(validity, s->sources, 2, NULL, &tables, &limits,
+		rc = lya_validity_limits(validity, s->sources, 2, NULL, &in.flow_stats, &forgotten, &limits,
 					 &in.n_limits, err);
 	if (rc == LYA_OK)
 		rc = lya_report_snat_pairs(s->w->site, &pairs, &in.snat.n_pairs, err);

@@ -82,6 +82,9 @@ struct pipe {
 	struct lya_source sources[PIPE_SOURCES];
 	int64_t before_ns[PIPE_SOURCES];
 	uint16_t next_id;
+	/* Frames stay for as long as the audit asks for. */
+	uint8_t frames[LYA_AUDIT_HOLD + 1][PIPE_FRAME];
+	unsigned next_frame;
 };
 
 static inline int pipe_on_flow(void *ctx, const struct lya_audit_flow *f)
@@ -93,10 +96,11 @@ static inline int pipe_on_flow(void *ctx, const struct lya_audit_flow *f)
 	return 0;
 }
 
-static inline void pipe_open(struct pipe *p)
+static inline void pipe_open_in(struct pipe *p, unsigned threads)
 {
 	static char names[PIPE_SOURCES][8] = { "a.pcap", "b.pcap", "c.pcap" };
-	struct lya_audit_options options = { .on_flow = pipe_on_flow, .ctx = p };
+	struct lya_audit_options options = { .threads = threads, .on_flow = pipe_on_flow,
+					     .ctx = p };
 	struct lya_diags diags = { 0 };
 	struct lya_error err;
 
@@ -116,6 +120,11 @@ static inline void pipe_open(struct pipe *p)
 		p->sources[i].digits = 6;
 	}
 	p->next_id = 1000;
+}
+
+static inline void pipe_open(struct pipe *p)
+{
+	pipe_open_in(p, 1);
 }
 
 static inline void put16(uint8_t *p, unsigned v)
@@ -234,7 +243,7 @@ static inline void pipe_take_frame(struct pipe *p, uint32_t source, int64_t time
 static inline void pipe_take(struct pipe *p, uint32_t source, int64_t time_ns,
 			     const struct segment *s)
 {
-	uint8_t frame[PIPE_FRAME];
+	uint8_t *frame = p->frames[p->next_frame++ % (LYA_AUDIT_HOLD + 1)];
 	size_t len = pipe_frame(p, s, frame);
 
 	pipe_take_frame(p, source, time_ns, frame, len, s->cut);

@@ -199,6 +199,49 @@ static void filtered_frames_are_counted(void **state)
 	folder_remove(&dir);
 }
 
+/* Who asks to stop is heard although no frame passes; what comes after goes on as before. */
+static void stopping_needs_no_frame(void **state)
+{
+	volatile sig_atomic_t stop = 1;
+	struct lya_error err = { .status = LYA_OK };
+	struct lya_frame frames[64];
+	struct folder dir;
+	char path[256];
+	const char *list[] = { path };
+	struct lya_capture_options options = {
+		.paths = list, .n_paths = 1, .filter = "tcp", .stop = &stop
+	};
+	struct bytes b = { 0 };
+	struct lya_capture *c;
+	size_t n;
+
+	(void)state;
+	folder_make(&dir);
+	pcap_header(&b, 0xa1b2c3d4, false, 1);
+	for (uint16_t i = 0; i < 5000; i++) {
+		struct bytes frame = { 0 };
+
+		udp_frame(&frame, 0, 0, 5061);
+		put_num(&b, 1700000000U + i, 4, false);
+		put_num(&b, 0, 4, false);
+		put_num(&b, frame.len, 4, false);
+		put_num(&b, frame.len, 4, false);
+		put(&b, frame.data, frame.len);
+		bytes_free(&frame);
+	}
+	folder_file(&dir, "a", &b, path);
+	assert_int_equal(lya_capture_open(&c, &options, &err), LYA_OK);
+	assert_int_equal(lya_capture_next(c, frames, 64, &n, &err), LYA_ESTOP);
+	assert_in_range(lya_capture_sources(c, &n)->filtered, 1, 4999);
+	stop = 0;
+	assert_int_equal(lya_capture_next(c, frames, 64, &n, &err), LYA_OK);
+	assert_int_equal(n, 0);
+	assert_int_equal(lya_capture_sources(c, &n)->filtered, 5000);
+	lya_capture_close(c);
+	bytes_free(&b);
+	folder_remove(&dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +250,7 @@ int main(void)
 		cmocka_unit_test(link_types_are_translated),
 		cmocka_unit_test(what_cannot_be_asked),
 		cmocka_unit_test(filtered_frames_are_counted),
+		cmocka_unit_test(stopping_needs_no_frame),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,8 +148,10 @@ static void test_path_and_macs(void **state)
 	struct lya_flow_table *t = test_table(&e, (struct lya_flow_options){ 0 });
 	struct lya_packet p = test_udp(0, 2, 1000, 1, 2000);
 	struct lya_packet q = test_udp(1, 1, 2000, 2, 1000);
+	struct lya_packet r = test_udp(2, 5, 5, 6, 6);
 
 	(void)state;
+	r.frame_broadcast = true;
 	p.path.n_vlan = 2;
 	p.path.vlan[0] = 100;
 	p.path.vlan[1] = 7;
@@ -161,7 +163,7 @@ static void test_path_and_macs(void **state)
 	take(t, q);
 	q.eth_src = MAC_A; /* only the first packet of a side tells */
 	take(t, q);
-	take(t, test_udp(2, 5, 5, 6, 6));
+	take(t, r);
 	assert_int_equal(lya_flow_table_flush(t), LYA_OK);
 	assert_int_equal(e.list[0].path.n_vlan, 2);
 	assert_int_equal(e.list[0].path.vlan[0], 100);
@@ -170,11 +172,11 @@ static void test_path_and_macs(void **state)
 	assert_memory_equal(e.list[0].mac[0], MAC_B, 6);
 	assert_memory_equal(e.list[0].to_mac[1], "\0\0\0\0\0", 6);
 	assert_memory_equal(e.list[0].to_mac[0], MAC_A, 6);
-	assert_true(e.list[0].group_dst);
+	assert_false(e.list[0].group_dst); /* it was answered */
 	assert_int_equal(e.list[1].path.n_vlan, 0);
 	assert_memory_equal(e.list[1].mac[0], "\0\0\0\0\0", 6);
 	assert_memory_equal(e.list[1].to_mac[0], "\0\0\0\0\0", 6);
-	assert_false(e.list[1].group_dst);
+	assert_true(e.list[1].group_dst);
 	test_done(t, &e);
 }
 

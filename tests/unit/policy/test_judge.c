@@ -536,6 +536,56 @@ static void test_naming(void **state)
 	assert_int_equal(failed, 0);
 }
 
+/* Rules of a table in which each row is narrower than the one before it. */
+static void many_rules(struct lya_rules **rules, unsigned n)
+{
+	static char text[64 * 1024];
+	struct lya_diags diags = { 0 };
+	struct lya_error err = { 0 };
+	int len = snprintf(text, sizeof(text),
+			   "{\"schema\": \"lyncaudit-rules/1\", \"document\": {\"key\": \"edge\", "
+			   "\"title\": \"T\", \"source\": \"S\"}, \"rules\": [");
+
+	for (unsigned i = 1; i <= n; i++)
+		len += snprintf(text + len, sizeof(text) - (size_t)len,
+				"%s{\"id\": \"edge.1.%u\", \"title\": \"T\", \"from\": [\"client\"], "
+				"\"to\": [\"front-end\"], \"transport\": [\"tcp\"], "
+				"\"ports\": [\"1000-%u\"], \"port_of\": \"responder\", "
+				"\"strict\": null, \"application\": \"tcp\", \"feature\": null, "
+				"\"required\": false, "
+				"\"document\": {\"key\": \"edge\", \"table\": 1, \"row\": %u}}",
+				i > 1 ? ", " : "", i, 3000 - i, i);
+	(void)snprintf(text + len, sizeof(text) - (size_t)len, "]}");
+	if (lya_rules_load_text(rules, "many.json", text, strlen(text), &diags, &err) != LYA_OK)
+		fail_msg("%s", err.text);
+	lya_diags_fini(&diags);
+}
+
+/* Of more matching rows than a verdict has room for, the most specific ones are told. */
+static void test_more_than_fit(void **state)
+{
+	enum { ROWS = 60 };
+	static const struct talk talk = { TCP, CLIENT, 40000, FE01, 1500, .seen = SYN_X };
+	struct lya_diags diags = { 0 };
+	struct lya_error err = { 0 };
+	struct lya_verdict v;
+	struct court c;
+
+	(void)state;
+	court_open(&c, NULL, "site-hlb.json", false);
+	lya_policy_free(c.policy);
+	lya_rules_free(c.rules);
+	many_rules(&c.rules, ROWS);
+	assert_int_equal(lya_policy_new(&c.policy, c.site, c.rules, false, &diags, &err), LYA_OK);
+	judge(&c, &talk, &v);
+	assert_int_equal(v.kind, LYA_VERDICT_DOCUMENTED);
+	assert_int_equal(v.n_rules, LYA_VERDICT_RULES_MAX);
+	for (int i = 0; i < v.n_rules; i++)
+		assert_int_equal(v.rules[i], ROWS - 1 - i);
+	lya_diags_fini(&diags);
+	court_close(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -549,6 +599,7 @@ int main(void)
 		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_mixup_port),
 		cmocka_unit_test(test_naming),
+		cmocka_unit_test(test_more_than_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -223,6 +223,55 @@ static void all_faults_of_a_file_are_named(void **state)
 	lya_diags_fini(&diags);
 }
 
+/* n rows, each with an id of its own; the caller releases it. */
+static char *make_many(size_t n)
+{
+	size_t size = sizeof(head) + n * 512;
+	char *text = malloc(size);
+	size_t len;
+
+	assert_non_null(text);
+	len = (size_t)snprintf(text, size, "%s", head);
+	for (size_t i = 1; i <= n; i++)
+		len += (size_t)snprintf(
+		    text + len, size - len,
+		    "%s{\"id\": \"edge.1.%zu\", \"title\": \"T\", \"from\": [\"client\"], "
+		    "\"to\": [\"director\"], \"transport\": [\"tcp\"], \"ports\": [\"%zu\"], "
+		    "\"port_of\": \"responder\", \"strict\": null, \"application\": \"tcp\", "
+		    "\"feature\": null, \"required\": false, "
+		    "\"document\": {\"key\": \"edge\", \"table\": 1, \"row\": %zu}}",
+		    i > 1 ? "," : "", i, i, i);
+	(void)snprintf(text + len, size - len, "]}");
+	return text;
+}
+
+/* A verdict names rules by their position, in 16 bits: 40000 rules went beyond. */
+static void a_set_has_room_for_so_many_rules(void **state)
+{
+	static const size_t sizes[] = { LYA_RULES_MAX, LYA_RULES_MAX + 1 };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct lya_diags diags = { 0 };
+		char *text = make_many(sizes[i]);
+		struct lya_rules *rules = load(text, &diags);
+		char message[128];
+
+		assert_int_equal(rules != NULL, i == 0);
+		if (rules == NULL) {
+			(void)snprintf(message, sizeof(message),
+				       "f: rules: wanted at most 16384 rules in a rule set, "
+				       "found %zu",
+				       sizes[i]);
+			assert_string_equal(diags.list[0].text, message);
+			assert_int_equal(diags.n, 1);
+		}
+		lya_rules_free(rules);
+		lya_diags_fini(&diags);
+		free(text);
+	}
+}
+
 static void a_key_of_another_document_is_refused(void **state)
 {
 	struct lya_diags diags = { 0 };
@@ -616,6 +665,7 @@ int main(void)
 		cmocka_unit_test(bad_members_are_named),
 		cmocka_unit_test(bad_files_are_refused),
 		cmocka_unit_test(all_faults_of_a_file_are_named),
+		cmocka_unit_test(a_set_has_room_for_so_many_rules),
 		cmocka_unit_test(a_key_of_another_document_is_refused),
 		cmocka_unit_test(rows_that_say_the_same_are_noted),
 		cmocka_unit_test(ends_are_resolved),

@@ -47,7 +47,7 @@ static void test_one_sided(void **state)
 {
 	struct lya_flow both = tcp(0x12, 0x12, 0), syn = tcp(0x02, 0, 0), ack = tcp(0x12, 0, 0);
 	struct lya_flow answer = tcp(0, 0x12, 0), other = tcp(0x10, 0x10, 1), udp = ack;
-	struct lya_table_stats stats = { .flows = { .flows = 10 } };
+	struct lya_flow_stats stats = { .flows = 10 };
 	struct lya_source sources[2] = { plain(name_a), plain(name_b) };
 	struct lya_validity *v;
 	struct lya_limit *list;
@@ -68,7 +68,7 @@ static void test_one_sided(void **state)
 	assert_int_equal(one_sided, 2);
 	lya_validity_tcp(v, 7, &flows, &one_sided);
 	assert_int_equal(flows, 0);
-	assert_int_equal(lya_validity_limits(v, sources, 2, NULL, &stats, &list, &n, NULL), LYA_OK);
+	assert_int_equal(lya_validity_limits(v, sources, 2, NULL, &stats, NULL, &list, &n, NULL), LYA_OK);
 	assert_int_equal(n, 1);
 	assert_string_equal(lya_limit_name(list[0].kind), "one-sided");
 	assert_string_equal(list[0].where, "a.pcap");
@@ -101,14 +101,14 @@ static void test_merge(void **state)
 static void test_clean(void **state)
 {
 	struct lya_source source = plain(name_a);
-	struct lya_table_stats stats = { .flows = { .flows = 10 } };
+	struct lya_flow_stats stats = { .flows = 10 };
 	struct lya_validity *v;
 	struct lya_limit *list;
 	size_t n;
 
 	(void)state;
 	assert_int_equal(lya_validity_new(&v, NULL), LYA_OK);
-	assert_int_equal(lya_validity_limits(v, &source, 1, NULL, &stats, &list, &n, NULL), LYA_OK);
+	assert_int_equal(lya_validity_limits(v, &source, 1, NULL, &stats, NULL, &list, &n, NULL), LYA_OK);
 	assert_int_equal(n, 0);
 	lya_limits_free(list, n);
 	lya_validity_free(v);
@@ -119,8 +119,18 @@ static void test_all(void **state)
 {
 	static const char *const order[] = { "loss",      "drops",    "duplicates", "snaplen",
 					     "gap",       "clock",    "evicted",    "evicted",
-					     "evicted",   "evicted",  "truncated",  "truncated",
-					     "checksums" };
+					     "evicted",   "evicted",  "evicted",    "truncated",
+					     "truncated", "checksums", "unread" };
+	static const struct {
+		const char *where, *what;
+	} evicted[] = {
+		{ "flow table", "5 flows were judged before" },
+		{ "payload inspection", "4 flows were not listened to" },
+		{ "details", "30 times there was no room" },
+		{ "fragments", "2 datagrams in fragments" },
+		{ "A/V Edge legs", "6 transactions and connections" },
+	};
+	const struct lya_forgotten forgotten = { .datagrams = 2, .details = 20, .legs = 6 };
 	struct lya_source sources[2] = { plain(name_a), plain(name_b) };
 	struct lya_source_measures measures[2] = {
 		{ .lost = 10,
@@ -130,15 +140,15 @@ static void test_all(void **state)
 		  .cut_ports = 2,
 		  .checked = 50,
 		  .bad_checksums = 3,
+		  .unread = { [LYA_UNREAD_LINK] = 7, [LYA_UNREAD_DEPTH] = 1 },
+		  .malformed = 12,
 		  .gaps = 1,
 		  .gap_ns = 25 * (uint64_t)LYA_SECOND_NS,
 		  .back_ns = 1500000000 },
 		{ .lost = 0 },
 	};
-	struct lya_table_stats stats = {
-		.flows = { .flows = 10, .evicted = 5, .given_up = 2, .details_lost = 7 },
-		.reasm = { .evicted = 4 },
-	};
+	struct lya_flow_stats stats = { .flows = 10, .evicted = 5, .given_up = 4,
+					.details_lost = 10 };
 	struct lya_validity *v;
 	struct lya_limit *list;
 	size_t n;
@@ -150,7 +160,8 @@ static void test_all(void **state)
 	sources[0].truncated = true;
 	sources[1].error = broken;
 	assert_int_equal(lya_validity_new(&v, NULL), LYA_OK);
-	assert_int_equal(lya_validity_limits(v, sources, 2, measures, &stats, &list, &n, NULL),
+	assert_int_equal(lya_validity_limits(v, sources, 2, measures, &stats, &forgotten, &list, &n,
+					     NULL),
 			 LYA_OK);
 	assert_int_equal(n, sizeof(order) / sizeof(order[0]));
 	for (size_t i = 0; i < n; i++)
@@ -163,20 +174,21 @@ static void test_all(void **state)
 	assert_true(find(list, n, "clock")->share == 0.02);
 	assert_true(find(list, n, "evicted")->share == 0.5);
 	assert_true(find(list, n, "checksums")->share == 0.06);
-	assert_string_equal(find(list, n, "evicted")->where, "flow table");
+	assert_true(find(list, n, "unread")->share == 0.2);
+	assert_non_null(strstr(find(list, n, "unread")->what,
+			       "20 packets could not be read (7 of a link type that is not known, "
+			       "1 nested too deep, 12 malformed)"));
+	for (size_t i = 0; i < 5; i++) {
+		assert_string_equal(list[6 + i].where, evicted[i].where);
+		assert_non_null(strstr(list[6 + i].what, evicted[i].what));
+	}
+	assert_true(list[7].share == 0.4);
 	assert_non_null(strstr(find(list, n, "duplicates")->what,
 			       "50 packets were second sightings (30 exact, 15 with"));
 	assert_non_null(strstr(find(list, n, "snaplen")->what, "3 of them show no TCP flags"));
 	assert_non_null(strstr(find(list, n, "snaplen")->what, "2 of them show no ports"));
 	assert_non_null(strstr(find(list, n, "clock")->what, "by up to 1.500000 s"));
-	assert_string_equal(list[7].where, "payload inspection");
-	assert_true(list[7].share == 0.2);
-	assert_non_null(strstr(list[7].what, "2 flows were inspected for less"));
-	assert_string_equal(list[8].where, "flow details");
-	assert_non_null(strstr(list[8].what, "7 details of flows"));
-	assert_string_equal(list[9].where, "fragments");
-	assert_non_null(strstr(list[9].what, "4 datagrams in fragments"));
-	assert_non_null(strstr(list[11].what, "bad block length"));
+	assert_non_null(strstr(list[12].what, "bad block length"));
 	lya_limits_free(list, n);
 	lya_validity_free(v);
 }
@@ -185,7 +197,7 @@ static void test_all(void **state)
 static void test_skipped(void **state)
 {
 	struct lya_source source = plain(name_a);
-	struct lya_table_stats stats = { .flows = { 0 } };
+	struct lya_flow_stats stats = { .flows = 1 };
 	struct lya_validity *v;
 	struct lya_limit *list;
 	size_t n;
@@ -194,7 +206,7 @@ static void test_skipped(void **state)
 	source.skipped = true;
 	source.error = broken;
 	assert_int_equal(lya_validity_new(&v, NULL), LYA_OK);
-	assert_int_equal(lya_validity_limits(v, &source, 1, NULL, &stats, &list, &n, NULL), LYA_OK);
+	assert_int_equal(lya_validity_limits(v, &source, 1, NULL, &stats, NULL, &list, &n, NULL), LYA_OK);
 	assert_int_equal(n, 0);
 	lya_limits_free(list, n);
 	lya_validity_free(v);
