@@ -5,10 +5,14 @@
  * and the ledger, and shares the configured memory among them.  Reads no
  * clock and writes no file: who runs it gets every ended flow by callback and
  * writes the report from what is left at the end.
+ *
+ * An audit without end is `continuous`: it hands over its evidence part by part, see
+ * below.
  */
 #ifndef LYNCAUDIT_AUDIT_H
 #define LYNCAUDIT_AUDIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,9 +21,11 @@
 #include "lyncaudit/evidence.h"
 #include "lyncaudit/finding.h"
 #include "lyncaudit/flow.h"
+#include "lyncaudit/minutes.h"
 #include "lyncaudit/policy.h"
 #include "lyncaudit/snat.h"
 #include "lyncaudit/status.h"
+#include "lyncaudit/tally.h"
 #include "lyncaudit/validity.h"
 
 /* A flow that has ended, with everything that was found of it; borrowed. */
@@ -36,8 +42,13 @@ struct lya_audit_options {
 	unsigned threads;   /* 0 and 1: the caller's alone; more than three are not used */
 	bool evidence;      /* keep packets that prove findings, for lya_audit_evidence */
 	/*
-	 * Called for every ended flow, in order of end and from one thread at a time; a
-	 * negative answer stops.  May be NULL.
+	 * What is found is handed over in parts, see below: lya_audit_finish, on_finding, threads
+	 * and `evidence` are not for that.
+	 */
+	bool continuous;
+	/*
+	 * Called for every ended flow, in order of end and from one thread at a time; a negative
+	 * answer stops.  May be NULL.
 	 */
 	int (*on_flow)(void *ctx, const struct lya_audit_flow *flow);
 	/* Called when a finding begins (see lya_ledger_options).  May be NULL. */
@@ -45,16 +56,6 @@ struct lya_audit_options {
 	/* The name of a source, by which the site says where it stands.  May be NULL. */
 	const char *(*source_name)(void *ctx, uint32_t source);
 	void *ctx;
-};
-
-/* What the decoder and the readers counted. */
-struct lya_audit_counts {
-	uint64_t packets, bytes;   /* of all sources; bytes on the wire */
-	int64_t first_ns, last_ns; /* LYA_TIME_NONE without packets */
-	uint64_t not_ip;
-	uint64_t not_tcp_udp;
-	uint64_t events[LYA_EV_COUNT]; /* packets with each event */
-	uint64_t duplicates;
 };
 
 enum {
@@ -101,5 +102,71 @@ int lya_audit_evidence(const struct lya_audit *a, const struct lya_source *sourc
 /* Of address rewriting in front of the A/V Edge; after lya_audit_finish. */
 const struct lya_snat *lya_audit_snat(const struct lya_audit *a);
 void lya_audit_flow_stats(const struct lya_audit *a, struct lya_flow_stats *out);
+
+/*
+ * Without end ---------------------------------------------------------------------------
+ *
+ * Evidence is handed over in parts.  A pass over the open flows, in slices between calls of
+ * lya_audit_take, makes one:
+ *
+ *	lya_audit_pass_begin(a, LYA_PASS_CHECKPOINT, ...);
+ *	while (!done)
+ *		lya_audit_pass_step(a, 1024, &done, ...);
+ *	lya_audit_pass_end(a, &part);
+ *
+ * The ended flows of all parts of a stretch, with the open flows and the tally of its last
+ * part, are its evidence as it was when that pass began: a flow that ended before counts as
+ * ended, one that was open then counts as open, as it stood when the pass came by, and no
+ * flow counts twice.  Payload under inspection is left alone: as much of it counts as is
+ * recognised.
+ *
+ * LYA_PASS_PERIOD ends a period with the packets taken so far: its part has no open flows,
+ * each gives its share to `ended` for good, and goes on into the next period as one flow
+ * more of it.  What happens during the pass belongs to the next period.
+ *
+ * lya_audit_reload begins a stretch under another policy: its part has no open flows either,
+ * but these give nothing and will be judged by the new policy.
+ */
+/* The bound of each ledger of a continuous audit with that cap; for those that join them. */
+size_t lya_audit_ledger_bytes(size_t max_memory);
+
+struct lya_audit_part {
+	struct lya_ledger *ended;     /* flows that ended since the part before */
+	struct lya_ledger *open;      /* flows that were open; NULL: the stretch is over */
+	struct lya_tally *tally;      /* everything else, since the stretch began */
+	struct lya_minutes *minutes;  /* what all flows gained since the part before */
+	uint64_t open_flows;
+};
+
+void lya_audit_part_fini(struct lya_audit_part *part);
+
+enum lya_audit_pass { LYA_PASS_CHECKPOINT, LYA_PASS_PERIOD };
+
+/*
+ * Begin a pass.  A checkpoint that is under way is given up, and what it would have handed
+ * over comes with this one; a period's pass must not be under way.  time_ns: where the
+ * next period begins, for LYA_PASS_PERIOD.  sources: counters since the capture began
+ * (borrowed for the call).
+ */
+int lya_audit_pass_begin(struct lya_audit *a, enum lya_audit_pass pass, int64_t time_ns,
+			 const struct lya_source *sources, size_t n_sources,
+			 struct lya_error *err);
+/* Visit at most max_flows open flows; *done: there are no more. */
+int lya_audit_pass_step(struct lya_audit *a, size_t max_flows, bool *done, struct lya_error *err);
+/* The part that is done; the caller's to release.  Flows that end from now on are in the next. */
+int lya_audit_pass_end(struct lya_audit *a, struct lya_audit_part *part, struct lya_error *err);
+
+/*
+ * Judge by `policy`, which must outlive the audit, from now on; the one before is needed by
+ * *part and what it holds alone.  No period's pass may be under way.  LYA_EUSAGE: the new
+ * site wants VLANs in the key and the old one did not, or the other way round.
+ */
+int lya_audit_reload(struct lya_audit *a, const struct lya_policy *policy,
+		     const struct lya_source *sources, size_t n_sources,
+		     struct lya_audit_part *part, struct lya_error *err);
+
+/* The end after all: every flow ends, and *part is the last. */
+int lya_audit_stop(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
+		   struct lya_audit_part *part, struct lya_error *err);
 
 #endif

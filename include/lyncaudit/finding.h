@@ -33,6 +33,7 @@
 #include <stdint.h>
 
 #include "lyncaudit/flow.h"
+#include "lyncaudit/pack.h"
 #include "lyncaudit/policy.h"
 #include "lyncaudit/rule.h"
 #include "lyncaudit/site.h"
@@ -193,8 +194,9 @@ int lya_ledger_new(struct lya_ledger **l, const struct lya_policy *policy,
 void lya_ledger_free(struct lya_ledger *l);
 
 /*
- * Take one judged flow.  ends are by side, as for lya_policy_judge.  out may
- * be NULL.  Returns 0, LYA_ENOMEM, or what on_new answered.
+ * Take one judged flow, with the share of it that counts here (lya_flow_share); of one
+ * without a share the findings are named and nothing is counted.  ends are by side, as for
+ * lya_policy_judge.  out may be NULL.  Returns 0, LYA_ENOMEM, or what on_new answered.
  */
 int lya_ledger_take(struct lya_ledger *l, const struct lya_flow *flow,
 		    const struct lya_policy_end ends[static 2], const struct lya_verdict *verdict,
@@ -214,8 +216,21 @@ bool lya_finding_concerns(const struct lya_policy *p, const struct lya_flow *flo
 void lya_ledger_each_packet(const struct lya_ledger *l, const struct lya_packet_visitor *v);
 void lya_finding_each_packet(const struct lya_finding *f, const struct lya_packet_visitor *v);
 
-/* Add what `from` holds; it may only be freed after that.  Both have the same policy and bound. */
-int lya_ledger_merge(struct lya_ledger *l, struct lya_ledger *from);
+/* Add what `from` holds.  Both have the same policy and bound; neither is finished. */
+int lya_ledger_merge(struct lya_ledger *l, const struct lya_ledger *from);
+
+/*
+ * A ledger as bytes.  They name rules, hosts and exceptions, so that they can be added to a
+ * ledger of another policy; what that one does not have any more is left out where it is
+ * cited, and stands by its old name where it is an end.  The ledger is not finished.
+ */
+int lya_ledger_pack(const struct lya_ledger *l, struct lya_pack *out);
+/*
+ * Add packed evidence.  Source i there is sources[i] here; those beyond n_sources are none.
+ * LYA_EINPUT for bytes that are none; the ledger is then of no more use, as after LYA_ENOMEM.
+ */
+int lya_ledger_unpack(struct lya_ledger *l, const void *data, size_t len, const uint32_t *sources,
+		      size_t n_sources, struct lya_error *err);
 
 /* What is known of a capture source once all of it was read. */
 struct lya_ledger_source {

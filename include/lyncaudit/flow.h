@@ -37,6 +37,20 @@ enum lya_flow_unknown {
 	LYA_UNKNOWN_CUT       /* header cut by the snap length */
 };
 
+/* Packets and IP bytes of both sides together. */
+struct lya_flow_sum {
+	uint64_t packets, bytes;
+};
+
+/* What was counted of a flow when; see lya_flow_table_cut. */
+struct lya_flow_marks {
+	struct lya_flow_sum cut, earlier; /* at the last cut, and at the one before; 0: began later */
+	struct lya_flow_sum told;         /* when it was visited last */
+	int64_t cut_ns, earlier_ns;       /* where these cuts were */
+	int64_t cut_last_ns;              /* its last packet before the last cut */
+	uint32_t place;                   /* in the order of visits */
+};
+
 /*
  * One conversation.  Side 0 is the lower endpoint (address, then port);
  * arrays of two are indexed by side, counters by the side that sent.
@@ -60,6 +74,14 @@ struct lya_flow {
 	uint8_t icmp_type, icmp_code;
 	uint64_t packets[2], bytes[2];    /* bytes: IP bytes */
 	uint64_t payload_bytes[2];
+	/*
+	 * Where periods are told apart: what of it counts in others, before and after, and the
+	 * bounds of what is left (see lya_flow_share).  Zeroes: all of it counts.
+	 */
+	struct lya_flow_sum before, after;
+	int64_t since_ns, until_ns; /* set where before, after are not zero */
+	uint64_t measured_before;   /* of payload_bytes: counted beside other lost_bytes */
+	const struct lya_flow_marks *marks; /* with `shares`; borrowed with the flow */
 	bool measured;          /* TCP, both sides seen, and followed for lost_bytes */
 	uint32_t lost_bytes[2]; /* of each sender: acknowledged by the other, and not seen */
 	int64_t first_ns, last_ns;
@@ -73,6 +95,25 @@ struct lya_flow {
 	uint64_t serial;        /* 1, 2, ... in order of the flows' first packets */
 	uint32_t record;        /* a number that it alone had while it went on */
 };
+
+/* What counts of a flow, and when that was. */
+static inline struct lya_flow_sum lya_flow_share(const struct lya_flow *f)
+{
+	return (struct lya_flow_sum){
+		f->packets[0] + f->packets[1] - f->before.packets - f->after.packets,
+		f->bytes[0] + f->bytes[1] - f->before.bytes - f->after.bytes
+	};
+}
+
+static inline int64_t lya_flow_first_ns(const struct lya_flow *f)
+{
+	return f->before.packets != 0 ? f->since_ns : f->first_ns;
+}
+
+static inline int64_t lya_flow_last_ns(const struct lya_flow *f)
+{
+	return f->after.packets != 0 ? f->until_ns : f->last_ns;
+}
 
 /* What a payload says on its way, while the flow goes on; borrowed until the call returns. */
 enum lya_flow_detail_kind {
@@ -122,6 +163,7 @@ struct lya_flow_options {
 	size_t inspect_bytes;    /* of these, for payload under inspection; 0: max_bytes / 32,
 	                            at most 24 MiB */
 	bool vlan_in_key;
+	bool shares;             /* marks are kept: lya_flow_table_cut, lya_flow_table_visit */
 	/*
 	 * Called for every flow that ends, in order of end; a negative answer
 	 * stops, and is what every later call answers.  flow is borrowed.
@@ -195,6 +237,24 @@ int lya_flow_table_answered(struct lya_flow_table *t,
  */
 const struct lya_flow *lya_flow_table_peek(struct lya_flow_table *t,
 					   const struct lya_flow_sight *sight);
+/*
+ * For a table that is never flushed.  A cut notes of every open flow what it has counted
+ * so far, in some ten nanoseconds a flow, so that what comes later is another period's.
+ * Flows that end later tell it in their marks, and so do visits.
+ */
+void lya_flow_table_cut(struct lya_flow_table *t, int64_t time_ns);
+/*
+ * Show up to max open flows from *place on (0 begins) as they would end now, and leave
+ * them as they are: of payload under inspection as much is told as is recognised.
+ * Everything is filled.  *place is 0 again when there are no more; fewer than max, or none,
+ * are shown where much of the table is empty.  Flows whose marks say
+ * a place below it have been visited, unless they began since.  Marks are `told` from then
+ * on up to now.  With at_cut flows that began after the last cut are passed over, marks are
+ * told up to that cut, and lost_bytes begin anew.  A
+ * negative answer of fn stops, and is the answer.
+ */
+int lya_flow_table_visit(struct lya_flow_table *t, uint32_t *place, size_t max, bool at_cut,
+                         int (*fn)(void *ctx, const struct lya_flow *flow), void *ctx);
 /* End every flow, in order of its last packet, then serial. */
 int lya_flow_table_flush(struct lya_flow_table *t);
 void lya_flow_table_stats(const struct lya_flow_table *t, struct lya_flow_stats *out);

@@ -153,6 +153,8 @@ void lya_jw_member_uint(struct lya_json_writer *w, const char *name, uint64_t n)
 void lya_jw_member_bool(struct lya_json_writer *w, const char *name, bool b);
 void lya_jw_member_null(struct lya_json_writer *w, const char *name);
 void lya_jw_member_double(struct lya_json_writer *w, const char *name, double d, unsigned digits);
+/* A value that was read, member by member in the order of its text. */
+void lya_jw_copy(struct lya_json_writer *w, const struct lya_json *at);
 /* The value is complete: end the line (JSON lines, or the end of a file); ready for the next. */
 void lya_jw_end(struct lya_json_writer *w);
 

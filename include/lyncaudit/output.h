@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "lyncaudit/status.h"
+#include "lyncaudit/text.h"
 
 struct lya_output;
 
@@ -23,6 +24,13 @@ struct lya_output;
  */
 int lya_output_open(struct lya_output **out, const char *path, bool readable,
                     struct lya_error *err);
+/* The same into a descriptor, which stays the caller's; name is for messages. */
+int lya_output_open_fd(struct lya_output **out, int fd, const char *name, struct lya_error *err);
+/*
+ * The same into a text (appended at the latest by commit), which must outlive *out; what it
+ * lacks memory for is told by the text.
+ */
+int lya_output_open_text(struct lya_output **out, struct lya_text *text, struct lya_error *err);
 /* Add bytes; buffered. */
 void lya_output_write(struct lya_output *out, const void *data, size_t len);
 void lya_output_puts(struct lya_output *out, const char *s);

@@ -35,6 +35,7 @@ struct lya_report_totals {
 	uint64_t events[LYA_EV_COUNT]; /* packets with each event */
 	uint64_t duplicates;
 	bool interrupted; /* the audit was stopped before its input ended */
+	bool gaps;        /* an interface could not be listened to for some time */
 };
 
 /* One external A/V VIP and one node behind it. */
@@ -54,6 +55,47 @@ struct lya_report_snat {
 	size_t n_pairs;
 };
 
+/* A time that a period's evidence does not cover. */
+struct lya_report_gap {
+	int64_t from_ns, to_ns;
+	const char *source; /* NULL: the sensor as a whole */
+	const char *why;    /* one sentence */
+};
+
+/* What happened to the sensor. */
+struct lya_report_event {
+	const char *kind;
+	int64_t from_ns, to_ns;
+	const char *source; /* or NULL */
+	uint64_t count;
+	const char *text;
+};
+
+/* By what a part of the period was judged. */
+struct lya_report_stretch {
+	int64_t from_ns, to_ns;
+	const char *site_sha256, *rules_sha256;
+};
+
+/* What a nightly report has besides. */
+struct lya_report_night {
+	const char *sensor;
+	const char *name; /* "2026-11-21" */
+	int64_t from_ns, to_ns;
+	const char *timezone;
+	bool partial;
+	const struct lya_report_gap *gaps;
+	size_t n_gaps;
+	const struct lya_report_stretch *stretches;
+	size_t n_stretches;
+	const struct lya_report_event *events;
+	size_t n_events;
+	const char *previous_file, *previous_sha256; /* NULL: it is the first */
+	/* Ids of findings; findings that are gone, as objects on a line each. */
+	const char *const *new_ids, *const *persisting_ids, *const *resolved;
+	size_t n_new, n_persisting, n_resolved;
+};
+
 /* Everything a report is made of; all of it borrowed. */
 struct lya_report_input {
 	struct lya_report_run run;
@@ -69,6 +111,7 @@ struct lya_report_input {
 	const struct lya_finding_packets *evidence;
 	struct lya_finding_packets evidence_total; /* a packet of several findings once */
 	enum lya_severity fail_on; /* the lowest severity that fails */
+	const struct lya_report_night *night; /* NULL: an audit that was not a service's */
 };
 
 /*
@@ -89,7 +132,10 @@ enum lya_report_verdict {
 };
 
 const char *lya_report_verdict_name(enum lya_report_verdict v); /* "non-compliant" */
-/* False when packets were lost, flows evicted or undetermined, or the audit was interrupted. */
+/*
+ * False when packets were lost, flows evicted or undetermined, the audit was interrupted, or
+ * an interface could not be listened to for some time, or a period has gaps.
+ */
 bool lya_report_complete(const struct lya_report_input *in);
 enum lya_report_verdict lya_report_verdict(const struct lya_report_input *in);
 /* The exit status of the program that says the same: 0, 1 or 3. */

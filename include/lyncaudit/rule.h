@@ -87,6 +87,13 @@ struct lya_rule {
 /* Rules of a set: far beyond any document, and a position in the list fits in 16 bits. */
 enum { LYA_RULES_MAX = 16384 };
 
+/* One file of a rule set, as it was read. */
+struct lya_rules_file {
+	char *name; /* without its folder */
+	char *text;
+	size_t len;
+};
+
 struct lya_rules {
 	char *name;             /* the folder's name: "lync-server-2013" */
 	char sha256[LYA_SHA256_HEX];
@@ -94,6 +101,8 @@ struct lya_rules {
 	size_t n;
 	size_t n_flow;          /* of these, port rules */
 	size_t *by_id;          /* positions in list, ordered by id: for lya_rules_find */
+	struct lya_rules_file *files; /* to keep beside what was judged by them */
+	size_t n_files, cap_files;
 };
 
 /*
@@ -112,6 +121,18 @@ int lya_rules_load(struct lya_rules **rules, const char *path, struct lya_diags 
 /* From memory (tests, fuzzing): one file's text. */
 int lya_rules_load_text(struct lya_rules **rules, const char *name, const char *text, size_t len,
                         struct lya_diags *diags, struct lya_error *err);
+/*
+ * The paths of the files that a rule set is made of, in the order in which they are read;
+ * *paths and each of it are freed with lya_free.  LYA_EIO: it cannot be read.
+ */
+int lya_rules_files(const char *path, char ***paths, size_t *n, struct lya_error *err);
+/*
+ * From what was read, or kept: the files of a set of that name, in their order.  The same
+ * rules with the same digest.
+ */
+int lya_rules_load_files(struct lya_rules **rules, const char *name,
+                         const struct lya_rules_file *files, size_t n, struct lya_diags *diags,
+                         struct lya_error *err);
 void lya_rules_free(struct lya_rules *rules);
 /* The rule with that id; NULL: none. */
 const struct lya_rule *lya_rules_find(const struct lya_rules *rules, const char *id);

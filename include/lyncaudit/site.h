@@ -15,6 +15,7 @@
 #include "lyncaudit/rule.h"
 #include "lyncaudit/status.h"
 #include "lyncaudit/text.h"
+#include "lyncaudit/zone.h"
 
 enum lya_lb_pool { LYA_LB_FRONT_END, LYA_LB_DIRECTOR, LYA_LB_MEDIATION, LYA_LB_EDGE, LYA_LB_POOLS };
 
@@ -92,6 +93,9 @@ struct lya_severity_override {
 
 struct lya_site {
 	char *name, *timezone, *file;
+	struct lya_zone *zone;
+	char *text; /* the file as it was read, text_len bytes: to keep beside what was judged by it */
+	size_t text_len;
 	char sha256[LYA_SHA256_HEX];
 	struct lya_net *internal, *clients;
 	size_t n_internal, n_clients;
@@ -127,9 +131,6 @@ struct lya_endpoint {
  * ("hosts[3].roles.edge-av[0]"); with an error the answer is LYA_EINPUT and
  * *site NULL.  A file that cannot be read is told in err alone (LYA_EIO).
  * Times in the past make no fault: expiry is a matter of packets.
- *
- * Dates are turned into instants in the site's time zone by setting TZ for a
- * moment (restored before the return): no other thread may run meanwhile.
  */
 int lya_site_load(struct lya_site **site, const char *path, struct lya_diags *diags,
                   struct lya_error *err);

@@ -175,6 +175,24 @@ void lya_snat_judge(struct lya_snat_evidence *evidence, const struct lya_flow *f
 bool lya_snat_merge_proof(struct lya_snat_proof *to, const struct lya_snat_proof *from);
 bool lya_snat_merge_relay(struct lya_snat_relay *to, const struct lya_snat_relay *from);
 
+/*
+ * Without end: sums and counts are those since a period began.  lya_snat_end counts as
+ * unpaired what no other leg can come for any more, once; lya_snat_begin then sets all to
+ * zero.  lya_snat_waiting: what lya_snat_finish would count, now.
+ */
+void lya_snat_end(struct lya_snat *s);
+void lya_snat_begin(struct lya_snat *s);
+uint64_t lya_snat_waiting(const struct lya_snat *s);
+/* A pair of an external VIP and a node with its sums. */
+struct lya_snat_pair {
+	struct lya_addr vip, node;
+	struct lya_snat_sums sums;
+};
+/* The pairs that have counted anything, by address; freed with lya_free.  LYA_ENOMEM or 0. */
+int lya_snat_pairs(const struct lya_snat *s, struct lya_snat_pair **list, size_t *n);
+/* Of flows that are still open `from` knows something: it is known to s from now on. */
+void lya_snat_adopt(struct lya_snat *s, struct lya_snat *from);
+
 /* No more packets: count what is left unpaired. */
 void lya_snat_finish(struct lya_snat *s);
 void lya_snat_stats(const struct lya_snat *s, struct lya_snat_stats *out);

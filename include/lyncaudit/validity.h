@@ -7,12 +7,14 @@
 #ifndef LYNCAUDIT_VALIDITY_H
 #define LYNCAUDIT_VALIDITY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "lyncaudit/capture.h"
 #include "lyncaudit/decode.h"
 #include "lyncaudit/flow.h"
+#include "lyncaudit/pack.h"
 #include "lyncaudit/reasm.h"
 #include "lyncaudit/status.h"
 
@@ -96,6 +98,20 @@ int lya_validity_duplicates(struct lya_validity *v, const struct lya_packet *pkt
 int lya_validity_take(struct lya_validity *v, const struct lya_flow *flow);
 /* Add what `from` counted; from may only be freed after that. */
 int lya_validity_merge(struct lya_validity *v, const struct lya_validity *from);
+
+/*
+ * Without end.  A period's counts are taken out, to be merged: *out is new.  With `begin`
+ * those to come begin at zero; times and clocks go on either way.
+ */
+int lya_validity_period(struct lya_validity *v, bool begin, struct lya_validity **out,
+			struct lya_error *err);
+/* Add what source `from_source` of `from` counted to source `source`.  LYA_ENOMEM or 0. */
+int lya_validity_merge_source(struct lya_validity *v, size_t source,
+			      const struct lya_validity *from, size_t from_source);
+/* As bytes, and back (into one that is new). */
+void lya_validity_pack(const struct lya_validity *v, struct lya_pack *out);
+/* LYA_ENOMEM or 0; what is wrong with the bytes is noted in `in`. */
+int lya_validity_unpack(struct lya_validity *v, struct lya_unpack *in);
 
 /* Flows by source: those that show traffic past a first attempt, and of them the one-sided. */
 void lya_validity_tcp(const struct lya_validity *v, size_t source, uint64_t *flows,

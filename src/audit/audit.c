@@ -3,33 +3,22 @@
  *
  *     frames -> decode -> follow: packets in order, flows -> judge: ledger
  */
-#include "lyncaudit/audit.h"
+#include "audit/state.h"
 
 #include <string.h>
 
-#include "audit/follow.h"
-#include "audit/judge.h"
-#include "audit/relay.h"
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/timeutil.h"
-
-struct lya_audit {
-	struct audit_follow *follow;
-	struct audit_judge *judge;
-	struct audit_relay *relay; /* NULL: all in the caller's thread */
-	struct lya_audit_counts counts;
-	struct lya_limit *limits;
-	size_t n_limits;
-	struct lya_packet batch[AUDIT_BATCH];
-};
 
 /* In one thread what follow tells is judged at once -------------------------------------------- */
 
 static int take_flow(void *ctx, const struct lya_flow *flow, const struct lya_snat_evidence *found,
 		     struct lya_trail_flow kept)
 {
-	const struct lya_audit *a = ctx;
+	struct lya_audit *a = ctx;
 
+	if (a->options.continuous)
+		return audit_pass_flow(a, flow, found);
 	return audit_judge_flow(a->judge, flow, found, kept);
 }
 
@@ -67,13 +56,17 @@ static int make_stages(struct lya_audit *a, const struct lya_policy *policy,
 
 	if (options.max_memory == 0)
 		options.max_memory = LYA_AUDIT_MEMORY;
-	if (options.threads > 1) {
+	options.evidence = options.evidence && !options.continuous;
+	if (options.threads > 1 && !options.continuous) {
 		rc = audit_relay_new(&a->relay, err);
 		if (rc < 0)
 			return rc;
 		sink = audit_relay_sink(a->relay);
 	}
-	rc = audit_follow_new(&a->follow, policy, &options, &sink, err);
+	if (options.continuous)
+		rc = audit_pass_init(a, policy, &options, err);
+	if (rc == LYA_OK)
+		rc = audit_follow_new(&a->follow, policy, &options, &sink, err);
 	if (rc == LYA_OK)
 		rc = audit_judge_new(&a->judge, policy, &options, audit_follow_snat(a->follow), err);
 	if (rc < 0 || a->relay == NULL)
@@ -107,6 +100,7 @@ void lya_audit_free(struct lya_audit *a)
 	audit_relay_free(a->relay); /* its threads first */
 	audit_judge_free(a->judge);
 	audit_follow_free(a->follow);
+	audit_pass_fini(a);
 	lya_limits_free(a->limits, a->n_limits);
 	lya_free(a);
 }
@@ -149,7 +143,7 @@ static void count_packets(struct lya_audit *a, const struct lya_packet *pkts, si
 }
 
 /* What the flow table answered: its own failure, or what a callback said. */
-static int tell_failure(int rc, struct lya_error *err)
+int audit_tell_failure(int rc, struct lya_error *err)
 {
 	return rc == LYA_ENOMEM ? lya_error_nomem(err) : rc;
 }
@@ -208,7 +202,9 @@ static int take_here(struct lya_audit *a, const struct lya_frame *frames, size_t
 		int rc;
 
 		decode(a, &frames[done], a->batch, some, &batch);
-		rc = audit_follow_take(a->follow, a->batch, some, &batch);
+		rc = a->options.continuous ? audit_note_sources(a, &frames[done], some, &batch) : 0;
+		if (rc == 0)
+			rc = audit_follow_take(a->follow, a->batch, some, &batch);
 		if (rc != 0)
 			return rc;
 		done += some;
@@ -221,7 +217,7 @@ int lya_audit_take(struct lya_audit *a, const struct lya_frame *frames, size_t n
 {
 	int rc = a->relay != NULL ? take_in_threads(a, frames, n) : take_here(a, frames, n);
 
-	return rc != 0 ? tell_failure(rc, err) : LYA_OK;
+	return rc != 0 ? audit_tell_failure(rc, err) : LYA_OK;
 }
 
 /* What reasm says of the clocks goes to the measures of the sources. */
@@ -289,7 +285,7 @@ int lya_audit_finish(struct lya_audit *a, const struct lya_source *sources, size
 	struct lya_validity *validity;
 
 	if (rc != 0)
-		return tell_failure(rc, err);
+		return audit_tell_failure(rc, err);
 	rc = lya_validity_new(&validity, err);
 	if (rc < 0)
 		return rc;

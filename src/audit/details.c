@@ -9,6 +9,7 @@
 #include "audit/details.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/hash.h"
@@ -292,6 +293,78 @@ int audit_details_take(struct audit_details *a, const struct lya_flow_detail *d)
 		return LYA_OK;
 	take_answer(a, d);
 	return take_name(a, d);
+}
+
+static int32_t host_by_name(const struct lya_site *site, const char *name)
+{
+	for (size_t i = 0; i < site->n_hosts; i++) {
+		if (strcmp(site->hosts[i].name, name) == 0)
+			return (int32_t)i;
+	}
+	return -1;
+}
+
+static void rebase_listeners(struct audit_details *a, const struct lya_site *old,
+			     const struct lya_site *new)
+{
+	const void *key;
+	void *value;
+	size_t pos = 0;
+
+	while (lya_map_next(a->listeners, &pos, &key, &value)) {
+		struct listener *l = value;
+
+		if (l->shows >= 0)
+			l->shows = host_by_name(new, old->hosts[l->shows].name);
+	}
+}
+
+/* The new site's spelling of a name of this host; NULL: it has no such name any more. */
+static const char *name_of_host(const struct lya_site *site, int32_t host, const char *name)
+{
+	const struct lya_site_host *h = &site->hosts[host];
+
+	if (strcasecmp(h->name, name) == 0)
+		return h->name;
+	for (size_t i = 0; i < h->n_names; i++) {
+		if (strcasecmp(h->names[i], name) == 0)
+			return h->names[i];
+	}
+	return NULL;
+}
+
+static void rebase_asked(struct audit_details *a, const struct lya_site *old,
+			 const struct lya_site *new)
+{
+	const void *key;
+	void *value;
+	size_t pos = 0;
+
+	while (lya_map_next(a->asked, &pos, &key, &value)) {
+		struct asked *asked = value;
+		const char *name = NULL;
+
+		if (asked->host >= 0)
+			asked->host = host_by_name(new, old->hosts[asked->host].name);
+		if (asked->host >= 0)
+			name = name_of_host(new, asked->host, asked->name);
+		asked->host = name != NULL ? asked->host : -1;
+		asked->name = name != NULL ? name : "";
+	}
+}
+
+int audit_details_settle(struct audit_details *a)
+{
+	return close_certificate(a);
+}
+
+void audit_details_rebase(struct audit_details *a, const struct lya_policy *policy)
+{
+	const struct lya_site *old = lya_policy_site(a->policy), *new = lya_policy_site(policy);
+
+	rebase_listeners(a, old, new);
+	rebase_asked(a, old, new);
+	a->policy = policy;
 }
 
 uint64_t audit_details_forgotten(const struct audit_details *a)

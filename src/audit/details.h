@@ -16,6 +16,10 @@ struct audit_details *audit_details_new(const struct lya_policy *policy, size_t 
 void audit_details_free(struct audit_details *a);
 /* 0 or LYA_ENOMEM, as below. */
 int audit_details_take(struct audit_details *a, const struct lya_flow_detail *d);
+/* What was told so far is known.  0 or LYA_ENOMEM. */
+int audit_details_settle(struct audit_details *a);
+/* After that: go on with another policy.  Hosts are known by their names. */
+void audit_details_rebase(struct audit_details *a, const struct lya_policy *policy);
 /* The side whose endpoint mapper told the other one to come to its port; -1: none. */
 int audit_details_expected(const struct audit_details *a, const struct lya_flow *flow);
 /*

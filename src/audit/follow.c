@@ -108,6 +108,7 @@ static int make_flows(struct audit_follow *f, const struct lya_policy *policy,
 		.max_flows = options->max_flows,
 		.max_bytes = options->max_memory / FLOWS_PART - less,
 		.vlan_in_key = lya_policy_site(policy)->vlan_in_key,
+		.shares = options->continuous,
 		.on_end = options->evidence ? tell_kept : tell_flow,
 		.on_detail = tell_detail,
 		.on_packet = options->evidence ? keep_packet : NULL,
@@ -118,8 +119,8 @@ static int make_flows(struct audit_follow *f, const struct lya_policy *policy,
 	return lya_flow_table_new(&f->flows, &flow_options, err);
 }
 
-static int make_snat(struct audit_follow *f, const struct lya_policy *policy,
-		     const struct lya_audit_options *options, struct lya_error *err)
+int audit_follow_make_snat(const struct lya_policy *policy, const struct lya_audit_options *options,
+			   void *observer, struct lya_snat **snat, struct lya_error *err)
 {
 	size_t bytes = options->max_memory / SNAT_PART;
 	struct lya_snat_options snat_options = {
@@ -129,9 +130,10 @@ static int make_snat(struct audit_follow *f, const struct lya_policy *policy,
 	};
 
 	if (options->evidence)
-		snat_options.observer =
-		    (struct lya_snat_observer){ .sight = keep_sight, .leg = keep_leg, .ctx = f };
-	return lya_snat_new(&f->snat, policy, &snat_options, err);
+		snat_options.observer = (struct lya_snat_observer){ .sight = keep_sight,
+								    .leg = keep_leg,
+								    .ctx = observer };
+	return lya_snat_new(snat, policy, &snat_options, err);
 }
 
 static int make_reasm(struct audit_follow *f, const struct lya_audit_options *options,
@@ -158,7 +160,7 @@ int audit_follow_new(struct audit_follow **result, const struct lya_policy *poli
 	if (rc == LYA_OK && options->evidence)
 		rc = lya_trail_new(&f->trail, policy, options->max_memory / TRAIL_PART, err);
 	if (rc == LYA_OK)
-		rc = make_snat(f, policy, options, err);
+		rc = audit_follow_make_snat(policy, options, f, &f->snat, err);
 	if (rc == LYA_OK)
 		rc = make_flows(f, policy, options, err);
 	if (rc < 0) {
@@ -307,12 +309,19 @@ int audit_follow_finish(struct audit_follow *f)
 	return rc;
 }
 
+void audit_follow_rebase(struct audit_follow *f, struct lya_snat *snat)
+{
+	lya_snat_adopt(snat, f->snat);
+	lya_snat_free(f->snat);
+	f->snat = snat;
+}
+
 struct lya_snat *audit_follow_snat(struct audit_follow *f)
 {
 	return f->snat;
 }
 
-const struct lya_validity *audit_follow_validity(const struct audit_follow *f)
+struct lya_validity *audit_follow_validity(struct audit_follow *f)
 {
 	return f->validity;
 }
@@ -320,6 +329,11 @@ const struct lya_validity *audit_follow_validity(const struct audit_follow *f)
 const struct lya_reasm *audit_follow_reasm(const struct audit_follow *f)
 {
 	return f->reasm;
+}
+
+struct lya_flow_table *audit_follow_flows(struct audit_follow *f)
+{
+	return f->flows;
 }
 
 void audit_follow_stats(const struct audit_follow *f, struct lya_flow_stats *out)

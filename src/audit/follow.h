@@ -48,12 +48,18 @@ int audit_follow_take(struct audit_follow *f, struct lya_packet *pkts, size_t n,
 		      const struct lya_batch *batch);
 /* No more packets: end every flow. */
 int audit_follow_finish(struct audit_follow *f);
+/* Go on under another policy, of which snat was made: evidence that flows carry goes along. */
+void audit_follow_rebase(struct audit_follow *f, struct lya_snat *snat);
+/* snat for a policy.  observer: the struct audit_follow that keeps packets, where that is asked for. */
+int audit_follow_make_snat(const struct lya_policy *policy, const struct lya_audit_options *options,
+			   void *observer, struct lya_snat **snat, struct lya_error *err);
 
 /* Borrowed. */
 struct lya_snat *audit_follow_snat(struct audit_follow *f);
 /* What the packets tell of the sources. */
-const struct lya_validity *audit_follow_validity(const struct audit_follow *f);
+struct lya_validity *audit_follow_validity(struct audit_follow *f);
 const struct lya_reasm *audit_follow_reasm(const struct audit_follow *f);
+struct lya_flow_table *audit_follow_flows(struct audit_follow *f);
 void audit_follow_stats(const struct audit_follow *f, struct lya_flow_stats *out);
 /* What was let go for want of room. */
 void audit_follow_forgotten(const struct audit_follow *f, struct lya_forgotten *out);

@@ -12,6 +12,11 @@ enum {
 	LISTENERS_PART = 32,
 	DETAILS_PART = 64,
 	LEDGER_PART = 4,
+	/*
+	 * Without end there are up to six ledgers at a time: flows that ended, flows that are
+	 * open, the same of a pass under way, and those who keep them join two more.
+	 */
+	LEDGERS = 6,
 	EVIDENCE_PART = 32, /* see FLOWS_LESS_PART in follow.c */
 	/* Where one flow in ten shows one direction only, the mirror is lame. */
 	ONE_SIDED_PART = 10
@@ -32,14 +37,26 @@ struct audit_judge {
 	bool listeners_known; /* all there will be */
 };
 
+size_t lya_audit_ledger_bytes(size_t max_memory)
+{
+	return (max_memory != 0 ? max_memory : (size_t)LYA_AUDIT_MEMORY) / LEDGER_PART / LEDGERS;
+}
+
+struct lya_ledger_options audit_judge_ledger_options(const struct lya_audit_options *o)
+{
+	if (o->continuous)
+		return (struct lya_ledger_options){
+			.max_bytes = lya_audit_ledger_bytes(o->max_memory)
+		};
+	return (struct lya_ledger_options){ .max_bytes = o->max_memory / LEDGER_PART,
+					    .on_new = o->on_finding,
+					    .ctx = o->ctx };
+}
+
 static int make_parts(struct audit_judge *j, struct lya_error *err)
 {
 	size_t memory = j->options.max_memory;
-	struct lya_ledger_options ledger_options = {
-		.max_bytes = memory / LEDGER_PART,
-		.on_new = j->options.on_finding,
-		.ctx = j->options.ctx,
-	};
+	struct lya_ledger_options ledger_options = audit_judge_ledger_options(&j->options);
 	int rc;
 
 	j->memo = lya_policy_memo_new(j->policy);
@@ -98,32 +115,32 @@ static int known_side(const struct audit_judge *j, const struct lya_flow *flow)
 	return audit_listeners_side(j->listeners, flow);
 }
 
-/*
- * Judge a flow, with what is known of its other leg where it has one.  *flow
- * may then be *joined; the verdict borrows *evidence.
- */
-static int judge(struct audit_judge *j, const struct lya_flow **flow, struct lya_flow *joined,
-		 const struct lya_policy_end ends[static 2],
-		 const struct lya_snat_evidence *found, struct lya_snat_evidence *evidence,
-		 struct lya_verdict *verdict)
+/* With what is known of its other leg where it has one. */
+int audit_judge_as(struct audit_judge *j, const struct lya_flow *flow,
+		   const struct lya_snat_evidence *found, struct audit_judged *out)
 {
-	int server = audit_details_expected(j->details, *flow), rc;
-	bool known = lya_snat_flow(j->snat, *flow, ends, found, evidence);
+	int server = audit_details_expected(j->details, flow), rc;
+	bool known;
 	int32_t shown;
 
+	lya_policy_end_of(j->policy, &flow->addr[0], &out->ends[0]);
+	lya_policy_end_of(j->policy, &flow->addr[1], &out->ends[1]);
+	known = lya_snat_flow(j->snat, flow, out->ends, found, &out->evidence);
+	out->flow = flow;
 	if (known) {
-		*joined = **flow;
-		lya_snat_join(evidence, joined);
-		*flow = joined;
+		out->joined = *flow;
+		lya_snat_join(&out->evidence, &out->joined);
+		out->flow = &out->joined;
 	}
-	lya_policy_judge(j->policy, j->memo, *flow, ends, known_side(j, *flow), verdict);
+	lya_policy_judge(j->policy, j->memo, out->flow, out->ends, known_side(j, out->flow),
+			 &out->verdict);
 	if (server >= 0)
-		lya_policy_expect(j->policy, j->memo, *flow, ends, server, verdict);
-	lya_policy_inspect(j->policy, *flow, ends, verdict);
-	rc = audit_details_shown(j->details, *flow, &shown);
-	verdict->payload.shown = shown + 1;
-	if (known || verdict->finding == LYA_FINDING_AV_EDGE_SNAT)
-		lya_snat_judge(evidence, *flow, verdict);
+		lya_policy_expect(j->policy, j->memo, out->flow, out->ends, server, &out->verdict);
+	lya_policy_inspect(j->policy, out->flow, out->ends, &out->verdict);
+	rc = audit_details_shown(j->details, out->flow, &shown);
+	out->verdict.payload.shown = shown + 1;
+	if (known || out->verdict.finding == LYA_FINDING_AV_EDGE_SNAT)
+		lya_snat_judge(&out->evidence, out->flow, &out->verdict);
 	return rc;
 }
 
@@ -142,24 +159,19 @@ static int take_packets(struct audit_judge *j, const struct lya_audit_flow *f,
 static int enter(struct audit_judge *j, const struct lya_flow *flow,
 		 const struct lya_snat_evidence *found, struct lya_trail_flow *kept)
 {
-	struct lya_flow joined;
-	struct lya_snat_evidence evidence;
-	struct lya_policy_end ends[2];
-	struct lya_verdict verdict;
+	struct audit_judged judged;
 	struct lya_flow_findings findings = { 0 };
-	struct lya_audit_flow told = { flow, ends, &verdict, &findings };
-	int rc = j->listeners_known ? 0 : audit_listeners_note(j->listeners, flow);
+	struct lya_audit_flow told;
+	int rc = audit_judge_listener(j, flow);
 
-	lya_policy_end_of(j->policy, &flow->addr[0], &ends[0]);
-	lya_policy_end_of(j->policy, &flow->addr[1], &ends[1]);
 	if (rc == 0)
 		rc = lya_validity_take(j->validity, flow);
+	if (rc == 0)
+		rc = audit_judge_as(j, flow, found, &judged);
 	if (rc != 0)
 		return rc;
-	rc = judge(j, &flow, &joined, ends, found, &evidence, &verdict);
-	told.flow = flow;
-	if (rc == 0)
-		rc = lya_ledger_take(j->ledger, flow, ends, &verdict, &findings);
+	told = (struct lya_audit_flow){ judged.flow, judged.ends, &judged.verdict, &findings };
+	rc = lya_ledger_take(j->ledger, judged.flow, judged.ends, &judged.verdict, &findings);
 	if (rc == 0) {
 		rc = take_packets(j, &told, *kept);
 		*kept = (struct lya_trail_flow){ 0 };
@@ -183,7 +195,7 @@ int audit_judge_flow(struct audit_judge *j, const struct lya_flow *flow,
 
 int audit_judge_listener(struct audit_judge *j, const struct lya_flow *flow)
 {
-	return audit_listeners_note(j->listeners, flow);
+	return j->listeners_known ? 0 : audit_listeners_note(j->listeners, flow);
 }
 
 void audit_judge_listeners_known(struct audit_judge *j)
@@ -196,7 +208,7 @@ int audit_judge_detail(struct audit_judge *j, const struct lya_flow_detail *deta
 	return audit_details_take(j->details, detail);
 }
 
-const struct lya_validity *audit_judge_validity(const struct audit_judge *j)
+struct lya_validity *audit_judge_validity(const struct audit_judge *j)
 {
 	return j->validity;
 }
@@ -241,9 +253,32 @@ int audit_judge_finish(struct audit_judge *j, const struct lya_validity *validit
 	return rc;
 }
 
-const struct lya_ledger *audit_judge_ledger(const struct audit_judge *j)
+struct lya_ledger *audit_judge_ledger(const struct audit_judge *j)
 {
 	return j->ledger;
+}
+
+struct lya_ledger *audit_judge_put_ledger(struct audit_judge *j, struct lya_ledger *ledger)
+{
+	struct lya_ledger *before = j->ledger;
+
+	j->ledger = ledger;
+	return before;
+}
+
+int audit_judge_settle(struct audit_judge *j)
+{
+	return audit_details_settle(j->details);
+}
+
+void audit_judge_rebase(struct audit_judge *j, const struct lya_policy *policy,
+		       const struct lya_snat *snat, struct lya_policy_memo *memo)
+{
+	lya_policy_memo_free(j->memo);
+	j->memo = memo;
+	j->snat = snat;
+	j->policy = policy;
+	audit_details_rebase(j->details, policy);
 }
 
 const struct lya_evidence *audit_judge_evidence(const struct audit_judge *j)

@@ -31,6 +31,7 @@ struct lya_output {
 	int fd;
 	int failed; /* errno of the first failure; 0: none */
 	bool close_fd;
+	struct lya_text *text; /* NULL: a descriptor is written to */
 	size_t used;
 	char buffer[BUFFER_BYTES];
 };
@@ -159,28 +160,37 @@ static int tell_failure(struct lya_error *err, const char *path, int failed)
 			     NULL, "cannot be written: %s", strerror(failed));
 }
 
-int lya_output_open(struct lya_output **result, const char *path, bool readable,
-		    struct lya_error *err)
+static struct lya_output *output_new(const char *path)
 {
 	struct lya_output *out = lya_malloc(sizeof(*out));
-	int rc;
 
 	if (out == NULL)
-		return lya_error_nomem(err);
+		return NULL;
 	out->temporary = NULL;
 	out->nameless = false;
 	out->fd = -1;
 	out->failed = 0;
-	out->close_fd = true;
+	out->close_fd = false;
+	out->text = NULL;
 	out->used = 0;
 	out->path = lya_strdup(path);
-	if (out->path == NULL) {
-		release(out);
+	if (out->path != NULL)
+		return out;
+	release(out);
+	return NULL;
+}
+
+int lya_output_open(struct lya_output **result, const char *path, bool readable,
+		    struct lya_error *err)
+{
+	struct lya_output *out = output_new(path);
+	int rc;
+
+	if (out == NULL)
 		return lya_error_nomem(err);
-	}
-	if (strcmp(path, "-") == 0) {
+	out->close_fd = strcmp(path, "-") != 0;
+	if (!out->close_fd) {
 		out->fd = STDOUT_FILENO;
-		out->close_fd = false;
 		rc = 0;
 	} else if (is_special(path)) {
 		rc = open_direct(out);
@@ -196,9 +206,37 @@ int lya_output_open(struct lya_output **result, const char *path, bool readable,
 	return LYA_OK;
 }
 
+int lya_output_open_fd(struct lya_output **result, int fd, const char *name, struct lya_error *err)
+{
+	struct lya_output *out = output_new(name);
+
+	if (out == NULL)
+		return lya_error_nomem(err);
+	out->fd = fd;
+	*result = out;
+	return LYA_OK;
+}
+
+int lya_output_open_text(struct lya_output **result, struct lya_text *text, struct lya_error *err)
+{
+	struct lya_output *out = output_new("text");
+
+	if (out == NULL)
+		return lya_error_nomem(err);
+	out->text = text;
+	*result = out;
+	return LYA_OK;
+}
+
 /* Write all of data, noting the first failure. */
 static void push(struct lya_output *out, const char *data, size_t len)
 {
+	if (out->text != NULL) {
+		lya_text_add_len(out->text, data, len);
+		if (out->text->failed && out->failed == 0)
+			out->failed = ENOMEM;
+		return;
+	}
 	while (len > 0 && out->failed == 0) {
 		ssize_t n = write(out->fd, data, len);
 

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lyncaudit/policy.h"
 #include "lyncaudit/rule.h"
@@ -32,9 +33,12 @@ struct cli_command {
 extern const struct cli_command cli_commands[]; /* ends with name NULL */
 
 int cmd_audit(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 int cmd_site(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_report(int argc, char **argv);
+int cmd_history(int argc, char **argv);
 
 /* "lyncaudit: TEXT" on standard error. */
 void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -69,6 +73,9 @@ void cli_unload(struct cli_loaded *l);
 
 /* The rule set's folder: beside the program in a build tree, or where it is installed. */
 bool cli_default_rules(char *path, size_t size);
+
+/* Nanoseconds since 1970, by the clock on the wall. */
+int64_t cli_wall_clock_ns(void);
 
 /* Read "1GiB", "512M", "65536" (bytes; K, M, G with or without iB are powers of 1024). */
 bool cli_parse_size(const char *text, size_t *bytes);

@@ -67,14 +67,6 @@ static void catch_signals(void)
 	(void)signal(SIGXFSZ, SIG_IGN); /* and so is a file that would be too large */
 }
 
-static int64_t wall_clock_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * LYA_SECOND_NS + now.tv_nsec;
-}
-
 static int open_output(struct audit_run *run, struct lya_output **out, const char *path)
 {
 	return path == NULL ? LYA_OK : lya_output_open(out, path, false, &run->err);
@@ -377,7 +369,7 @@ static int finish(struct audit_run *run, int *status)
 			.version = LYNCAUDIT_VERSION,
 			.host = run->host,
 			.started_ns = run->started_ns,
-			.finished_ns = wall_clock_ns(),
+			.finished_ns = cli_wall_clock_ns(),
 			.arguments = (const char *const *)run->argv,
 			.n_arguments = (size_t)run->argc,
 		};
@@ -429,7 +421,7 @@ static void release(struct audit_run *run)
 
 int cmd_audit(int argc, char **argv)
 {
-	struct audit_run run = { .argc = argc, .argv = argv, .started_ns = wall_clock_ns() };
+	struct audit_run run = { .argc = argc, .argv = argv, .started_ns = cli_wall_clock_ns() };
 	int status = audit_options_read(&run.options, argc, argv);
 	int rc;
 

@@ -12,11 +12,16 @@
 const struct cli_command cli_commands[] = {
 	{ "audit", "audit -s SITE -r FILE|DIR|- ... [options]", "judge every flow of captures",
 	  cmd_audit },
+	{ "watch", "watch -s SITE -i INTERFACE ... [options]", "judge what goes by, as a service",
+	  cmd_watch },
 	{ "rules", "rules list|show ID|check DIR [options]", "the table of allowed flows",
 	  cmd_rules },
 	{ "explain", "explain -s SITE tcp|udp SRC:PORT DST:PORT", "what if, without packets",
 	  cmd_explain },
 	{ "site", "site check|roles -s SITE [ADDRESS...]", "the site description", cmd_site },
+	{ "report", "report make --state DIR --day DAY [-o FILE]",
+	  "a night's report again, from the store", cmd_report },
+	{ "history", "history --state DIR [options]", "trends over nights", cmd_history },
 	{ NULL, NULL, NULL, NULL },
 };
 

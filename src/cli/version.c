@@ -6,12 +6,14 @@
  */
 #include "cli/version.h"
 
+#include <curses.h>
 #include <json-c/json.h>
 #include <lz4.h>
 #include <lzma.h>
 #include <nettle/version.h>
 #include <pcap/pcap.h>
 #include <seccomp.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -30,6 +32,8 @@ static void print_libraries(void)
 	printf("zstd %s\n", ZSTD_versionString());
 	printf("lz4 %s\n", LZ4_versionString());
 	printf("lzma %s\n", lzma_version_string());
+	printf("sqlite %s\n", sqlite3_libversion());
+	printf("%s\n", curses_version());
 	if (filter != NULL)
 		printf("libseccomp %u.%u.%u\n", filter->major, filter->minor, filter->micro);
 }

@@ -7,6 +7,7 @@
  * success at any time, in any source, outweighs all failures.
  */
 #include "finding/ledger.h"
+#include "finding/packing.h"
 
 #include <string.h>
 
@@ -365,6 +366,69 @@ int attempts_merge(struct attempts *a, const struct attempts *from)
 	while (rc == LYA_OK && lya_map_next(from->map, &pos, &key, &value))
 		rc = merge_one(a, key, value);
 	return rc;
+}
+
+/* As bytes, and back --------------------------------------------------------------------- */
+
+static void pack_one(struct packing *p, const struct attempt_key *key, const struct attempt *t)
+{
+	lya_pack_addr(&p->body, &key->from);
+	lya_pack_addr(&p->body, &key->to);
+	lya_pack_uint(&p->body, key->transport);
+	lya_pack_uint(&p->body, key->declared);
+	lya_pack_uint(&p->body, key->port);
+	lya_pack_uint(&p->body, t->through);
+	lya_pack_uint(&p->body, t->named);
+	if (t->named)
+		pack_pair_key(p, &t->key);
+	pack_split(p, &t->failed);
+}
+
+void attempts_pack(struct packing *p, const struct attempts *a)
+{
+	const void *key;
+	void *value;
+	size_t pos = 0;
+
+	lya_pack_uint(&p->body, a->level);
+	lya_pack_uint(&p->body, lya_map_count(a->map));
+	while (lya_map_next(a->map, &pos, &key, &value))
+		pack_one(p, key, value);
+}
+
+static void unpack_one(struct unpacking *u, struct attempts *a)
+{
+	struct attempt t = { 0 };
+	struct attempt_key key;
+
+	memset(&key, 0, sizeof(key));
+	lya_unpack_addr(&u->in, &key.from);
+	lya_unpack_addr(&u->in, &key.to);
+	key.transport = (uint8_t)lya_unpack_uint(&u->in, UINT8_MAX);
+	key.declared = lya_unpack_bool(&u->in);
+	key.port = (uint16_t)lya_unpack_uint(&u->in, UINT16_MAX);
+	t.through = lya_unpack_bool(&u->in);
+	t.named = lya_unpack_bool(&u->in);
+	if (t.named && (!unpack_pair_key(u, &t.key) || t.key.type != LYA_FINDING_BLOCKED_FLOW))
+		lya_unpack_fail(&u->in, "an attempt is none");
+	if (!unpacking_failed(u))
+		unpack_split(u, &t.failed);
+	if (!t.named && t.failed.n > 0)
+		lya_unpack_fail(&u->in, "nobody attempted it");
+	if (!unpacking_failed(u))
+		u->nomem = merge_one(a, &key, &t) != LYA_OK;
+	split_fini(&t.failed);
+}
+
+void attempts_unpack(struct unpacking *u, struct attempts *a)
+{
+	unsigned level = (unsigned)lya_unpack_uint(&u->in, (uint64_t)2 * LEVEL_DECLARED);
+	size_t n = lya_unpack_count(&u->in, SIZE_MAX, 8);
+
+	if (!unpacking_failed(u) && level > a->level)
+		u->nomem = set_level(a, level) != LYA_OK;
+	for (size_t i = 0; i < n && !unpacking_failed(u); i++)
+		unpack_one(u, a);
 }
 
 int attempts_finish(const struct attempts *a, const struct lya_site *site,

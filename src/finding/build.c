@@ -22,7 +22,7 @@ static void build_end(const struct lya_ledger *l, const struct pair_key *key, co
 		out->given = true;
 		out->role = (enum lya_role)key->role[end];
 		if (key->host[end] >= 0)
-			out->host = l->site->hosts[key->host[end]].name;
+			out->host = ledger_host_name(l, key->host[end]);
 	}
 	crowd_read(&e->crowds[end], out);
 }
@@ -165,9 +165,9 @@ static void build_identity(const struct lya_ledger *l, const struct entry *e,
 			   struct lya_finding *out)
 {
 	if (e->shown != INT32_MAX)
-		out->shown = l->site->hosts[e->shown].name;
+		out->shown = ledger_host_name(l, e->shown);
 	else if (e->asked != INT32_MAX)
-		out->asked = l->site->hosts[e->asked].name;
+		out->asked = ledger_host_name(l, e->asked);
 }
 
 bool build_finding(const struct lya_ledger *l, const struct pair *pair, const struct entry *e,

@@ -57,12 +57,13 @@ static void add(struct lya_coverage *to, const struct lya_coverage *more)
 void coverage_take(struct coverage *c, const struct lya_flow *flow,
 		   const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
 {
+	struct lya_flow_sum share = lya_flow_share(flow);
 	struct lya_coverage one = {
 		.flows = 1,
-		.packets = flow->packets[0] + flow->packets[1],
-		.bytes = flow->bytes[0] + flow->bytes[1],
-		.first_ns = flow->first_ns,
-		.last_ns = flow->last_ns,
+		.packets = share.packets,
+		.bytes = share.bytes,
+		.first_ns = lya_flow_first_ns(flow),
+		.last_ns = lya_flow_last_ns(flow),
 		.digits = flow->digits,
 	};
 
@@ -72,6 +73,11 @@ void coverage_take(struct coverage *c, const struct lya_flow *flow,
 		return;
 	for (size_t i = 0; i < v->n_rules && i < LYA_VERDICT_RULES_MAX; i++)
 		add(&c->list[v->rules[i]], &one);
+}
+
+void coverage_add(struct coverage *c, const struct lya_coverage *sums)
+{
+	add(&c->list[sums->rule], sums);
 }
 
 void coverage_merge(struct coverage *c, const struct coverage *from)

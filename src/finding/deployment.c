@@ -11,25 +11,12 @@
 
 enum { EXPIRING_DAYS = 30 };
 
-#define DAY_NS (INT64_C(86400) * LYA_SECOND_NS)
-
-static int64_t floor_days(int64_t ns)
+bool deployment_days_left(const struct lya_site *site, const struct lya_exception *ex,
+			  int64_t last_ns, int64_t *days)
 {
-	return ns >= 0 ? ns / DAY_NS : -((-ns + DAY_NS - 1) / DAY_NS);
-}
-
-/*
- * The site's clock at the expiry is known (expires_ns is its midnight) and
- * taken for the last packet too.
- */
-bool deployment_days_left(const struct lya_exception *ex, int64_t last_ns, int64_t *days)
-{
-	int64_t offset_ns;
-
 	if (!ex->has_expiry || last_ns == LYA_TIME_NONE)
 		return false;
-	offset_ns = (ex->expires_days + 1) * DAY_NS - ex->expires_ns;
-	*days = ex->expires_days - floor_days(last_ns + offset_ns);
+	*days = ex->expires_days - lya_zone_day(site->zone, last_ns);
 	return true;
 }
 
@@ -113,7 +100,8 @@ int deployment_findings(struct lya_ledger *l, struct lya_finding **list, size_t 
 	/* Without a packet nothing can be said of what traffic needs. */
 	for (size_t i = 0; l->end.last_ns != LYA_TIME_NONE && i < l->site->n_exceptions; i++) {
 		int64_t days = 0;
-		bool dated = deployment_days_left(&l->site->exceptions[i], l->end.last_ns, &days);
+		bool dated = deployment_days_left(l->site, &l->site->exceptions[i],
+						  l->end.last_ns, &days);
 
 		if (rc == LYA_OK && l->waived[i] == 0 && !l->expired[i])
 			rc = add_exception(l, i, LYA_FINDING_EXCEPTION_UNUSED, list, n, cap);
@@ -129,19 +117,25 @@ static int waiver_cmp(const void *a, const void *b)
 		      ((const struct lya_waiver *)b)->exception->id);
 }
 
+static void add_waiver(struct lya_ledger *l, const struct lya_exception *exception, uint64_t flows)
+{
+	struct lya_waiver *w = &l->waivers[l->n_waivers++];
+
+	w->exception = exception;
+	w->flows = flows;
+	w->has_days = deployment_days_left(l->site, exception, l->end.last_ns, &w->days_left);
+}
+
 int deployment_waivers(struct lya_ledger *l)
 {
-	l->waivers = lya_calloc(l->site->n_exceptions + 1, sizeof(*l->waivers));
+	l->waivers = lya_calloc(l->site->n_exceptions + l->former.n_waivers + 1,
+				sizeof(*l->waivers));
 	if (l->waivers == NULL)
 		return LYA_ENOMEM;
-	l->n_waivers = l->site->n_exceptions;
-	for (size_t i = 0; i < l->n_waivers; i++) {
-		l->waivers[i].exception = &l->site->exceptions[i];
-		l->waivers[i].flows = l->waived[i];
-		l->waivers[i].has_days =
-		    deployment_days_left(&l->site->exceptions[i], l->end.last_ns,
-					 &l->waivers[i].days_left);
-	}
+	for (size_t i = 0; i < l->site->n_exceptions; i++)
+		add_waiver(l, &l->site->exceptions[i], l->waived[i]);
+	for (size_t i = 0; i < l->former.n_waivers; i++)
+		add_waiver(l, &l->former.waivers[i].exception, l->former.waivers[i].flows);
 	qsort(l->waivers, l->n_waivers, sizeof(*l->waivers), waiver_cmp);
 	return LYA_OK;
 }

@@ -208,11 +208,12 @@ static void facts_add(struct entry *e, const struct lya_flow *flow,
 {
 	lya_roles external = LYA_ROLE_BIT(LYA_ROLE_EXTERNAL);
 	const struct lya_policy_end *from = &ends[v->initiator], *to = &ends[!v->initiator];
+	struct lya_flow_sum share = lya_flow_share(flow);
 	bool through = flow_through(flow);
 
 	e->flows++;
-	e->packets += flow->packets[0] + flow->packets[1];
-	e->bytes += flow->bytes[0] + flow->bytes[1];
+	e->packets += share.packets;
+	e->bytes += share.bytes;
 	e->through += through;
 	e->refused += flow->transport == 6 && flow->state == LYA_STATE_REFUSED;
 	e->attempted += !through && !(flow->transport == 6 && flow->state == LYA_STATE_REFUSED);
@@ -264,7 +265,7 @@ int entry_add(struct entry *e, enum lya_finding_type type, const struct lya_flow
 	int rc;
 
 	facts_add(e, flow, ends, v);
-	times_add(e, flow->first_ns, flow->last_ns, flow->digits);
+	times_add(e, lya_flow_first_ns(flow), lya_flow_last_ns(flow), flow->digits);
 	basis_add(e, v->basis, v->grade);
 	nearest_add(e, v->nearest, v->but);
 	least_add(&e->mixup, v->mixup);

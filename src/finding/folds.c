@@ -19,7 +19,7 @@ int folds_init(struct folds *f, size_t max)
 	return f->map != NULL ? LYA_OK : LYA_ENOMEM;
 }
 
-static void pair_free(struct pair *p)
+void pair_free(struct pair *p)
 {
 	if (p == NULL)
 		return;
@@ -340,19 +340,15 @@ static int pair_merge(struct folds *f, struct pair *p, const struct pair *from)
 	return rc;
 }
 
-int folds_merge(struct folds *f, const struct folds *from)
+/* What lies from there on was dropped elsewhere, so it is incomplete here too. */
+void folds_close(struct folds *f, uint8_t rank, uint64_t hash)
 {
-	int rc = marks_merge(&f->marks, &from->marks);
-
-	f->flows += from->flows;
-	if (from->closed && (!f->closed || comes_before(from->closed_rank, from->closed_hash,
-							f->closed_rank, f->closed_hash))) {
+	if (!f->closed || comes_before(rank, hash, f->closed_rank, f->closed_hash)) {
 		f->closed = true;
-		f->closed_rank = from->closed_rank;
-		f->closed_hash = from->closed_hash;
+		f->closed_rank = rank;
+		f->closed_hash = hash;
 	}
-	/* What the other had to drop is incomplete here too. */
-	while (rc == LYA_OK && f->closed && f->n > 0 &&
+	while (f->n > 0 &&
 	       !comes_before(f->heap[0]->rank, f->heap[0]->hash, f->closed_rank, f->closed_hash)) {
 		struct pair *p = heap_pop(f);
 		struct pair **slot = lya_map_find(f->map, &p->key);
@@ -361,15 +357,27 @@ int folds_merge(struct folds *f, const struct folds *from)
 		*slot = NULL;
 		pair_free(p);
 	}
-	for (size_t i = 0; i < from->n && rc == LYA_OK; i++) {
-		struct pair *p;
+}
 
-		rc = pair_get(f, &from->heap[i]->key, from->heap[i]->rank, &p);
-		if (rc == LYA_OK && p != NULL)
-			rc = pair_merge(f, p, from->heap[i]);
-		if (rc == LYA_OK)
-			rc = shrink(f);
-	}
+int folds_take(struct folds *f, const struct pair *from)
+{
+	struct pair *p;
+	int rc = pair_get(f, &from->key, from->rank, &p);
+
+	if (rc == LYA_OK && p != NULL)
+		rc = pair_merge(f, p, from);
+	return rc == LYA_OK ? shrink(f) : rc;
+}
+
+int folds_merge(struct folds *f, const struct folds *from)
+{
+	int rc = marks_merge(&f->marks, &from->marks);
+
+	f->flows += from->flows;
+	if (from->closed)
+		folds_close(f, from->closed_rank, from->closed_hash);
+	for (size_t i = 0; i < from->n && rc == LYA_OK; i++)
+		rc = folds_take(f, from->heap[i]);
 	return rc;
 }
 

@@ -116,12 +116,17 @@ int gateway_init(struct gateway *g, const struct lya_policy *p)
 	return LYA_OK;
 }
 
+void gateway_host_fini(struct gateway_host *h)
+{
+	for (size_t k = 0; k < h->n_sent; k++)
+		entry_free(h->sent[k].entry);
+	h->n_sent = 0;
+}
+
 void gateway_fini(struct gateway *g)
 {
-	for (size_t i = 0; g->hosts != NULL && i < g->n_hosts; i++) {
-		for (size_t k = 0; k < g->hosts[i].n_sent; k++)
-			entry_free(g->hosts[i].sent[k].entry);
-	}
+	for (size_t i = 0; g->hosts != NULL && i < g->n_hosts; i++)
+		gateway_host_fini(&g->hosts[i]);
 	lya_free(g->hosts);
 	*g = (struct gateway){ 0 };
 }
@@ -261,24 +266,29 @@ bool gateway_shows(const struct lya_policy *p, const struct lya_flow *flow,
 	return false;
 }
 
+int gateway_merge_host(struct gateway_host *h, const struct gateway_host *from)
+{
+	int rc = LYA_OK;
+
+	macs_merge(&h->macs, &from->macs);
+	macs_merge(&h->reached, &from->reached);
+	for (size_t k = 0; k < from->n_sent && rc == LYA_OK; k++) {
+		const struct sent *s = &from->sent[k];
+		struct entry *e;
+
+		rc = sent_get(h, s->from, s->to, s->role, &e);
+		if (rc == LYA_OK && e != NULL)
+			rc = entry_merge(e, s->entry);
+	}
+	return rc;
+}
+
 int gateway_merge(struct gateway *g, const struct gateway *from)
 {
 	int rc = LYA_OK;
 
-	for (size_t i = 0; i < g->n_hosts; i++) {
-		const struct gateway_host *f = &from->hosts[i];
-
-		macs_merge(&g->hosts[i].macs, &f->macs);
-		macs_merge(&g->hosts[i].reached, &f->reached);
-		for (size_t k = 0; k < f->n_sent && rc == LYA_OK; k++) {
-			struct entry *e;
-
-			rc = sent_get(&g->hosts[i], f->sent[k].from, f->sent[k].to, f->sent[k].role,
-				      &e);
-			if (rc == LYA_OK && e != NULL)
-				rc = entry_merge(e, f->sent[k].entry);
-		}
-	}
+	for (size_t i = 0; i < g->n_hosts && rc == LYA_OK; i++)
+		rc = gateway_merge_host(&g->hosts[i], &from->hosts[i]);
 	return rc;
 }
 

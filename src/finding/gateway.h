@@ -47,6 +47,8 @@ int gateway_take(struct gateway *g, const struct lya_policy *p, const struct lya
 bool gateway_shows(const struct lya_policy *p, const struct lya_flow *flow,
 		   const struct lya_policy_end ends[static 2]);
 int gateway_merge(struct gateway *g, const struct gateway *from);
+int gateway_merge_host(struct gateway_host *h, const struct gateway_host *from);
+void gateway_host_fini(struct gateway_host *h);
 void gateway_each_packet(const struct gateway *g, const struct lya_packet_visitor *v);
 int gateway_findings(const struct lya_ledger *l, struct lya_finding **list, size_t *n, size_t *cap);
 

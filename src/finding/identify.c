@@ -35,7 +35,7 @@ static void add_end(struct lya_digest *d, const struct lya_ledger *l, const stru
 		    unsigned end)
 {
 	add(d, key->role[end] < LYA_ROLES ? lya_role_name((enum lya_role)key->role[end]) : "");
-	add(d, key->host[end] >= 0 ? l->site->hosts[key->host[end]].name : "");
+	add(d, key->host[end] >= 0 ? ledger_host_name(l, key->host[end]) : "");
 }
 
 static const char *transport_word(uint8_t transport)

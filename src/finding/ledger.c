@@ -60,7 +60,16 @@ void lya_ledger_free(struct lya_ledger *l)
 	coverage_fini(&l->coverage);
 	matrix_fini(&l->matrix);
 	overall_fini(&l->overall);
+	former_fini(&l->former);
 	lya_free(l);
+}
+
+const char *ledger_host_name(const struct lya_ledger *l, int32_t host)
+{
+	size_t index = (size_t)host;
+
+	return index < l->site->n_hosts ? l->site->hosts[index].name
+					: l->former.hosts[index - l->site->n_hosts];
 }
 
 const struct lya_policy *lya_ledger_policy(const struct lya_ledger *l)
@@ -176,15 +185,24 @@ static struct lya_port_range finding_ports(const struct lya_ledger *l, struct pa
 	return (struct lya_port_range){ rport, rport };
 }
 
+/* False: all of the flow counts in other periods. */
+static bool counts_here(const struct lya_flow *flow)
+{
+	return flow->before.packets == 0 || lya_flow_share(flow).packets != 0;
+}
+
 static int raise_finding(struct lya_ledger *l, const struct pair_key *key,
 			 struct lya_port_range ports, const struct lya_flow *flow,
 			 const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
 			 struct lya_flow_findings *out)
 {
 	enum lya_finding_type type = (enum lya_finding_type)key->type;
-	struct fold_place place;
-	int rc = folds_add(&l->folds, key, (uint8_t)severity_gravest(l->site, type), ports, flow,
-			   ends, v, &place);
+	struct fold_place place = { 0 };
+	int rc = LYA_OK;
+
+	if (counts_here(flow))
+		rc = folds_add(&l->folds, key, (uint8_t)severity_gravest(l->site, type), ports,
+			       flow, ends, v, &place);
 
 	if (rc == LYA_OK && out != NULL)
 		rc = note_ids(l, key, &ports, &place, out);
@@ -277,18 +295,19 @@ static int raise_expired(struct lya_ledger *l, const struct lya_flow *flow,
 	key.host[0] = v->expired;
 	key.host[1] = -1;
 	key.role[0] = key.role[1] = PAIR_NO_ROLE;
-	l->expired[v->expired] = true;
+	l->expired[v->expired] = l->expired[v->expired] || counts_here(flow);
 	return raise_finding(l, &key, (struct lya_port_range){ 0, UINT16_MAX }, flow, ends, v, out);
 }
 
 static void count(struct lya_ledger *l, const struct lya_flow *flow,
 		  const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
 {
+	struct lya_flow_sum share = lya_flow_share(flow);
 	bool probe = v->leg == LYA_LEG_PROBE;
 
 	l->counts.flows++;
-	l->counts.packets += flow->packets[0] + flow->packets[1];
-	l->counts.bytes += flow->bytes[0] + flow->bytes[1];
+	l->counts.packets += share.packets;
+	l->counts.bytes += share.bytes;
 	l->counts.verdicts[v->kind]++;
 	l->counts.probes += probe;
 	l->counts.av_probes +=
@@ -296,6 +315,17 @@ static void count(struct lya_ledger *l, const struct lya_flow *flow,
 	l->counts.mutual[v->payload.mutual]++;
 	if (v->kind == LYA_VERDICT_WAIVED && v->exception >= 0)
 		l->waived[v->exception]++;
+}
+
+static int take_sums(struct lya_ledger *l, const struct lya_flow *flow,
+		     const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
+{
+	int rc;
+
+	count(l, flow, ends, v);
+	coverage_take(&l->coverage, flow, ends, v);
+	rc = matrix_take(&l->matrix, l->policy, flow, ends, v);
+	return rc == LYA_OK ? overall_take(&l->overall, l->policy, flow, ends, v) : rc;
 }
 
 int lya_ledger_take(struct lya_ledger *l, const struct lya_flow *flow,
@@ -306,11 +336,7 @@ int lya_ledger_take(struct lya_ledger *l, const struct lya_flow *flow,
 
 	if (out != NULL)
 		out->n = 0;
-	count(l, flow, ends, v);
-	coverage_take(&l->coverage, flow, ends, v);
-	rc = matrix_take(&l->matrix, l->policy, flow, ends, v);
-	if (rc == LYA_OK)
-		rc = overall_take(&l->overall, l->policy, flow, ends, v);
+	rc = counts_here(flow) ? take_sums(l, flow, ends, v) : LYA_OK;
 	if (rc == LYA_OK && v->finding != LYA_FINDING_NONE)
 		rc = raise_flow(l, (enum lya_finding_type)v->finding, flow, ends, v, out);
 	if (rc == LYA_OK && v->snat != NULL)
@@ -338,10 +364,24 @@ bool lya_finding_concerns(const struct lya_policy *p, const struct lya_flow *flo
 	       overall_shows(p, flow, ends, v);
 }
 
-int lya_ledger_merge(struct lya_ledger *l, struct lya_ledger *from)
+/* Former hosts and waivers have other indices here: their names know them. */
+static int merge_packed(struct lya_ledger *l, const struct lya_ledger *from)
+{
+	struct lya_pack pack = { 0 };
+	int rc = lya_ledger_pack(from, &pack);
+
+	if (rc == LYA_OK)
+		rc = lya_ledger_unpack(l, pack.data, pack.len, NULL, 0, NULL);
+	lya_pack_fini(&pack);
+	return rc;
+}
+
+int lya_ledger_merge(struct lya_ledger *l, const struct lya_ledger *from)
 {
 	int rc;
 
+	if (!former_is_empty(&from->former))
+		return merge_packed(l, from);
 	l->counts.flows += from->counts.flows;
 	l->counts.packets += from->counts.packets;
 	l->counts.bytes += from->counts.bytes;

@@ -158,6 +158,10 @@ int folds_add(struct folds *f, const struct pair_key *key, uint8_t rank,
 int folds_put(struct folds *f, const struct pair_key *key, uint8_t rank,
 	      struct lya_port_range ports, const struct entry *sums);
 int folds_merge(struct folds *f, const struct folds *from);
+/* What folds_merge is made of: a pair's sums, without its count of flows; and a bound. */
+int folds_take(struct folds *f, const struct pair *from);
+void folds_close(struct folds *f, uint8_t rank, uint64_t hash);
+void pair_free(struct pair *p);
 /* Kept findings, before sorting; and those that did not fit. */
 size_t folds_count(const struct folds *f);
 void folds_dropped(const struct folds *f, uint64_t *findings, uint64_t *flows);
@@ -174,6 +178,8 @@ int coverage_init(struct coverage *c, const struct lya_policy *p);
 void coverage_fini(struct coverage *c);
 void coverage_take(struct coverage *c, const struct lya_flow *flow,
 		   const struct lya_policy_end ends[static 2], const struct lya_verdict *v);
+/* Sums of the row sums->rule. */
+void coverage_add(struct coverage *c, const struct lya_coverage *sums);
 void coverage_merge(struct coverage *c, const struct coverage *from);
 void coverage_finish(struct coverage *c, const struct lya_policy *p);
 
@@ -209,6 +215,27 @@ enum lya_severity severity_gravest(const struct lya_site *site, enum lya_finding
 
 /* The ledger ------------------------------------------------------------------------ */
 
+/*
+ * What packed evidence names and this policy does not have any more: hosts, whose index is
+ * that of the site's hosts and these, one after the other; exceptions that waived flows.
+ */
+struct former {
+	char **hosts;
+	size_t n_hosts, cap_hosts;
+	struct former_waiver {
+		struct lya_exception exception; /* id, reason, owner and expiry */
+		uint64_t flows;
+	} *waivers; /* by id */
+	size_t n_waivers, cap_waivers;
+};
+
+/* Index of a host by that name, a former one when it must be; -1: out of memory. */
+int32_t former_host(struct lya_ledger *l, const char *name);
+/* Flows of an exception that is gone; what it owns is taken over or freed. */
+int former_waive(struct former *f, struct lya_exception *exception, uint64_t flows);
+bool former_is_empty(const struct former *f);
+void former_fini(struct former *f);
+
 struct lya_ledger {
 	const struct lya_policy *policy;
 	const struct lya_site *site;
@@ -220,6 +247,7 @@ struct lya_ledger {
 	struct overall overall;
 	uint64_t *waived; /* flows per exception */
 	bool *expired;    /* per exception: it would have matched */
+	struct former former;
 	struct lya_ledger_counts counts;
 	struct lya_ledger_end end;
 	struct lya_finding *findings; /* made at the end, sorted */
@@ -227,6 +255,9 @@ struct lya_ledger {
 	struct lya_waiver *waivers;
 	size_t n_waivers;
 };
+
+/* The name of a host by its index, a former one too. */
+const char *ledger_host_name(const struct lya_ledger *l, int32_t host);
 
 /* identify.c: ids.  `ports` NULL: a scan. */
 void identify_pair(const struct lya_ledger *l, const struct pair_key *key,
@@ -245,8 +276,12 @@ struct lya_finding deployment_blank(const struct lya_ledger *l, enum lya_finding
 int deployment_push(struct lya_finding **list, size_t *n, size_t *cap, const struct lya_finding *f);
 int deployment_findings(struct lya_ledger *l, struct lya_finding **list, size_t *n, size_t *cap);
 int deployment_waivers(struct lya_ledger *l);
-/* Days from the day of the last packet to the day of expiry; false: no expiry or no packets. */
-bool deployment_days_left(const struct lya_exception *ex, int64_t last_ns, int64_t *days);
+/*
+ * Days from the day of the last packet to the day of expiry, in the site's time zone; false:
+ * no expiry or no packets.
+ */
+bool deployment_days_left(const struct lya_site *site, const struct lya_exception *ex,
+			  int64_t last_ns, int64_t *days);
 
 /* sentence.c: what, why and fix; false when out of memory */
 bool sentence_write(const struct lya_ledger *l, struct lya_finding *f);

@@ -7,6 +7,7 @@
  * less what is kept.
  */
 #include "finding/ledger.h"
+#include "finding/packing.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -104,7 +105,7 @@ int matrix_take(struct matrix *m, const struct lya_policy *p, const struct lya_f
 		.ports = name_ports(p, documented ? v->rules[0] : -1, flow->port[init],
 				    flow->port[!init]),
 		.flows = 1,
-		.bytes = flow->bytes[0] + flow->bytes[1],
+		.bytes = lya_flow_share(flow).bytes,
 	};
 	struct group *g = lya_map_put(m->map, &key, NULL);
 
@@ -134,6 +135,66 @@ int matrix_merge(struct matrix *m, const struct matrix *from)
 			rc = group_add(g, &other->cells[i]);
 	}
 	return rc;
+}
+
+void matrix_pack(struct packing *p, const struct matrix *m)
+{
+	const void *key;
+	void *value;
+	size_t pos = 0;
+
+	lya_pack_uint(&p->body, lya_map_count(m->map));
+	while (lya_map_next(m->map, &pos, &key, &value)) {
+		const struct group *g = value;
+
+		lya_pack_raw(&p->body, key, sizeof(struct group_key));
+		lya_pack_uint(&p->body, g->flows);
+		lya_pack_uint(&p->body, g->bytes);
+		lya_pack_uint(&p->body, g->n);
+		for (size_t i = 0; i < g->n; i++) {
+			pack_ports(p, g->cells[i].ports);
+			lya_pack_uint(&p->body, g->cells[i].flows);
+			lya_pack_uint(&p->body, g->cells[i].bytes);
+		}
+	}
+}
+
+static void unpack_group(struct unpacking *u, struct matrix *m)
+{
+	const uint8_t *bytes = lya_unpack_raw(&u->in, sizeof(struct group_key));
+	struct group_key key;
+	struct group *g;
+	size_t n;
+
+	if (bytes == NULL)
+		return;
+	memcpy(&key, bytes, sizeof(key));
+	if (key.from > LYA_ROLES || key.to > LYA_ROLES || key.verdict >= LYA_VERDICTS) {
+		lya_unpack_fail(&u->in, "there is no such row of the matrix");
+		return;
+	}
+	g = lya_map_put(m->map, &key, NULL);
+	u->nomem = g == NULL;
+	if (g == NULL)
+		return;
+	g->flows += lya_unpack_uint(&u->in, UINT64_MAX);
+	g->bytes += lya_unpack_uint(&u->in, UINT64_MAX);
+	n = (size_t)lya_unpack_uint(&u->in, CELLS_MAX);
+	for (size_t i = 0; i < n && !unpacking_failed(u); i++) {
+		struct cell cell = { .ports = unpack_ports(u) };
+
+		cell.flows = lya_unpack_uint(&u->in, UINT64_MAX);
+		cell.bytes = lya_unpack_uint(&u->in, UINT64_MAX);
+		u->nomem = group_add(g, &cell) != LYA_OK;
+	}
+}
+
+void matrix_unpack(struct unpacking *u, struct matrix *m)
+{
+	size_t n = lya_unpack_count(&u->in, SIZE_MAX, sizeof(struct group_key) + 3);
+
+	for (size_t i = 0; i < n && !unpacking_failed(u); i++)
+		unpack_group(u, m);
 }
 
 static const char *role_text(enum lya_role role)

@@ -30,6 +30,8 @@ struct split {
 /* Add a flow under its source; *made (may be NULL) tells of a new part. */
 int split_add(struct split *s, const struct lya_flow *flow,
 	      const struct lya_policy_end ends[static 2], const struct lya_verdict *v, bool *made);
+/* Add the sums of many flows. */
+int split_put(struct split *s, uint32_t source, const struct entry *sums);
 /* *made: parts that are new. */
 int split_merge(struct split *s, const struct split *from, size_t *made);
 void split_fini(struct split *s);

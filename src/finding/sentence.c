@@ -539,7 +539,8 @@ static void what_expiring(const struct telling *t)
 {
 	int64_t days = 0;
 
-	(void)deployment_days_left(exception_of(t), t->ledger->end.last_ns, &days);
+	(void)deployment_days_left(t->ledger->site, exception_of(t), t->ledger->end.last_ns,
+				   &days);
 	say(t, "The ");
 	say_exception(t, t->finding->exception);
 	if (days == 0)

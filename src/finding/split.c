@@ -48,6 +48,15 @@ int split_add(struct split *s, const struct lya_flow *flow,
 	return rc == LYA_OK ? entry_add(e, LYA_FINDING_BLOCKED_FLOW, flow, ends, v) : rc;
 }
 
+int split_put(struct split *s, uint32_t source, const struct entry *sums)
+{
+	struct entry *e;
+	bool fresh;
+	int rc = part_get(s, source, &e, &fresh);
+
+	return rc == LYA_OK ? entry_merge(e, sums) : rc;
+}
+
 int split_merge(struct split *s, const struct split *from, size_t *made)
 {
 	int rc = LYA_OK;

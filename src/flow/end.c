@@ -96,7 +96,7 @@ static void fill_macs(const uint8_t *macs, unsigned side, struct lya_flow *f)
 	memcpy(f->mac[side], macs + sizeof(f->to_mac[side]), sizeof(f->mac[side]));
 }
 
-static inline __attribute__((always_inline)) void fill_origin(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
+void flow_fill_origin(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
 {
 	const struct flow_cold *c = flow_cold_at(t, n);
 
@@ -141,6 +141,8 @@ static void forget(struct lya_flow_table *t, uint32_t n, uint32_t tag)
 		t->split_flows--;
 	flow_extra_drop(t, n);
 	flow_loss_end(t, n);
+	if (t->options.shares)
+		flow_share_forget(t, n);
 	memset(h, 0, sizeof(*h));
 	h->next = a->free;
 	a->free = n;
@@ -148,16 +150,21 @@ static void forget(struct lya_flow_table *t, uint32_t n, uint32_t tag)
 	t->stats.open--;
 }
 
-const struct lya_flow *flow_tell(struct lya_flow_table *t, uint32_t n)
+void flow_fill(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
 {
-	struct lya_flow *f = &t->ended;
-
-	flow_inspect_settle(t, n);
 	memset(f, 0, sizeof(*f));
 	f->record = n;
 	fill_ends(t, n, f);
 	fill_counts(t, n, f);
 	fill_evidence(flow_hot_at(t, n), f);
+}
+
+const struct lya_flow *flow_tell(struct lya_flow_table *t, uint32_t n)
+{
+	struct lya_flow *f = &t->ended;
+
+	flow_inspect_settle(t, n);
+	flow_fill(t, n, f);
 	flow_inspect_result(t, n, &f->app);
 	return f;
 }
@@ -170,7 +177,7 @@ const struct lya_flow *lya_flow_table_peek(struct lya_flow_table *t,
 	assert(flow_is(flow_hot_at(t, sight->record), FLOW_INSPECTED) &&
 	       "an inspection goes on undisturbed");
 	f = flow_tell(t, sight->record);
-	fill_origin(t, sight->record, &t->ended);
+	flow_fill_origin(t, sight->record, &t->ended);
 	return f;
 }
 
@@ -178,8 +185,10 @@ static int end_tagged(struct lya_flow_table *t, uint32_t n, uint32_t tag)
 {
 	const struct lya_flow *f = flow_tell(t, n);
 
-	fill_origin(t, n, &t->ended);
+	flow_fill_origin(t, n, &t->ended);
 	flow_loss_tell(t, n, &t->ended);
+	if (t->options.shares)
+		flow_share_tell(t, n, &t->ended);
 	forget(t, n, tag);
 	if (t->status == LYA_OK && t->options.on_end != NULL)
 		t->status = t->options.on_end(t->options.ctx, f);

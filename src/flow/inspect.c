@@ -314,3 +314,28 @@ void flow_inspect_result(const struct lya_flow_table *t, uint32_t n, struct lya_
 		memcpy(out->prefix, x->prefix, sizeof(out->prefix));
 	}
 }
+
+/*
+ * What is recognised so far.  Payload that is no known protocol yet may become one: it
+ * counts as none.  A stream that dribbles shows nothing yet.
+ */
+void flow_inspect_peek(const struct lya_flow_table *t, uint32_t n, struct lya_app_result *out)
+{
+	const struct flow_hot *h = flow_hot_at(t, n);
+	uint32_t word = flow_word(h);
+
+	if ((word & FLOW_SLOT) == 0) {
+		flow_inspect_result(t, n, out);
+		return;
+	}
+	if (flow_is_tcp(h) && (word & FLOW_SLOT_LARGE) == 0) {
+		memset(out, 0, sizeof(*out));
+		out->client_side = -1;
+		return;
+	}
+	lya_app_result(flow_slot_at(&t->inspect, word), out);
+	if (out->app == LYA_APP_UNKNOWN) {
+		out->app = LYA_APP_NONE;
+		out->service_payload = false;
+	}
+}

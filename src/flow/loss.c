@@ -41,6 +41,8 @@ void flow_loss_begin(struct lya_flow_table *t, uint32_t n)
 	if (l->owner != 0)
 		return;
 	*l = (struct flow_loss){ .owner = n };
+	if (t->shares.measured != NULL)
+		t->shares.measured[n & (FLOW_LOSSES - 1)] = 0;
 	flow_set(flow_hot_at(t, n), FLOW_MEASURED);
 }
 
@@ -157,4 +159,16 @@ void flow_loss_tell(const struct lya_flow_table *t, uint32_t n, struct lya_flow 
 	f->measured = l->known[0] && l->known[1];
 	f->lost_bytes[0] = l->side[0].lost;
 	f->lost_bytes[1] = l->side[1].lost;
+	if (t->shares.measured != NULL)
+		f->measured_before = t->shares.measured[n & (FLOW_LOSSES - 1)];
+}
+
+void flow_loss_again(struct lya_flow_table *t, uint32_t n, const struct lya_flow *f)
+{
+	struct flow_loss *l = flow_loss_at(t, n);
+
+	if (!flow_is(flow_hot_at(t, n), FLOW_MEASURED))
+		return;
+	l->side[0].lost = l->side[1].lost = 0;
+	t->shares.measured[n & (FLOW_LOSSES - 1)] = f->payload_bytes[0] + f->payload_bytes[1];
 }

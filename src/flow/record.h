@@ -22,6 +22,7 @@
 
 #include "lyncaudit/app.h"
 #include "lyncaudit/decode.h"
+#include "lyncaudit/flow.h"
 
 #define FLOW_WIDE UINT32_C(0x80000000)
 #define FLOW_BUCKET UINT32_C(0xc0000000)
@@ -101,6 +102,20 @@ struct flow_extra {
 	uint8_t prefix_len[2];
 	uint8_t prefix[2][LYA_APP_PREFIX];
 };
+
+/*
+ * What was counted of a flow when, where that is asked for (the option `shares`); an array
+ * beside each family's records, touched at cuts, visits and ends alone.
+ */
+struct flow_share {
+	uint32_t serial; /* low bits of the flow's; any other, or !used: all is zero still */
+	uint32_t used;
+	struct lya_flow_sum cut[2]; /* of the last two cuts, by the cut's number & 1 */
+	struct lya_flow_sum told;
+	int64_t cut_last_ns;
+};
+
+_Static_assert(sizeof(struct flow_share) == 64, "a share is a cache line");
 
 /* What some TCP flows have to measure what the mirror lost; see loss.c. */
 struct flow_loss {

@@ -32,7 +32,12 @@ enum {
 #define MIN_BUDGET ((size_t)64 << 10)
 #define RECORDS_MAX (UINT32_C(0x3fffffff))
 
-static const size_t FAMILY_COST[FLOW_FAMILIES] = { FAMILY_COST_4, FAMILY_COST_6 };
+/* What a record costs of the budget. */
+static size_t family_cost(const struct lya_flow_table *t, unsigned family)
+{
+	return (family == 0 ? (size_t)FAMILY_COST_4 : (size_t)FAMILY_COST_6) +
+	       (t->options.shares ? (size_t)FLOW_SHARE_BYTES : 0);
+}
 
 const char *lya_flow_state_name(enum lya_flow_state state)
 {
@@ -73,7 +78,7 @@ static void set_limits(struct lya_flow_table *t)
 	if (t->budget < MIN_BUDGET)
 		t->budget = MIN_BUDGET;
 	for (unsigned f = 0; f < FLOW_FAMILIES; f++) {
-		size_t cap = t->budget / 8 * 7 / FAMILY_COST[f];
+		size_t cap = t->budget / 8 * 7 / family_cost(t, f);
 
 		if (o->max_flows != 0 && cap > o->max_flows)
 			cap = o->max_flows;
@@ -119,6 +124,8 @@ static int table_init(struct lya_flow_table *t)
 		rc = flow_extras_init(t, pool_bytes(t->options.max_bytes));
 	if (rc == LYA_OK)
 		rc = flow_losses_init(t);
+	if (rc == LYA_OK && t->options.shares)
+		rc = flow_shares_init(t);
 	if (rc == LYA_OK)
 		rc = flow_intern_init(&t->origins, sizeof(struct flow_origin), origins_max(t));
 	if (rc == LYA_OK)
@@ -159,6 +166,7 @@ void lya_flow_table_free(struct lya_flow_table *t)
 	flow_inspect_fini(t);
 	flow_extras_fini(t);
 	flow_losses_fini(t);
+	flow_shares_fini(t);
 	flow_intern_fini(&t->origins);
 	flow_intern_fini(&t->macs);
 	flow_intern_fini(&t->ctxs);
@@ -172,7 +180,7 @@ void lya_flow_table_stats(const struct lya_flow_table *t, struct lya_flow_stats 
 		     t->arena[1].high * sizeof(*t->wide) +
 		     flow_index_bytes(&t->index) +
 		     t->n_buckets * sizeof(*t->buckets) +
-		     flow_slots_bytes(&t->inspect) +
+		     flow_slots_bytes(&t->inspect) + flow_shares_bytes(t) +
 		     t->extras.high * sizeof(*t->extras.list) + flow_intern_bytes(&t->origins) +
 		     flow_intern_bytes(&t->macs) + flow_intern_bytes(&t->ctxs) +
 		     flow_intern_bytes(&t->results);
@@ -188,9 +196,9 @@ static bool is_at_count(const struct lya_flow_table *t)
 static bool arena_has_room(const struct lya_flow_table *t, unsigned family)
 {
 	const struct flow_arena *a = &t->arena[family];
-	size_t used = t->arena[0].high * FAMILY_COST[0] + t->arena[1].high * FAMILY_COST[1];
+	size_t used = t->arena[0].high * family_cost(t, 0) + t->arena[1].high * family_cost(t, 1);
 
-	return a->free != 0 || (a->high < a->cap && used + FAMILY_COST[family] <= t->budget);
+	return a->free != 0 || (a->high < a->cap && used + family_cost(t, family) <= t->budget);
 }
 
 static int evict(struct lya_flow_table *t, uint32_t n)

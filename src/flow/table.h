@@ -153,6 +153,14 @@ struct flow_ahead {
 	uint32_t record;
 };
 
+struct flow_shares {
+	struct flow_share *list[FLOW_FAMILIES]; /* NULL: not asked for */
+	uint64_t *measured; /* FLOW_LOSSES: payload bytes that other losses were counted beside */
+	uint64_t cuts;      /* so far: the last is number cuts */
+	int64_t cut_ns[2];  /* of the last two */
+	struct lya_flow_marks marks; /* of the flow that is being told */
+};
+
 struct lya_flow_table {
 	struct lya_flow_options options;
 	struct lya_hash_key key;
@@ -161,6 +169,7 @@ struct lya_flow_table {
 	struct flow_cold *cold;
 	struct flow_wide *wide;
 	struct flow_loss *losses; /* FLOW_LOSSES, by the low bits of the record's number */
+	struct flow_shares shares;
 	struct flow_dues measured; /* packets of flows that have one */
 	struct flow_arena arena[FLOW_FAMILIES];
 	struct flow_wheel wheels[FLOW_FAMILIES][FLOW_CLASSES];
@@ -317,6 +326,8 @@ void flow_loss_end(struct lya_flow_table *t, uint32_t n);
 /* The packets that are due of flows that are followed. */
 void flow_loss_drain(struct lya_flow_table *t);
 void flow_loss_tell(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f);
+/* What was told of flow f is counted: begin again. */
+void flow_loss_again(struct lya_flow_table *t, uint32_t n, const struct lya_flow *f);
 
 /* detail.c: what the recognisers tell on their way ------------------------- */
 
@@ -358,6 +369,8 @@ void flow_inspect_drain(struct lya_flow_table *t);
 /* End an inspection that is under way and keep its small result. */
 void flow_inspect_settle(struct lya_flow_table *t, uint32_t n);
 void flow_inspect_result(const struct lya_flow_table *t, uint32_t n, struct lya_app_result *out);
+/* The same of a flow whose inspection may be under way still, which goes on. */
+void flow_inspect_peek(const struct lya_flow_table *t, uint32_t n, struct lya_app_result *out);
 
 /* Do what there is left to do with the packets that have been counted: before any flow ends. */
 static inline void flow_drain(struct lya_flow_table *t)
@@ -417,11 +430,25 @@ void flow_extra_drop(struct lya_flow_table *t, uint32_t n);
 /* A counter went over: carry. */
 void flow_extra_carry(struct lya_flow_table *t, uint32_t n, unsigned count, unsigned side);
 
+/* share.c ------------------------------------------------------------------ */
+
+enum { FLOW_SHARE_BYTES = sizeof(struct flow_share) };
+
+int flow_shares_init(struct lya_flow_table *t);
+void flow_shares_fini(struct lya_flow_table *t);
+size_t flow_shares_bytes(const struct lya_flow_table *t);
+/* Tell what periods before have counted of a flow, with shares; and forget it at its end. */
+void flow_share_tell(struct lya_flow_table *t, uint32_t n, struct lya_flow *f);
+void flow_share_forget(struct lya_flow_table *t, uint32_t n);
+
 /* end.c ------------------------------------------------------------------- */
 
 /* The address of one side. */
 void flow_address(const struct lya_flow_table *t, uint32_t n, unsigned side, struct lya_addr *out);
 
+/* Everything of a flow that is told but what its payload showed. */
+void flow_fill(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f);
+void flow_fill_origin(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f);
 /*
  * What a flow itself shows, its inspection settled: all but where and when it was
  * seen and what was lost.  Borrowed until the next one is told.

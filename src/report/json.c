@@ -407,11 +407,15 @@ void lya_report_json(struct lya_output *out, const struct lya_report_input *in)
 	lya_jw_object_open(&w);
 	lya_jw_member_string(&w, "schema", "lyncaudit-report/1");
 	write_run(&w, &in->run);
+	if (in->night != NULL)
+		report_night(&w, in->night);
 	write_policy(&w, lya_ledger_policy(in->ledger));
 	write_capture(&w, in);
 	write_validity(&w, in);
 	write_summary(&w, in);
 	write_findings(&w, in);
+	if (in->night != NULL)
+		report_changes(&w, in->night);
 	write_snat(&w, in);
 	write_coverage(&w, in->ledger);
 	write_matrix(&w, in->ledger);

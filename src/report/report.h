@@ -20,6 +20,10 @@ void report_finding(struct lya_json_writer *w, const struct lya_policy *policy,
 		    const struct lya_source *sources, size_t n_sources,
 		    const struct lya_finding *f, const struct lya_finding_packets *evidence);
 
+/* night.c: the objects of a nightly report, before and behind the others */
+void report_night(struct lya_json_writer *w, const struct lya_report_night *night);
+void report_changes(struct lya_json_writer *w, const struct lya_report_night *night);
+
 /* Sums over all sources. */
 struct report_span {
 	uint64_t packets, bytes;

@@ -47,6 +47,11 @@ void lya_rules_free(struct lya_rules *rules)
 	for (size_t i = 0; i < rules->n; i++)
 		rule_fini(&rules->list[i]);
 	lya_free(rules->list);
+	for (size_t i = 0; i < rules->n_files; i++) {
+		lya_free(rules->files[i].name);
+		lya_free(rules->files[i].text);
+	}
+	lya_free(rules->files);
 	lya_free(rules->by_id);
 	lya_free(rules->name);
 	lya_free(rules);
@@ -131,6 +136,26 @@ static int add_file(struct rule_load *load, const char *name, struct lya_error *
 	return LYA_OK;
 }
 
+/* The file as it is, under the last part of its name. */
+static int keep_bytes(struct lya_rules *rules, const char *name, const char *bytes, size_t len,
+		      struct lya_error *err)
+{
+	const char *slash = strrchr(name, '/');
+	struct lya_rules_file file = { .len = len };
+	void *list = rules->files;
+
+	if (lya_grow(&list, &rules->cap_files, rules->n_files + 1, sizeof(file)) != LYA_OK)
+		return lya_error_nomem(err);
+	rules->files = list;
+	file.name = lya_strdup(slash != NULL ? slash + 1 : name);
+	file.text = lya_malloc(len + 1);
+	rules->files[rules->n_files++] = file;
+	if (file.name == NULL || file.text == NULL)
+		return lya_error_nomem(err);
+	memcpy(file.text, bytes, len);
+	return LYA_OK;
+}
+
 /* The rules of a document; doc may be NULL with rc < 0, and is released. */
 static int take_doc(struct rule_load *load, struct lya_json_doc *doc, int rc, const char *name,
 		    struct lya_error *err)
@@ -147,6 +172,7 @@ static int take_doc(struct rule_load *load, struct lya_json_doc *doc, int rc, co
 		bytes = lya_json_bytes(doc, &len);
 		lya_digest_add(load->digest, bytes, len);
 		rule_parse(load, doc);
+		rc = keep_bytes(load->rules, name, bytes, len, err);
 	}
 	lya_json_free(doc);
 	return rc;
@@ -173,23 +199,29 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int load_entry(struct rule_load *load, const char *folder, const char *name,
-		      struct lya_error *err)
-{
-	size_t len = strlen(folder) + strlen(name) + 2;
-	char *path = lya_malloc(len);
-	int rc;
+struct paths {
+	char **list;
+	size_t n, cap;
+};
 
-	if (path == NULL)
+static int add_path(struct paths *p, const char *folder, const char *name, struct lya_error *err)
+{
+	size_t len = strlen(folder) + (name != NULL ? strlen(name) : 0) + 2;
+	const char *between = folder[0] != '\0' && folder[strlen(folder) - 1] == '/' ? "" : "/";
+	char *path = lya_malloc(len);
+
+	if (path == NULL ||
+	    lya_grow((void **)&p->list, &p->cap, p->n + 1, sizeof(*p->list)) != LYA_OK) {
+		lya_free(path);
 		return lya_error_nomem(err);
-	(void)snprintf(path, len, "%s%s%s", folder,
-		       folder[0] != '\0' && folder[strlen(folder) - 1] == '/' ? "" : "/", name);
-	rc = load_file(load, path, err);
-	lya_free(path);
-	return rc;
+	}
+	(void)snprintf(path, len, "%s%s%s", folder, name != NULL ? between : "",
+		       name != NULL ? name : "");
+	p->list[p->n++] = path;
+	return LYA_OK;
 }
 
-static int load_folder(struct rule_load *load, const char *path, struct lya_error *err)
+static int list_folder(struct paths *p, const char *path, struct lya_error *err)
 {
 	struct dirent **entries;
 	int n = scandir(path, &entries, is_rule_file, by_name);
@@ -198,15 +230,55 @@ static int load_folder(struct rule_load *load, const char *path, struct lya_erro
 	if (n == -1)
 		return lya_error_set(err, LYA_EIO, path, NULL, "cannot be read: %s",
 				     strerror(errno));
-	if (n == 0)
-		lya_diags_add(load->diags, LYA_DIAG_ERROR, path, NULL,
-			      "wanted rule files (*.json) in this folder, found none");
 	for (int i = 0; i < n; i++) {
 		if (rc == LYA_OK)
-			rc = load_entry(load, path, entries[i]->d_name, err);
+			rc = add_path(p, path, entries[i]->d_name, err);
 		free(entries[i]); /* scandir's own allocations */
 	}
 	free(entries);
+	return rc;
+}
+
+int lya_rules_files(const char *path, char ***paths, size_t *n, struct lya_error *err)
+{
+	struct paths p = { .n = 0 };
+	struct stat st;
+	int rc;
+
+	*paths = NULL;
+	*n = 0;
+	if (stat(path, &st) == -1)
+		return lya_error_set(err, LYA_EIO, path, NULL, "cannot be opened: %s",
+				     strerror(errno));
+	rc = S_ISDIR(st.st_mode) ? list_folder(&p, path, err) : add_path(&p, path, NULL, err);
+	if (rc < 0) {
+		free_words(p.list, p.n);
+		return rc;
+	}
+	*paths = p.list;
+	*n = p.n;
+	return LYA_OK;
+}
+
+static void check_count(struct rule_load *load, const char *path, size_t n)
+{
+	if (n == 0)
+		lya_diags_add(load->diags, LYA_DIAG_ERROR, path, NULL,
+			      "wanted rule files (*.json) in this folder, found none");
+}
+
+static int load_paths(struct rule_load *load, const char *path, struct lya_error *err)
+{
+	char **paths;
+	size_t n;
+	int rc = lya_rules_files(path, &paths, &n, err);
+
+	if (rc < 0)
+		return rc;
+	check_count(load, path, n);
+	for (size_t i = 0; i < n && rc == LYA_OK; i++)
+		rc = load_file(load, paths[i], err);
+	free_words(paths, n);
 	return rc;
 }
 
@@ -231,15 +303,34 @@ int lya_rules_load(struct lya_rules **rules, const char *path, struct lya_diags 
 {
 	struct rule_load load;
 	size_t before = diags->errors;
-	struct stat st;
 	int rc = load_begin(&load, path, diags, err);
 
-	if (rc == LYA_OK && stat(path, &st) == -1)
-		rc = lya_error_set(err, LYA_EIO, path, NULL, "cannot be opened: %s",
-				   strerror(errno));
-	else if (rc == LYA_OK)
-		rc = S_ISDIR(st.st_mode) ? load_folder(&load, path, err)
-					 : load_file(&load, path, err);
+	if (rc == LYA_OK)
+		rc = load_paths(&load, path, err);
+	if (rc == LYA_OK)
+		rc = finish(&load, before, err);
+	return load_end(&load, rc, rules);
+}
+
+static int load_text(struct rule_load *load, const struct lya_rules_file *f, struct lya_error *err)
+{
+	struct lya_json_doc *doc = NULL;
+	int rc = lya_json_parse(&doc, f->name, f->text, f->len, load->diags, err);
+
+	return take_doc(load, doc, rc, f->name, err);
+}
+
+int lya_rules_load_files(struct lya_rules **rules, const char *name,
+			 const struct lya_rules_file *files, size_t n, struct lya_diags *diags,
+			 struct lya_error *err)
+{
+	struct rule_load load;
+	size_t before = diags->errors;
+	int rc = load_begin(&load, name, diags, err);
+
+	check_count(&load, name, n);
+	for (size_t i = 0; i < n && rc == LYA_OK; i++)
+		rc = load_text(&load, &files[i], err);
 	if (rc == LYA_OK)
 		rc = finish(&load, before, err);
 	return load_end(&load, rc, rules);
@@ -248,16 +339,7 @@ int lya_rules_load(struct lya_rules **rules, const char *path, struct lya_diags 
 int lya_rules_load_text(struct lya_rules **rules, const char *name, const char *text, size_t len,
 			struct lya_diags *diags, struct lya_error *err)
 {
-	struct lya_json_doc *doc = NULL;
-	struct rule_load load;
-	size_t before = diags->errors;
-	int rc = load_begin(&load, name, diags, err);
+	const struct lya_rules_file one = { (char *)(uintptr_t)name, (char *)(uintptr_t)text, len };
 
-	if (rc == LYA_OK) {
-		rc = lya_json_parse(&doc, name, text, len, diags, err);
-		rc = take_doc(&load, doc, rc, name, err);
-	}
-	if (rc == LYA_OK)
-		rc = finish(&load, before, err);
-	return load_end(&load, rc, rules);
+	return lya_rules_load_files(rules, name, &one, 1, diags, err);
 }

@@ -134,19 +134,34 @@ static void parse_site_networks(const struct lya_json *root, struct lya_site *si
 	parse_networks(&at, "clients", false, &site->clients, &site->n_clients);
 }
 
+static void load_zone(const struct lya_json *at, struct lya_site *site)
+{
+	switch (lya_zone_load(&site->zone, site->timezone, NULL)) {
+	case LYA_OK:
+		break;
+	case LYA_ENOMEM:
+		(void)lya_json_nomem(at);
+		break;
+	default:
+		lya_json_fault(at, "\"%s\" is no time zone known here (Europe/Paris)",
+			       site->timezone);
+	}
+}
+
 static void parse_timezone(const struct lya_json *root, struct lya_site *site)
 {
 	struct lya_json at;
 
 	if (!lya_json_find(root, "timezone", &at)) {
 		site->timezone = lya_strdup("UTC");
-		if (site->timezone == NULL)
+		if (site->timezone != NULL)
+			load_zone(root, site);
+		else
 			(void)lya_json_nomem(root);
 		return;
 	}
-	if (lya_json_text_dup(&at, &site->timezone) && !site_zone_exists(site->timezone))
-		lya_json_fault(&at, "\"%s\" is no time zone known here (Europe/Paris)",
-			       site->timezone);
+	if (lya_json_text_dup(&at, &site->timezone))
+		load_zone(&at, site);
 }
 
 static void parse_load_balancing(const struct lya_json *root, struct lya_site *site)
@@ -389,7 +404,7 @@ static void parse_site(struct site_load *load, const struct lya_json *root)
 	parse_sensors(root, site);
 }
 
-static int digest_bytes(const struct lya_json_doc *doc, struct lya_site *site,
+static int keep_bytes(const struct lya_json_doc *doc, struct lya_site *site,
 			struct lya_error *err)
 {
 	struct lya_digest *d = lya_digest_new();
@@ -401,6 +416,11 @@ static int digest_bytes(const struct lya_json_doc *doc, struct lya_site *site,
 	bytes = lya_json_bytes(doc, &len);
 	lya_digest_add(d, bytes, len);
 	lya_digest_finish(d, site->sha256);
+	site->text = lya_malloc(len + 1);
+	if (site->text == NULL)
+		return lya_error_nomem(err);
+	memcpy(site->text, bytes, len);
+	site->text_len = len;
 	return LYA_OK;
 }
 
@@ -419,11 +439,10 @@ static int read_site(struct site_load *load, struct lya_json_doc *doc, struct ly
 		parse_site(load, &root);
 	if (load->diags->nomem || load->diags->errors > before)
 		return lya_diags_error(load->diags, err);
-	rc = digest_bytes(doc, site, err);
-	if (rc == LYA_OK)
-		rc = site_set_expiries(site, err);
+	rc = keep_bytes(doc, site, err);
 	if (rc < 0)
 		return rc;
+	site_set_expiries(site);
 	site->index = site_index_new(site);
 	return site->index != NULL ? LYA_OK : lya_error_nomem(err);
 }
@@ -524,6 +543,8 @@ void lya_site_free(struct lya_site *site)
 	site_index_free(site->index);
 	lya_free(site->name);
 	lya_free(site->timezone);
+	lya_zone_free(site->zone);
+	lya_free(site->text);
 	lya_free(site->file);
 	lya_free(site);
 }

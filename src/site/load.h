@@ -40,11 +40,8 @@ bool site_find_host(const struct site_load *load, const char *name, size_t *host
 /* exception.c */
 void site_parse_exceptions(struct site_load *load, const struct lya_json *root);
 
-/* zone.c */
-/* Is there a time zone of that name on this machine? */
-bool site_zone_exists(const char *name);
-/* Fill expires_ns of all exceptions; the process has one thread. */
-int site_set_expiries(struct lya_site *site, struct lya_error *err);
+/* zone.c: fill expires_ns of all exceptions */
+void site_set_expiries(struct lya_site *site);
 
 /* names.c: may a site override the severity of that type; is that a severity? */
 bool site_is_finding_type(const char *type);

@@ -88,16 +88,30 @@ static void count(struct lya_snat *s, const struct snat_connection *c,
 	}
 }
 
-void snat_connection_close(struct lya_snat *s, const struct snat_connection *c, bool dropped)
+bool snat_connection_is_alone(const struct lya_snat *s, const struct snat_connection *c)
 {
-	const struct snat_place *vip = snat_place_at(&s->places, &c->client.server);
 	const struct snat_note *note;
 
-	if (c->state != SNAT_OPEN || c->key != LYA_SNAT_BY_ISN || vip->internal)
-		return;
+	if (c->state != SNAT_OPEN || c->key != LYA_SNAT_BY_ISN || c->told ||
+	    snat_place_at(&s->places, &c->client.server)->internal)
+		return false;
 	note = snat_note_find(s, &c->client, TCP);
-	if (note != NULL && note->counted)
-		return; /* its hello was paired */
+	return note == NULL || !note->counted; /* else its hello was paired */
+}
+
+void snat_connection_end(struct lya_snat *s, struct snat_connection *c)
+{
+	if (!snat_connection_is_alone(s, c) ||
+	    snat_between(c->client.time_ns, s->now_ns) <= WINDOW_NS)
+		return;
+	s->stats.unpaired++;
+	c->told = true;
+}
+
+void snat_connection_close(struct lya_snat *s, const struct snat_connection *c, bool dropped)
+{
+	if (!snat_connection_is_alone(s, c))
+		return;
 	if (dropped)
 		s->stats.dropped++;
 	else

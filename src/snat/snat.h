@@ -174,6 +174,7 @@ struct snat_connection {
 	uint8_t key;                   /* enum lya_snat_key */
 	uint8_t state;
 	bool repeated;                 /* other connections have the same random */
+	bool told;                     /* counted as unpaired */
 	bool has_ts;
 	uint32_t ts;                   /* TCP timestamp */
 	int16_t wscale;                /* -1: not offered */
@@ -197,6 +198,12 @@ void snat_transaction_request(struct lya_snat *s, const struct lya_packet *pkt, 
 void snat_connection_syn(struct lya_snat *s, const struct lya_packet *pkt);
 void snat_connection_hello(struct lya_snat *s, const struct lya_packet *pkt,
 			   const struct lya_tls_hello *hello);
+/* No other leg was seen of it, and that is not counted yet. */
+bool snat_transaction_is_alone(const struct snat_transaction *t);
+bool snat_connection_is_alone(const struct lya_snat *s, const struct snat_connection *c);
+/* Count it as unpaired if no other leg can come any more. */
+void snat_transaction_end(struct lya_snat *s, struct snat_transaction *t);
+void snat_connection_end(struct lya_snat *s, struct snat_connection *c);
 /* Items whose last word is spoken. */
 void snat_transaction_close(struct lya_snat *s, const struct snat_transaction *t, bool dropped);
 void snat_connection_close(struct lya_snat *s, const struct snat_connection *c, bool dropped);

@@ -31,7 +31,8 @@ enum {
 	SEEN = 1 << 7,
 	BOTH_SEEN = 3 * SEEN,
 	NODE_FIRST = 1 << 9,  /* legs[0] is the one to a node */
-	AGAIN = 1 << 10       /* last_ns is set */
+	AGAIN = 1 << 10,      /* last_ns is set */
+	TOLD = 1 << 11        /* counted as unpaired */
 };
 
 /* Of the two bits that begin with `mark`, that of a leg. */
@@ -150,11 +151,29 @@ static void count(struct lya_snat *s, struct snat_transaction *t, uint32_t sums,
 	}
 }
 
+bool snat_transaction_is_alone(const struct snat_transaction *t)
+{
+	const unsigned marks = EXTERNAL | ASKED | REPLY | STATE | TOLD;
+
+	return (t->item.marks & marks) == (EXTERNAL | ASKED | SNAT_OPEN);
+}
+
+static int64_t last_of(const struct snat_transaction *t)
+{
+	return is(t, AGAIN) ? t->last_ns : t->legs[0].time_ns;
+}
+
+void snat_transaction_end(struct lya_snat *s, struct snat_transaction *t)
+{
+	if (!snat_transaction_is_alone(t) || snat_between(last_of(t), s->now_ns) <= WINDOW_NS)
+		return;
+	s->stats.unpaired++;
+	set(t, TOLD);
+}
+
 void snat_transaction_close(struct lya_snat *s, const struct snat_transaction *t, bool dropped)
 {
-	const unsigned marks = EXTERNAL | ASKED | REPLY | STATE;
-
-	if ((t->item.marks & marks) != (EXTERNAL | ASKED | SNAT_OPEN))
+	if (!snat_transaction_is_alone(t))
 		return;
 	if (dropped)
 		s->stats.dropped++;
@@ -252,12 +271,9 @@ static struct snat_transaction *known(const struct lya_snat *s, const struct sig
 static struct snat_transaction *make(struct lya_snat *s, const struct sighting *m)
 {
 	struct snat_transaction *t = snat_table_oldest(&s->transactions);
-	int64_t last;
 
-	if (t != NULL) {
-		last = is(t, AGAIN) ? t->last_ns : t->legs[0].time_ns;
-		snat_transaction_close(s, t, snat_between(last, s->now_ns) <= WINDOW_NS);
-	}
+	if (t != NULL)
+		snat_transaction_close(s, t, snat_between(last_of(t), s->now_ns) <= WINDOW_NS);
 	t = snat_table_put(&s->transactions, m->hash, m->id);
 	if (m->pkt->transport == TCP)
 		set(t, IS_TCP);
@@ -267,12 +283,10 @@ static struct snat_transaction *make(struct lya_snat *s, const struct sighting *
 static struct snat_transaction *transaction_of(struct lya_snat *s, const struct sighting *m)
 {
 	struct snat_transaction *t = known(s, m);
-	int64_t last;
 
 	if (t == NULL)
 		return make(s, m);
-	last = is(t, AGAIN) ? t->last_ns : t->legs[0].time_ns;
-	if (snat_between(last, m->sight.time_ns) > WINDOW_NS)
+	if (snat_between(last_of(t), m->sight.time_ns) > WINDOW_NS)
 		clear(t, BOTH_SEEN | 3 * ASKED); /* too old to pair; it stays counted */
 	t->last_ns = m->sight.time_ns;
 	set(t, AGAIN);

@@ -58,7 +58,8 @@ int lya_validity_take(struct lya_validity *v, const struct lya_flow *flow)
 	s->one_sided += silent[0] != silent[1];
 	if (flow->measured) {
 		s->measures.lost += (uint64_t)flow->lost_bytes[0] + flow->lost_bytes[1];
-		s->measures.seen += flow->payload_bytes[0] + flow->payload_bytes[1];
+		s->measures.seen +=
+		    flow->payload_bytes[0] + flow->payload_bytes[1] - flow->measured_before;
 	}
 	return LYA_OK;
 }
@@ -88,18 +89,26 @@ static void add_measures(struct lya_source_measures *m, const struct lya_validit
 		m->back_ns = more.back_ns;
 }
 
+int lya_validity_merge_source(struct lya_validity *v, size_t source,
+			      const struct lya_validity *from, size_t from_source)
+{
+	int rc = validity_reach(v, source + 1);
+
+	if (rc != LYA_OK || from_source >= from->n)
+		return rc;
+	v->sources[source].flows += from->sources[from_source].flows;
+	v->sources[source].one_sided += from->sources[from_source].one_sided;
+	add_measures(&v->sources[source].measures, from, from_source);
+	return LYA_OK;
+}
+
 int lya_validity_merge(struct lya_validity *v, const struct lya_validity *from)
 {
-	int rc = validity_reach(v, from->n);
+	int rc = LYA_OK;
 
-	if (rc != LYA_OK)
-		return rc;
-	for (size_t i = 0; i < from->n; i++) {
-		v->sources[i].flows += from->sources[i].flows;
-		v->sources[i].one_sided += from->sources[i].one_sided;
-		add_measures(&v->sources[i].measures, from, i);
-	}
-	return LYA_OK;
+	for (size_t i = 0; i < from->n && rc == LYA_OK; i++)
+		rc = lya_validity_merge_source(v, i, from, i);
+	return rc;
 }
 
 void lya_validity_tcp(const struct lya_validity *v, size_t source, uint64_t *flows,

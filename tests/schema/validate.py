@@ -1,6 +1,6 @@
 """Validate what is written and what is shipped against docs/schema.
 
-    validate.py SOURCE_DIR WRITE_SAMPLES
+    validate.py SOURCE_DIR WRITE_SAMPLES MAKE_STATE
 
 The samples must be valid, hold what they claim to hold, and stop being valid
 when a field goes, a type changes or an unknown field comes.
@@ -107,8 +107,28 @@ def shipped(root):
     each("docs/examples", "site.schema.json")
 
 
+def nights(program, validator):
+    """The reports that a service leaves."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([program, folder], check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+        reports = {}
+        for file in sorted(os.listdir(os.path.join(folder, "reports"))):
+            with open(os.path.join(folder, "reports", file), encoding="utf-8") as f:
+                reports[file] = json.load(f)
+    for file, report in reports.items():
+        valid(validator, report, file)
+        closed(validator, report, file)
+    check(len([f for f in reports if len(f) == len("2026-11-21.json")]) == 4, "four nights")
+    for what in (lambda r: r["period"]["gaps"], lambda r: r["previous"],
+                 lambda r: r["changes"]["new"], lambda r: r["changes"]["persisting"],
+                 lambda r: r["changes"]["resolved"], lambda r: r["period"]["judged_by"],
+                 lambda r: {"start", "gap", "drop"} <= {e["kind"] for e in r["period"]["events"]}):
+        check(any(what(r) for r in reports.values()), "the nights hold one of each")
+
+
 def main():
-    root, program = sys.argv[1:]
+    root, program, make_state = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, name) for name in ("report", "flows", "findings")]
         subprocess.run([program] + paths, check=True)
@@ -119,6 +139,7 @@ def main():
     report_schema = schema(root, "report.schema.json")
     valid(report_schema, report, "report")
     closed(report_schema, report, "report")
+    nights(make_state, report_schema)
     flow_schema, finding_schema = schema(root, "flows.schema.json"), schema(root, "findings.schema.json")
     for i, flow in enumerate(flows):
         valid(flow_schema, flow, "flow line %d" % i)

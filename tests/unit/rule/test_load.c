@@ -633,6 +633,32 @@ static void no_memory_is_an_answer(void **state)
 	}
 }
 
+/* A set that was kept file by file is the same set. */
+static void files_that_were_kept_are_the_set(void **state)
+{
+	struct lya_diags diags = { 0 };
+	struct lya_error err = { 0 };
+	struct lya_rules *rules, *again;
+
+	(void)state;
+	assert_int_equal(lya_rules_load(&rules, TEST_SOURCE_DIR "/rules/lync-server-2013", &diags,
+					&err),
+			 LYA_OK);
+	assert_int_equal(rules->n_files, 4);
+	assert_string_equal(rules->files[0].name, "director.json");
+	assert_int_equal(lya_rules_load_files(&again, rules->name, rules->files, rules->n_files,
+					      &diags, &err),
+			 LYA_OK);
+	assert_string_equal(again->name, rules->name);
+	assert_string_equal(again->sha256, rules->sha256);
+	assert_int_equal(again->n, rules->n);
+	for (size_t i = 0; i < rules->n; i++)
+		assert_string_equal(again->list[i].id, rules->list[i].id);
+	lya_rules_free(rules);
+	lya_rules_free(again);
+	lya_diags_fini(&diags);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -648,6 +674,7 @@ int main(void)
 		cmocka_unit_test(ids_are_found),
 		cmocka_unit_test(the_shipped_rules_are_whole),
 		cmocka_unit_test(a_folder_is_read_in_order_of_names),
+		cmocka_unit_test(files_that_were_kept_are_the_set),
 		cmocka_unit_test(what_is_not_there_cannot_be_opened),
 		cmocka_unit_test(no_memory_is_an_answer),
 	};

@@ -1,0 +1,67 @@
+/*
+ * reload.c - another policy, while flows go on.
+ *
+ * What is known of flows and of payloads stays; what was judged is handed over.  Evidence of
+ * address rewriting that flows carry goes on with them; legs that wait for their other one
+ * are forgotten: they would have come within two seconds.
+ */
+#include "audit/state.h"
+
+#include "lyncaudit/alloc.h"
+
+/* What is made anew before anything changes. */
+struct fresh {
+	struct lya_policy_memo *memo;
+	struct lya_snat *snat;
+};
+
+static int make_fresh(const struct lya_audit *a, const struct lya_policy *policy,
+		      struct fresh *fresh, struct lya_error *err)
+{
+	fresh->memo = lya_policy_memo_new(policy);
+	if (fresh->memo == NULL)
+		return lya_error_nomem(err);
+	return audit_follow_make_snat(policy, &a->options, NULL, &fresh->snat, err);
+}
+
+/* The stretch under the old policy is over; ledger and minutes begin under the new one. */
+static int close_old(struct lya_audit *a, const struct lya_policy *policy,
+		     const struct lya_source *sources, size_t n_sources,
+		     struct lya_audit_part *part, struct lya_error *err)
+{
+	const struct lya_policy *old = a->policy;
+	int rc;
+
+	a->policy = policy;
+	rc = audit_close_stretch(a, part, err);
+	if (rc == LYA_OK)
+		return audit_make_tally(a, sources, n_sources, true, &part->tally, err);
+	a->policy = old;
+	return rc;
+}
+
+int lya_audit_reload(struct lya_audit *a, const struct lya_policy *policy,
+		     const struct lya_source *sources, size_t n_sources,
+		     struct lya_audit_part *part, struct lya_error *err)
+{
+	struct fresh fresh = { 0 };
+	int rc;
+
+	*part = (struct lya_audit_part){ 0 };
+	if (lya_policy_site(policy)->vlan_in_key != lya_policy_site(a->policy)->vlan_in_key)
+		return lya_error_set(err, LYA_EUSAGE, lya_policy_site(policy)->file, "vlan_in_key",
+				     "it cannot change while flows are open: start anew instead");
+	rc = make_fresh(a, policy, &fresh, err);
+	if (rc == LYA_OK && audit_judge_settle(a->judge) != 0)
+		rc = lya_error_nomem(err);
+	if (rc == LYA_OK)
+		rc = close_old(a, policy, sources, n_sources, part, err);
+	if (rc != LYA_OK) {
+		lya_policy_memo_free(fresh.memo);
+		lya_snat_free(fresh.snat);
+		return rc;
+	}
+	audit_follow_rebase(a->follow, fresh.snat);
+	audit_judge_rebase(a->judge, policy, fresh.snat, fresh.memo);
+	return LYA_OK;
+}
