@@ -273,6 +273,22 @@ class Explain(Case):
         result = self.explain("tcp", "[fd00:10:20::5]:50123", "[fd00:10:2::11]:5061")
         self.assertEqual(result.status, 0, result.err)
 
+    def test_exception_by_date(self):
+        """EX-21 ends on 2026-06-30, last day included; EX-20 in 2028."""
+        ends = ["tcp", FRONT_END + ":50000", "10.9.0.20:10051"]
+        result = self.explain("--at", "2026-06-30", *ends)
+        self.assertEqual((result.status, result.err), (0, ""))
+        for part in "date       2026-06-30", "waived", "EX-21", "last day 2026-06-30":
+            self.assertIn(part, result.out)
+        for arguments in ["--at", "2026-07-01"], []: # today is behind it, whenever this runs
+            result = self.explain(*arguments, *ends)
+            self.assertEqual((result.status, result.err), (1, ""))
+            self.assertIn("verdict    undocumented-path", result.out)
+            self.assertIn("EX-21", result.out)
+            self.assertIn("ended on 2026-06-30", result.out)
+        for date in "2026-02-30", "tomorrow", "":
+            self.fails(self.explain("--at", date, *ends), "--at", "2027-06-30")
+
     def test_strict(self):
         ends = ["tcp", CLIENT + ":50123", "10.1.0.21:8057"]
         self.assertEqual(self.explain(*ends).status, 0)
