@@ -887,11 +887,14 @@ static void say_or_exception(const struct telling *t)
 
 static void fix_wrong_direction(const struct telling *t)
 {
-	say(t, "Check the firewall rule between the two for exchanged source and destination, and "
-	       "what "
-	       "on ");
-	say_end_short(t, &t->finding->initiator);
-	say(t, " opens these connections");
+	say(t, "Check the rule for ");
+	say_ports(t);
+	say(t, " in ");
+	say_firewall(t);
+	say(t, " for exchanged source and destination, and what on ");
+	say_end_address(t, &t->finding->initiator);
+	say(t, " opens these connections to ");
+	say_end_address(t, &t->finding->responder);
 	say_or_exception(t);
 	end_sentence(t);
 }
@@ -905,18 +908,32 @@ static bool is_stranger(const struct lya_finding_end *end)
 static void fix_stranger(const struct telling *t)
 {
 	if (!got_through(t)) {
-		say(t, "Nothing got through; let the outer firewall drop such attempts, so that "
-		       "they do "
-		       "not reach ");
-		say_end_short(t, &t->finding->responder);
+		say(t, "Nothing got through; let ");
+		say_firewall(t);
+		say(t, " drop ");
+		say_ports(t);
+		say(t, ", so that such attempts do not reach ");
+		say_end_address(t, &t->finding->responder);
 		say(t, " at all.");
 		return;
 	}
-	say(t, "Close ");
-	say_ports(t);
-	say(t, " to ");
-	say_end_short(t, &t->finding->responder);
-	say(t, " in the outer firewall");
+	say(t, "Close the way ");
+	say_way(t);
+	say(t, " in ");
+	say_firewall(t);
+	say_or_exception(t);
+	end_sentence(t);
+}
+
+static void fix_program(const struct telling *t)
+{
+	say(t, "Find out which program on ");
+	say_end_short(t, &t->finding->initiator);
+	say(t, t->finding->n_ports > 1 ? " tries these ports, and close the way "
+				       : " uses this port, and close the way ");
+	say_way(t);
+	say(t, " in ");
+	say_firewall(t);
 	say_or_exception(t);
 	end_sentence(t);
 }
@@ -939,13 +956,7 @@ static void fix_unexpected_port(const struct telling *t)
 		return;
 	}
 	if (rule < 0) {
-		say(t, "Find out which program on ");
-		say_end_short(t, &t->finding->initiator);
-		say(t, t->finding->n_ports > 1
-			   ? " tries these ports, and close them between the two"
-			   : " uses this port, and close it between the two");
-		say_or_exception(t);
-		end_sentence(t);
+		fix_program(t);
 		return;
 	}
 	say(t, "On ");
@@ -954,23 +965,30 @@ static void fix_unexpected_port(const struct telling *t)
 	say_end_short(t, &t->finding->responder);
 	say(t, " use ");
 	say_meant(t);
-	say(t, " instead, and open that in the firewall (%s).", rule_at(t, rule)->id);
+	say(t, " instead, and open that in ");
+	say_firewall(t);
+	say(t, " (%s).", rule_at(t, rule)->id);
 }
 
 static void fix_undocumented_path(const struct telling *t)
 {
-	bool through = got_through(t);
-
 	if (is_stranger(&t->finding->initiator)) {
 		fix_stranger(t);
 		return;
 	}
-	say(t, through ? "Close the way from " : "Nothing got through; find out what makes ");
-	say_end_short(t, &t->finding->initiator);
-	say(t, through ? " to " : " try ");
-	say_end_short(t, &t->finding->responder);
-	if (through)
-		say(t, " in the firewall");
+	if (got_through(t)) {
+		say(t, "Close the way ");
+		say_way(t);
+		say(t, " in ");
+		say_firewall(t);
+	} else {
+		say(t, "Nothing got through; find out what makes ");
+		say_end_short(t, &t->finding->initiator);
+		say(t, " try ");
+		say_end_address(t, &t->finding->responder);
+		say(t, " on ");
+		say_ports(t);
+	}
 	say_or_exception(t);
 	end_sentence(t);
 }
@@ -984,18 +1002,35 @@ static void fix_wrong_lb(const struct telling *t)
 	    "one, say so in load_balancing of the site description.");
 }
 
+static void fix_sticky(const struct telling *t)
+{
+	bool inside = is_inside(t);
+
+	say(t, "Let %sclients reach each %s's own %saddress on ", inside ? "internal " : "",
+	    inside ? "Edge Server" : "A/V Edge Server", inside ? "internal " : "");
+	say_ports(t);
+	say(t, " in ");
+	say_firewall(t);
+	say(t, ", and check that the server names it, and not the VIP, in its answers.");
+}
+
+/* Outside the balancer is the gateway; inside there is none, but routes (edge.p.internal-routed). */
 static void fix_snat(const struct telling *t)
 {
 	if (t->finding->snat_kinds == LYA_SNAT_STICKY_VIP) {
-		say(t, "Let clients reach each A/V Edge Server's own address in the outer firewall, "
-		       "and check that the server names it, and not the VIP, in its answers.");
+		fix_sticky(t);
 		return;
 	}
-	say(t, "On the load balancer, turn off source translation (SNAT, \"non-transparent\" mode) "
-	       "for "
-	       "the A/V service on ");
+	say(t, "On ");
+	say_balancer(t);
+	say(t, ", turn off source translation (SNAT, \"non-transparent\" mode) for the A/V service "
+	       "on ");
 	say_ports(t);
-	say(t, ", and make it the gateway of the A/V Edge so that answers pass it.");
+	say(t, is_inside(t) ? ", and on each Edge Server route the internal client networks through "
+			    : ", and make ");
+	say_balancer(t);
+	say(t, is_inside(t) ? " by persistent routes, so that answers pass it."
+			    : " the gateway of the A/V Edge, so that answers pass it.");
 }
 
 static void fix_relay(const struct telling *t)
@@ -1010,9 +1045,11 @@ static void fix_feature(const struct telling *t)
 	const struct lya_finding *f = t->finding;
 	int feature = f->n_rules > 0 ? rule_at(t, f->rules[0])->feature : -1;
 
-	say(t,
-	    "Close the port, or add \"%s\" to the features of the site description if it is "
-	    "deployed.",
+	say(t, "Close the way ");
+	say_way(t);
+	say(t, " in ");
+	say_firewall(t);
+	say(t, ", or add \"%s\" to the features of the site description if it is deployed.",
 	    feature >= 0 ? lya_feature_name((enum lya_feature)feature) : "?");
 }
 
@@ -1035,16 +1072,18 @@ static void fix_mismatch(const struct telling *t)
 	say_ports(t);
 	say(t, " of ");
 	say_end_short(t, &t->finding->responder);
-	say(t, " and whether ");
+	say(t, ", and whether that is where ");
 	say_end_short(t, &t->finding->initiator);
-	say(t, " is pointed at the right address; close the way for what is not documented there.");
+	say(t, " should go; close the way ");
+	say_way(t);
+	say(t, " for what is not documented there.");
 }
 
 static void fix_missing_mutual(const struct telling *t)
 {
-	say(t, "Check that ");
+	say(t, "Check that a certificate that the other end trusts is assigned on ");
 	say_end_short(t, &t->finding->initiator);
-	say(t, " has a certificate assigned that the other end trusts, that ");
+	say(t, ", that ");
 	say_end_short(t, &t->finding->responder);
 	say(t, " requires mutual TLS on ");
 	say_ports(t);

@@ -50,7 +50,7 @@ static const struct {
 	  { "rp01 (reverse-proxy-internal, 10.1.0.41)", "reached", "fe01 (front-end, 10.2.0.11)",
 	    "tcp 443" },
 	  { "rproxy.2.2", "probably tcp 4443 was meant", "443 is the internal web site" },
-	  { "On rp01", "tcp 4443 instead" } },
+	  { "On rp01", "tcp 4443 instead", "open that in the inner firewall" } },
 	{ "80 for 8080",
 	  "10.1.0.41",
 	  50000,
@@ -98,7 +98,7 @@ static const struct {
 	  "undocumented-path",
 	  { "edge01 (edge-internal, 10.1.0.21)", "tcp 4443", "no document" },
 	  { "rproxy.p.4443-caution", "edge.2.2" },
-	  { "Nothing got through", "what makes rp01 try edge01" } },
+	  { "Nothing got through", "what makes rp01 try edge01 (10.1.0.21) on tcp 4443" } },
 	{ "the wrong way round",
 	  "10.2.0.11",
 	  50000,
@@ -110,7 +110,8 @@ static const struct {
 	  "wrong-direction",
 	  { "fe01 (front-end, 10.2.0.11) opened tcp 4443 to rp01", "the wrong way round" },
 	  { "but for the direction", "4443 is used for two different things" },
-	  { "exchanged source and destination" } },
+	  { "Check the rule for tcp 4443 in the inner firewall for exchanged source and destination",
+	    "on fe01 (10.2.0.11) opens these connections to rp01 (10.1.0.41)" } },
 	{ "from the service port",
 	  "10.1.0.21",
 	  5061,
@@ -122,7 +123,7 @@ static const struct {
 	  "wrong-direction",
 	  { "edge01", "from its service port tcp 5061" },
 	  { "but for the direction" },
-	  { "Check the firewall rule" } },
+	  { "Check the rule for tcp 5061 in the inner firewall" } },
 	{ "expired exception",
 	  "10.2.0.11",
 	  50000,
@@ -134,7 +135,7 @@ static const struct {
 	  "undocumented-path",
 	  { "reached 10.9.0.20 (internal) on tcp 10050" },
 	  { "EX-21", "would have waived it, but ended on 2026-06-30" },
-	  { "Close the way from fe01 to 10.9.0.20" } },
+	  { "Close the way from fe01 (10.2.0.11) to 10.9.0.20 (tcp 10050) in the firewall between" } },
 	{ "stranger",
 	  "203.0.113.77",
 	  50000,
@@ -146,7 +147,7 @@ static const struct {
 	  "undocumented-path",
 	  { "203.0.113.77 (external) reached fe01" },
 	  { "No documented row comes near it." },
-	  { "outer firewall", "tcp 3389" } },
+	  { "Close the way from 203.0.113.77 to fe01 (10.2.0.11) (tcp 3389) in the outer firewall" } },
 	{ "source translation",
 	  "198.51.100.2",
 	  50000,
@@ -159,7 +160,33 @@ static const struct {
 	  { "edge01 (edge-av, 198.51.100.23)", "udp 3478", "hlb-ext (hlb, 198.51.100.2)",
 	    "(proven)" },
 	  { "edge.p.av-no-snat", "one-way audio" },
-	  { "SNAT", "udp 3478" } },
+	  { "On hlb-ext, turn off source translation (SNAT", "udp 3478",
+	    "make hlb-ext the gateway of the A/V Edge" } },
+	{ "source translation inside",
+	  "10.1.0.2",
+	  50000,
+	  "10.1.0.21",
+	  3478,
+	  17,
+	  LYA_STATE_NONE,
+	  LYA_APP_STUN,
+	  "av-edge-snat",
+	  { "edge01 (edge-internal, 10.1.0.21)", "hlb-int (hlb, 10.1.0.2)" },
+	  { "edge.p.av-no-snat" },
+	  { "On hlb-int, turn off source translation",
+	    "route the internal client networks through hlb-int by persistent routes" } },
+	{ "inside, and outside the table",
+	  "10.2.0.12",
+	  50000,
+	  "192.0.2.80",
+	  443,
+	  6,
+	  LYA_STATE_ESTABLISHED,
+	  LYA_APP_NONE,
+	  "undocumented-path",
+	  { "reached 192.0.2.80 (external) on tcp 443" },
+	  { "edge.2.5" },
+	  { "Close the way from fe02 (10.2.0.12) to 192.0.2.80 (tcp 443)" } },
 	{ "feature",
 	  "203.0.113.79",
 	  60500,
@@ -221,6 +248,39 @@ static void test_words(void **state)
 		expect_words(cases[i].name, found->what, cases[i].what);
 		expect_words(cases[i].name, found->why, cases[i].why);
 		expect_words(cases[i].name, found->fix, cases[i].fix);
+		lya_ledger_free(l);
+	}
+}
+
+/* Which firewall keeps clients from the server itself depends on the side of the VIP. */
+static void test_sticky(void **state)
+{
+	static const struct {
+		const char *client, *vip, *fix;
+	} sides[] = {
+		{ "203.0.113.50", "198.51.100.13",
+		  "Let clients reach each A/V Edge Server's own address on udp 3478 in the outer "
+		  "firewall" },
+		{ "10.20.1.10", "10.1.0.11",
+		  "Let internal clients reach each Edge Server's own internal address on udp 3478 "
+		  "in the inner firewall" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sides) / sizeof(sides[0]); i++) {
+		struct lya_ledger *l = world_ledger(&world, 0);
+		struct lya_flow f = world_flow(sides[i].client, 50000, sides[i].vip, 3478, 17,
+					       LYA_STATE_NONE);
+		struct lya_snat_evidence evidence = { .kinds = LYA_SNAT_STICKY_VIP,
+						      .internal = i == 1,
+						      .client_side = -1 };
+		const struct lya_finding *found;
+
+		world_take_snat(&world, l, &f, &evidence);
+		world_finish(l);
+		found = world_finding(l, "av-edge-snat");
+		assert_non_null(found);
+		assert_non_null(strstr(found->fix, sides[i].fix));
 		lya_ledger_free(l);
 	}
 }
@@ -307,6 +367,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_sticky),
 		cmocka_unit_test(test_moved),
 		cmocka_unit_test(test_load_balancing),
 		cmocka_unit_test(test_expiring),

@@ -140,6 +140,23 @@ static inline void world_take(const struct world *w, struct lya_ledger *l, const
 	(void)rc;
 }
 
+/* The same of a flow with evidence of rewriting. */
+static inline void world_take_snat(const struct world *w, struct lya_ledger *l,
+				   const struct lya_flow *f, struct lya_snat_evidence *evidence)
+{
+	struct lya_policy_end ends[2];
+	struct lya_verdict v;
+	int rc;
+
+	lya_policy_end_of(w->policy, &f->addr[0], &ends[0]);
+	lya_policy_end_of(w->policy, &f->addr[1], &ends[1]);
+	lya_policy_judge(w->policy, NULL, f, ends, -1, &v);
+	lya_snat_judge(evidence, f, &v);
+	rc = lya_ledger_take(l, f, ends, &v, NULL);
+	assert(rc == LYA_OK && "the flow is taken");
+	(void)rc;
+}
+
 /* Finish an audit of one hour. */
 static inline void world_finish(struct lya_ledger *l)
 {
