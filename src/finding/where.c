@@ -42,7 +42,7 @@ static const char *firewall_of(enum side initiator, enum side responder)
 	if ((initiator == INNER && responder == INSIDE) ||
 	    (initiator == INSIDE && responder == INNER))
 		return "the inner firewall";
-	return "the firewall between the two";
+	return "any firewall between the two";
 }
 
 void say_firewall(const struct telling *t)
@@ -80,7 +80,7 @@ void say_way(const struct telling *t)
 	say(t, ")");
 }
 
-static bool is_balancer(enum lya_role role)
+bool is_balancer_role(enum lya_role role)
 {
 	return role == LYA_ROLE_HLB ||
 	       (role < LYA_ROLES && (LYA_ROLE_BIT(role) & LYA_ROLES_VIPS) != 0);
@@ -110,7 +110,7 @@ void say_balancer(const struct telling *t)
 	const char *name = NULL;
 
 	for (size_t i = 0; i < 2 && name == NULL; i++) {
-		if (is_balancer(ends[i]->role))
+		if (is_balancer_role(ends[i]->role))
 			name = ends[i]->host;
 	}
 	for (size_t i = 0; i < 2 && name == NULL; i++)

@@ -135,7 +135,7 @@ static const struct {
 	  "undocumented-path",
 	  { "reached 10.9.0.20 (internal) on tcp 10050" },
 	  { "EX-21", "would have waived it, but ended on 2026-06-30" },
-	  { "Close the way from fe01 (10.2.0.11) to 10.9.0.20 (tcp 10050) in the firewall between" } },
+	  { "Close the way from fe01 (10.2.0.11) to 10.9.0.20 (tcp 10050) in any firewall between" } },
 	{ "stranger",
 	  "203.0.113.77",
 	  50000,
@@ -341,7 +341,89 @@ static void test_load_balancing(void **state)
 	assert_non_null(strstr(found->what, "vip (front-end-vip, 10.2.0.10) on tcp 5061"));
 	assert_non_null(strstr(found->fix, "load_balancing"));
 	lya_ledger_free(l);
+	/* What no mode gives the VIP is a mix-up like any other. */
+	l = world_ledger(&w, 0);
+	found = one_flow(&w, l, "10.20.0.5", "10.2.0.10", 5060, "wrong-load-balancing");
+	assert_non_null(found);
+	assert_non_null(strstr(found->why, "probably tcp 5061 was meant, as in row internal.2.1"));
+	assert_non_null(strstr(found->fix, "use tcp 5061 of the servers behind the VIP instead"));
+	lya_ledger_free(l);
+	l = world_ledger(&w, 0);
+	found = one_flow(&w, l, "10.20.0.5", "10.2.0.10", 3389, "wrong-load-balancing");
+	assert_non_null(found);
+	assert_non_null(strstr(found->fix, "close the way from 10.20.0.5 to vip (10.2.0.10)"));
+	lya_ledger_free(l);
 	world_close(&w);
+}
+
+/* A host that only the document's own list leaves out is told so, and no other port. */
+static void test_strict(void **state)
+{
+	static const struct {
+		const char *src, *dst;
+		uint16_t port;
+		const char *why, *fix;
+	} unlisted[] = {
+		{ "10.20.1.10", "10.1.0.21", 4443,
+		  "allows this only from front-end or central-management (--strict), and "
+		  "10.20.1.10 is none of these",
+		  "If 10.20.1.10 is front-end or central-management, declare that" },
+		{ "198.51.100.31", "192.0.2.141", 5061,
+		  "allows this only to federated-partner (--strict), and 192.0.2.141 is none of "
+		  "these",
+		  "If 192.0.2.141 is federated-partner, declare that in the site description; if "
+		  "not, close the way from edge02 (198.51.100.31) to 192.0.2.141 (tcp 5061) in "
+		  "the outer firewall" },
+	};
+	struct world w;
+
+	(void)state;
+	world_open_strict(&w);
+	for (size_t i = 0; i < sizeof(unlisted) / sizeof(unlisted[0]); i++) {
+		struct lya_ledger *l = world_ledger(&w, 0);
+		const struct lya_finding *found = one_flow(
+		    &w, l, unlisted[i].src, unlisted[i].dst, unlisted[i].port, "unexpected-port");
+
+		assert_non_null(found);
+		assert_non_null(strstr(found->why, unlisted[i].why));
+		assert_non_null(strstr(found->fix, unlisted[i].fix));
+		lya_ledger_free(l);
+	}
+	world_close(&w);
+}
+
+/* What nothing tried is told by the reading that is in force. */
+static void test_missing_ends(void **state)
+{
+	static const char *const ends[] = {
+		"tried tcp 4443 from any internal address to edge-internal",
+		"tried tcp 4443 from front-end or central-management to edge-internal"
+	};
+
+	(void)state;
+	for (int strict = 0; strict < 2; strict++) {
+		struct lya_flow f = world_flow("10.2.0.11", 50000, "10.1.0.21", 8057, 6,
+					       LYA_STATE_ESTABLISHED);
+		const struct lya_finding *list;
+		struct lya_ledger *l;
+		struct world w;
+		bool said = false;
+		size_t n;
+
+		if (strict != 0)
+			world_open_strict(&w);
+		else
+			world_open(&w, NULL);
+		l = world_ledger(&w, 0);
+		world_take(&w, l, &f, NULL, NULL);
+		world_finish(l);
+		list = lya_ledger_findings(l, &n);
+		for (size_t i = 0; i < n; i++)
+			said = said || strstr(list[i].what, ends[strict]) != NULL;
+		assert_true(said);
+		lya_ledger_free(l);
+		world_close(&w);
+	}
 }
 
 static void test_expiring(void **state)
@@ -370,6 +452,8 @@ int main(void)
 		cmocka_unit_test(test_sticky),
 		cmocka_unit_test(test_moved),
 		cmocka_unit_test(test_load_balancing),
+		cmocka_unit_test(test_strict),
+		cmocka_unit_test(test_missing_ends),
 		cmocka_unit_test(test_expiring),
 	};
 

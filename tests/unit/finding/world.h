@@ -52,6 +52,20 @@ static inline void world_open(struct world *w, const char *site_text)
 	lya_diags_fini(&diags);
 }
 
+/* The example site, read strictly. */
+static inline void world_open_strict(struct world *w)
+{
+	struct lya_diags diags = { 0 };
+	int rc;
+
+	world_open(w, NULL);
+	lya_policy_free(w->policy);
+	rc = lya_policy_new(&w->policy, w->site, w->rules, true, &diags, NULL);
+	assert(rc == LYA_OK && "the policy can be made");
+	(void)rc;
+	lya_diags_fini(&diags);
+}
+
 static inline void world_close(struct world *w)
 {
 	lya_policy_free(w->policy);
