@@ -1022,7 +1022,11 @@ static void fix_members(const struct telling *t)
 	say_end_short(t, &t->finding->initiator);
 	say(t, " address each of the servers behind ");
 	say_end_short(t, &t->finding->responder);
-	say(t, " instead of the VIP (%s).", rule_at(t, t->finding->mixup)->id);
+	say(t, " on ");
+	say_ports(t);
+	say(t, " instead of the VIP, and open that in ");
+	say_firewall(t);
+	say(t, " (%s).", rule_at(t, t->finding->mixup)->id);
 }
 
 static void fix_unlisted(const struct telling *t)
@@ -1110,9 +1114,11 @@ static void fix_wrong_lb(const struct telling *t)
 	}
 	say(t, "Let ");
 	say_end_short(t, &t->finding->initiator);
-	say(t,
-	    " use the pool's servers themselves for this port, or, if the balancer is a hardware "
-	    "one, say so in load_balancing of the site description.");
+	say(t, " use the pool's servers themselves for ");
+	say_ports(t);
+	say(t, ", or, if ");
+	say_end_short(t, &t->finding->responder);
+	say(t, " is a hardware load balancer, say so in load_balancing of the site description.");
 }
 
 static void fix_sticky(const struct telling *t)
@@ -1166,12 +1172,18 @@ static void fix_feature(const struct telling *t)
 	    feature >= 0 ? lya_feature_name((enum lya_feature)feature) : "?");
 }
 
-/* "the servers behind hlb-ext refuse anything but TLS on tcp 5061" */
-static void say_refuse(const struct telling *t)
+/* Who answers in truth: "edge01", "the servers behind hlb-ext". */
+static void say_servers(const struct telling *t)
 {
 	if (is_balancer_role(t->finding->responder.role))
 		say(t, "the servers behind ");
 	say_end_short(t, &t->finding->responder);
+}
+
+/* "the servers behind hlb-ext refuse anything but TLS on tcp 5061" */
+static void say_refuse(const struct telling *t)
+{
+	say_servers(t);
 	say(t, " refuse anything but TLS on ");
 	say_ports(t);
 }
@@ -1225,10 +1237,10 @@ static void fix_missing_mutual(const struct telling *t)
 {
 	say(t, "Check that a certificate that the other end trusts is assigned on ");
 	say_end_short(t, &t->finding->initiator);
-	say(t, ", that ");
-	say_end_short(t, &t->finding->responder);
-	say(t, " requires mutual TLS on ");
+	say(t, ", that mutual TLS is required on ");
 	say_ports(t);
+	say(t, " of ");
+	say_servers(t);
 	say(t, ", and that no device between the two ends the TLS connection.");
 }
 

@@ -210,7 +210,8 @@ static const struct {
 	  "unexpected-port",
 	  { "hlb-int (edge-internal-vip, 10.1.0.11) on tcp 4443" },
 	  { "for each server behind the VIP, not for the VIP: row edge.2.2" },
-	  { "Let fe01 address each of the servers behind hlb-int" } },
+	  { "Let fe01 address each of the servers behind hlb-int on tcp 4443 instead of the VIP",
+	    "open that in the inner firewall (edge.2.2)" } },
 };
 
 static void expect_words(const char *name, const char *text, const char *const words[WORDS])
