@@ -740,6 +740,19 @@ static bool is_frames_begin(struct lya_app_state *st, unsigned side, const struc
 	return false;
 }
 
+/*
+ * Data of a side that has said hello and no ChangeCipherSpec, which up to TLS 1.2
+ * cannot be: its handshake is not in this stream, whatever comes.
+ */
+static bool is_past_handshake(const struct lya_app_state *st, unsigned side)
+{
+	const struct app_tls *t = &st->stream[side].u.tls;
+
+	return t->rec_have == sizeof(t->rec_hdr) && t->rec_type == REC_DATA &&
+	       (t->flags & (TLS_HELLO | TLS_CLEAR_DONE)) == TLS_HELLO && st->tls_version != 0 &&
+	       st->tls_version != TLS_1_3;
+}
+
 void app_tls_feed(struct lya_app_state *st, unsigned side, struct lya_cursor *in)
 {
 	struct app_tls *t = &st->stream[side].u.tls;
@@ -775,7 +788,7 @@ void app_tls_feed(struct lya_app_state *st, unsigned side, struct lya_cursor *in
 		if (t->rec_left == 0)
 			t->rec_have = 0;
 	}
-	if (t->after >= AFTER_ENOUGH)
+	if (t->after >= AFTER_ENOUGH || is_past_handshake(st, side))
 		app_side_done(st, side);
 }
 

@@ -82,6 +82,7 @@ int capture_budget_error(const struct capture_budget *b, const char *what, struc
 	if (!b->refused)
 		return lya_error_nomem(err);
 	return lya_error_set(err, LYA_ELIMIT, NULL, NULL,
-			     "%s would pass the cap of %zu MiB for reading captures", what,
+			     "%s would pass the cap of %zu MiB for reading captures "
+			     "(--max-memory raises it)", what,
 			     b->cap->max >> 20);
 }

@@ -69,14 +69,17 @@ static bool load_site(struct cli_loaded *l, const char *path, struct lya_diags *
 /* Notes about a rule set that says something twice are for `rules check` alone. */
 static void print_faults(struct lya_diags *diags)
 {
+	size_t errors = 0;
+
 	for (size_t i = 0; i < diags->n; i++) {
+		errors += diags->list[i].level == LYA_DIAG_ERROR;
 		if (diags->list[i].level == LYA_DIAG_ERROR)
 			fprintf(stderr, "lyncaudit: %s\n", diags->list[i].text);
 		else if (diags->list[i].level == LYA_DIAG_WARNING)
 			fprintf(stderr, "lyncaudit: warning: %s\n", diags->list[i].text);
 	}
-	if (diags->dropped > 0)
-		fprintf(stderr, "lyncaudit: and %zu more\n", diags->dropped);
+	if (diags->errors > errors)
+		fprintf(stderr, "lyncaudit: and %zu more errors\n", diags->errors - errors);
 	if (diags->nomem && diags->errors > 0) /* otherwise it was said */
 		cli_error("out of memory");
 }

@@ -152,8 +152,10 @@ static void add_ports(struct snat_ports *ports, const struct lya_policy *policy,
 	size_t n;
 
 	list = lya_policy_ports(policy, rule, &n);
-	for (size_t i = 0; i < n && ports->n < SNAT_RANGES; i++)
-		ports->list[ports->n++] = list[i];
+	ports->any = ports->any || n > 0;
+	for (size_t i = 0; i < n; i++)
+		for (unsigned port = list[i].first; port <= list[i].last; port++)
+			ports->bits[port / 64] |= UINT64_C(1) << port % 64;
 }
 
 static void read_ports(struct snat_places *p, const struct lya_policy *policy)
@@ -214,8 +216,5 @@ void snat_places_fini(struct snat_places *p)
 
 bool snat_has_port(const struct snat_ports *ports, uint16_t port)
 {
-	for (size_t i = 0; i < ports->n; i++)
-		if (port >= ports->list[i].first && port <= ports->list[i].last)
-			return true;
-	return false;
+	return (ports->bits[port / 64] >> port % 64 & 1) != 0;
 }

@@ -24,11 +24,9 @@ struct snat_place {
 	uint32_t number; /* of external VIPs, and of external nodes: 0, 1, ... */
 };
 
-enum { SNAT_RANGES = 16 };
-
 struct snat_ports {
-	struct lya_port_range list[SNAT_RANGES];
-	size_t n;
+	bool any;
+	uint64_t bits[(UINT16_MAX + 1) / 64];
 };
 
 /* A bit for each of some addresses, by its end: most others are told by it. */

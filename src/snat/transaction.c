@@ -391,7 +391,7 @@ static void read_relay(struct lya_snat *s, const struct sighting *m)
 		lya_policy_end_of(s->policy, &r.relay.addr, &end);
 		if ((end.roles & LYA_ROLE_BIT(LYA_ROLE_EDGE_AV)) == 0)
 			r.faults |= LYA_RELAY_ADDRESS;
-		if (s->places.relay.n > 0 && !snat_has_port(&s->places.relay, r.relay.port))
+		if (s->places.relay.any && !snat_has_port(&s->places.relay, r.relay.port))
 			r.faults |= LYA_RELAY_PORT;
 	}
 	if (r.alternate.addr.family != 0) {

@@ -333,6 +333,43 @@ static void test_13(void **state)
 	check_damaged("1.3", &t, TCP, LYA_APP_TLS, LYA_APP_TLS);
 }
 
+/*
+ * Hellos of TLS 1.2, then records of data without a ChangeCipherSpec: no more is
+ * learnt of the handshake, so nobody need listen until the last byte of a long flow.
+ */
+static void test_data_too_soon(void **state)
+{
+	static struct talk t;
+	struct hello h = { .version = 0x0303, .ticket = -1 };
+	struct lya_app_state *st = malloc(lya_app_state_size(TCP));
+	struct lya_app_result res;
+
+	(void)state;
+	assert_non_null(st);
+	memset(&t, 0, sizeof(t));
+	say(&t, 0);
+	RECORD(&t, 0x0303, add_client_hello(&t, &h));
+	say(&t, 1);
+	h.session_len = 32;
+	RECORD(&t, 0x0303, add_server_hello(&t, &h));
+	add_opaque(&t, 23, 0x0303, 16384);
+	say(&t, 0);
+	add_opaque(&t, 23, 0x0303, 16384);
+	lya_app_init(st, TCP);
+	for (size_t i = 0; i < t.parts; i++) {
+		size_t n = t.part[i].len < 1000 ? t.part[i].len : 1000; /* of the records, a bit */
+
+		assert_false(lya_app_done(st));
+		lya_app_feed(st, t.part[i].side, i == 2 ? (uint32_t)t.part[0].len : 0,
+			     t.bytes + t.part[i].at, n, n);
+	}
+	assert_true(lya_app_done(st));
+	lya_app_result(st, &res);
+	assert_int_equal(res.app, LYA_APP_TLS);
+	assert_int_equal(res.tls, CH | SH | DATA);
+	free(st);
+}
+
 /* Heartbeats may come at any time, even before the server's hello. */
 static void test_heartbeat(void **state)
 {
@@ -689,7 +726,7 @@ int main(void)
 		cmocka_unit_test(test_anonymous),
 		cmocka_unit_test(test_renegotiation),
 		cmocka_unit_test(test_alerts),
-		cmocka_unit_test(test_13),
+		cmocka_unit_test(test_13), cmocka_unit_test(test_data_too_soon),
 		cmocka_unit_test(test_heartbeat),
 		cmocka_unit_test(test_13_draft),
 		cmocka_unit_test(test_13_retry),
