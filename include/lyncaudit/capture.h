@@ -1,9 +1,10 @@
 /*
- * capture.h - frames from files and standard input, merged in packet time.
+ * capture.h - frames from files, standard input and interfaces, merged in packet time.
  */
 #ifndef LYNCAUDIT_CAPTURE_H
 #define LYNCAUDIT_CAPTURE_H
 
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,7 +55,7 @@ struct lya_interfaces {
 /* What is known of one source; filled while reading. */
 struct lya_source {
 	char *name;       /* in the report: the path as given, or found in a directory */
-	const char *kind; /* "file" or "stdin" (or "interface", or "ring" of files) */
+	const char *kind; /* "file", "stdin", "interface", or "ring" of files */
 	uint16_t links[LYA_SOURCE_LINKS_MAX]; /* link types met, ascending */
 	size_t n_links;
 	struct lya_interfaces interfaces; /* those met; fewer where there was no memory for more */
@@ -63,7 +64,7 @@ struct lya_source {
 	int64_t time_offset_ns;
 	bool truncated;      /* the file ends inside a record */
 	bool unread;         /* not read to its end, for which there is still time */
-	uint64_t dropped;    /* told by the file's own statistics */
+	uint64_t dropped;    /* told by the file's own statistics, or by kernel and interface */
 	uint64_t snapped;    /* packets of which less was captured than sent */
 	uint64_t steps_back; /* packets older than the one before them */
 	uint64_t filtered;   /* packets that the filter left out */
@@ -77,6 +78,98 @@ struct lya_source {
 };
 
 struct lya_capture;
+
+/*
+ * Something that happened while listening: packets that are missing, and when they came.
+ * What goes on for long is told in pieces, the first at the next full quarter of
+ * an hour.  Borrowed for the call.
+ */
+enum lya_capture_event_kind {
+	LYA_CAPTURE_GAP, /* nothing could be seen from..to */
+	LYA_CAPTURE_DROP /* count packets were lost between from and to */
+};
+
+struct lya_capture_event {
+	enum lya_capture_event_kind kind;
+	uint32_t source;
+	int64_t from_ns, to_ns; /* by the clock of lya_capture_tick */
+	uint64_t count;
+	bool over;        /* false: it goes on */
+	const char *what; /* "the interface was down", "the kernel's buffer was full" */
+};
+
+struct lya_capture_listen_options {
+	const char *const *interfaces; /* names; borrowed during listen */
+	size_t n_interfaces;
+	const char *filter;            /* as for files; NULL: none */
+	const struct lya_capture_offset *offsets;
+	size_t n_offsets;
+	size_t ring_bytes;             /* of the buffer of each interface; 0: 64 MiB */
+	bool adapter_time;             /* time stamps by the network card's clock */
+	void (*on_event)(void *ctx, const struct lya_capture_event *event); /* may be NULL */
+	void *ctx;
+};
+
+/*
+ * Listen to interfaces.  Wants CAP_NET_RAW (adapter_time: CAP_NET_ADMIN too); what is called
+ * afterwards wants no capability.  Frames that come from then on are kept in the
+ * buffers until they are asked for.  LYA_EINPUT: there is no such interface, or it is
+ * down; LYA_EUSAGE as for files, or adapter_time cannot be had; LYA_EIO: no capability,
+ * or the kernel refuses.
+ */
+int lya_capture_listen(struct lya_capture **c, const struct lya_capture_listen_options *options,
+		       struct lya_error *err);
+
+struct lya_capture_follow_options {
+	const char *dir;    /* borrowed during follow */
+	const char *filter; /* as for files; NULL: none */
+	const struct lya_capture_offset *offsets;
+	size_t n_offsets;
+	int64_t from_ns; /* packets up to that time are passed over; LYA_TIME_NONE: none are */
+	size_t max_bytes;
+	void (*on_event)(void *ctx, const struct lya_capture_event *event); /* may be NULL */
+	void *ctx;
+};
+
+/*
+ * Follow a folder into which another program writes captures, one after another: those that
+ * are there, then as they come.  They are one source of kind "ring".  A file that is deleted
+ * before it is read, that breaks off, or that is no capture is an event; times of such
+ * events are those at which files were written.  To be asked again like one that listens.
+ * LYA_EINPUT: there is no such folder; LYA_EUSAGE as for files.
+ */
+int lya_capture_follow(struct lya_capture **c, const struct lya_capture_follow_options *options,
+		       struct lya_error *err);
+
+/* Packets up to options.from_ns were there, so that nothing between was missed. */
+bool lya_capture_follow_resumed(const struct lya_capture *c);
+
+/*
+ * When to ask a capture that listens again: once one of fds (room for max) can be read, and
+ * after *timeout_ms (-1: no need to) in any case.
+ */
+size_t lya_capture_poll(const struct lya_capture *c, struct pollfd *fds, size_t max,
+			int *timeout_ms);
+
+/*
+ * To be called about once a second, and when a descriptor polls with an error: counters
+ * are read, and an interface that was away is listened to again.
+ */
+int lya_capture_tick(struct lya_capture *c, int64_t now_ns, struct lya_error *err);
+
+/* The end of listening: tell of what is still going on. */
+void lya_capture_listen_end(struct lya_capture *c, int64_t now_ns);
+
+/* One interface that could be listened to. */
+struct lya_capture_device {
+	char *name;
+	char *description; /* NULL: none */
+	bool up, running, loopback;
+};
+
+/* All of them; *list is freed with lya_capture_devices_free. */
+int lya_capture_devices(struct lya_capture_device **list, size_t *n, struct lya_error *err);
+void lya_capture_devices_free(struct lya_capture_device *list, size_t n);
 
 /*
  * Look at every input (directories are listed, each file's first packet time
@@ -97,8 +190,9 @@ void lya_capture_close(struct lya_capture *c);
  * borrowed until the next call, or with `hold` until that many calls after the next.  A file that breaks off in the middle is no
  * failure: its source says `truncated` or `error`.  LYA_ESTOP: a signal came
  * while waiting for standard input or a pipe, or `stop` is set and no frame
- * has passed the filter yet; nothing is lost, and the next call goes on.  LYA_ELIMIT: too many captures overlap in time to be held
- * open at once.  LYA_EUSAGE: a link type was met that the filter cannot be
+ * has passed the filter yet; nothing is lost, and the next call goes on.  Of a capture that
+ * listens *n is 0 when there is nothing just now.  LYA_ELIMIT: too many captures overlap in
+ * time to be held open at once.  LYA_EUSAGE: a link type was met that the filter cannot be
  * asked of.
  */
 int lya_capture_next(struct lya_capture *c, struct lya_frame *frames, size_t max, size_t *n,

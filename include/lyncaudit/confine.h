@@ -22,7 +22,18 @@ struct lya_confine {
 	const char *const *renames; /* outputs that are open already and will appear by rename: their
 	                               folders allow a new name, and nothing to be written */
 	size_t n_renames;
+	const char *const *writes; /* folders below which files may be made, read, written, renamed
+	                              and removed */
+	size_t n_writes;
+	/*
+	 * The process listens: sockets that are open already may be used.  Written to are
+	 * descriptors below LYA_CONFINE_WRITE_FDS alone, and none can be copied: what
+	 * is listened to has a higher number, and nothing can be sent there.
+	 */
+	bool listens;
 };
+
+enum { LYA_CONFINE_WRITE_FDS = 512 };
 
 /* What the kernel granted. */
 struct lya_confined {
@@ -32,6 +43,9 @@ struct lya_confined {
 
 /* What this kernel offers, without asking for it. */
 void lya_confine_offer(struct lya_confined *offer);
+
+/* Give up capabilities and new privileges alone: for a process that starts programs. */
+int lya_confine_powers(struct lya_error *err);
 
 /*
  * Confine this process, its threads to come included; there is no way back.

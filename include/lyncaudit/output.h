@@ -24,6 +24,8 @@ struct lya_output;
  */
 int lya_output_open(struct lya_output **out, const char *path, bool readable,
                     struct lya_error *err);
+/* The same into a descriptor, which stays the caller's; name is for messages. */
+int lya_output_open_fd(struct lya_output **out, int fd, const char *name, struct lya_error *err);
 /*
  * The same into a text (appended at the latest by commit), which must outlive *out; what it
  * lacks memory for is told by the text.

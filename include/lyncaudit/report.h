@@ -35,6 +35,7 @@ struct lya_report_totals {
 	uint64_t events[LYA_EV_COUNT]; /* packets with each event */
 	uint64_t duplicates;
 	bool interrupted; /* the audit was stopped before its input ended */
+	bool gaps;        /* an interface could not be listened to for some time */
 };
 
 /* One external A/V VIP and one node behind it. */
@@ -133,7 +134,7 @@ enum lya_report_verdict {
 const char *lya_report_verdict_name(enum lya_report_verdict v); /* "non-compliant" */
 /*
  * False when packets were lost, flows evicted or undetermined, the audit was interrupted, or
- * a period has gaps.
+ * an interface could not be listened to for some time, or a period has gaps.
  */
 bool lya_report_complete(const struct lya_report_input *in);
 enum lya_report_verdict lya_report_verdict(const struct lya_report_input *in);

@@ -122,8 +122,13 @@ int lya_rules_load(struct lya_rules **rules, const char *path, struct lya_diags 
 int lya_rules_load_text(struct lya_rules **rules, const char *name, const char *text, size_t len,
                         struct lya_diags *diags, struct lya_error *err);
 /*
- * From what was kept: the files of a set of that name, in their order.  The same rules with
- * the same digest.
+ * The paths of the files that a rule set is made of, in the order in which they are read;
+ * *paths and each of it are freed with lya_free.  LYA_EIO: it cannot be read.
+ */
+int lya_rules_files(const char *path, char ***paths, size_t *n, struct lya_error *err);
+/*
+ * From what was read, or kept: the files of a set of that name, in their order.  The same
+ * rules with the same digest.
  */
 int lya_rules_load_files(struct lya_rules **rules, const char *name,
                          const struct lya_rules_file *files, size_t n, struct lya_diags *diags,

@@ -27,11 +27,11 @@ enum { BUFFER_BYTES = 65536 };
 struct lya_output {
 	char *path;
 	char *temporary; /* NULL when written to directly */
-	struct lya_text *text; /* written to instead of a file; NULL: a file */
 	bool nameless;   /* the temporary name is not given yet */
 	int fd;
 	int failed; /* errno of the first failure; 0: none */
 	bool close_fd;
+	struct lya_text *text; /* NULL: a descriptor is written to */
 	size_t used;
 	char buffer[BUFFER_BYTES];
 };
@@ -160,52 +160,37 @@ static int tell_failure(struct lya_error *err, const char *path, int failed)
 			     NULL, "cannot be written: %s", strerror(failed));
 }
 
-static struct lya_output *make(const char *path)
+static struct lya_output *output_new(const char *path)
 {
 	struct lya_output *out = lya_malloc(sizeof(*out));
 
 	if (out == NULL)
 		return NULL;
 	out->temporary = NULL;
-	out->text = NULL;
 	out->nameless = false;
 	out->fd = -1;
 	out->failed = 0;
-	out->close_fd = true;
+	out->close_fd = false;
+	out->text = NULL;
 	out->used = 0;
 	out->path = lya_strdup(path);
-	return out;
-}
-
-int lya_output_open_text(struct lya_output **result, struct lya_text *text, struct lya_error *err)
-{
-	struct lya_output *out = make("text");
-
-	if (out == NULL || out->path == NULL) {
-		lya_free(out);
-		return lya_error_nomem(err);
-	}
-	out->text = text;
-	out->close_fd = false;
-	*result = out;
-	return LYA_OK;
+	if (out->path != NULL)
+		return out;
+	release(out);
+	return NULL;
 }
 
 int lya_output_open(struct lya_output **result, const char *path, bool readable,
 		    struct lya_error *err)
 {
-	struct lya_output *out = make(path);
+	struct lya_output *out = output_new(path);
 	int rc;
 
 	if (out == NULL)
 		return lya_error_nomem(err);
-	if (out->path == NULL) {
-		release(out);
-		return lya_error_nomem(err);
-	}
-	if (strcmp(path, "-") == 0) {
+	out->close_fd = strcmp(path, "-") != 0;
+	if (!out->close_fd) {
 		out->fd = STDOUT_FILENO;
-		out->close_fd = false;
 		rc = 0;
 	} else if (is_special(path)) {
 		rc = open_direct(out);
@@ -217,6 +202,28 @@ int lya_output_open(struct lya_output **result, const char *path, bool readable,
 		release(out);
 		return rc;
 	}
+	*result = out;
+	return LYA_OK;
+}
+
+int lya_output_open_fd(struct lya_output **result, int fd, const char *name, struct lya_error *err)
+{
+	struct lya_output *out = output_new(name);
+
+	if (out == NULL)
+		return lya_error_nomem(err);
+	out->fd = fd;
+	*result = out;
+	return LYA_OK;
+}
+
+int lya_output_open_text(struct lya_output **result, struct lya_text *text, struct lya_error *err)
+{
+	struct lya_output *out = output_new("text");
+
+	if (out == NULL)
+		return lya_error_nomem(err);
+	out->text = text;
 	*result = out;
 	return LYA_OK;
 }

@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "capture/follow.h"
+#include "capture/listen.h"
 #include "capture/state.h"
 #include "lyncaudit/alloc.h"
 
@@ -17,14 +19,23 @@ static bool is_blank(const char *text)
 	return text == NULL || text[strspn(text, " \t\r\n")] == '\0';
 }
 
+static struct lya_capture *capture_new(size_t max_bytes, unsigned hold)
+{
+	struct lya_capture *c = lya_calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->cap.max = max_bytes == 0 ? default_max_bytes : max_bytes;
+	c->shelf = (struct capture_shelf){ .hold = hold, .budget = { .cap = &c->cap } };
+	return c;
+}
+
 static int capture_begin(struct lya_capture *c, const struct lya_capture_options *options,
 			 struct lya_error *err)
 {
 	int rc = LYA_OK;
 
 	c->stop = options->stop;
-	c->cap.max = options->max_bytes == 0 ? default_max_bytes : options->max_bytes;
-	c->shelf = (struct capture_shelf){ .hold = options->hold, .budget = { .cap = &c->cap } };
 	if (!is_blank(options->filter))
 		rc = capture_filter_new(&c->filter, options->filter, err);
 	if (rc == LYA_OK)
@@ -42,7 +53,7 @@ static int capture_begin(struct lya_capture *c, const struct lya_capture_options
 int lya_capture_open(struct lya_capture **out, const struct lya_capture_options *options,
 		     struct lya_error *err)
 {
-	struct lya_capture *c = lya_calloc(1, sizeof(*c));
+	struct lya_capture *c = capture_new(options->max_bytes, options->hold);
 	int rc;
 
 	*out = NULL;
@@ -57,10 +68,54 @@ int lya_capture_open(struct lya_capture **out, const struct lya_capture_options 
 	return LYA_OK;
 }
 
+int lya_capture_listen(struct lya_capture **out, const struct lya_capture_listen_options *options,
+		       struct lya_error *err)
+{
+	struct lya_capture *c = capture_new(0, 0);
+	int rc = LYA_OK;
+
+	*out = NULL;
+	if (c == NULL)
+		return lya_error_nomem(err);
+	if (!is_blank(options->filter))
+		rc = capture_filter_new(&c->filter, options->filter, err);
+	if (rc == LYA_OK)
+		rc = capture_listen_begin(c, options, err);
+	if (rc != LYA_OK) {
+		lya_capture_close(c);
+		return rc;
+	}
+	*out = c;
+	return LYA_OK;
+}
+
+int lya_capture_follow(struct lya_capture **out, const struct lya_capture_follow_options *options,
+		       struct lya_error *err)
+{
+	struct lya_capture *c = capture_new(options->max_bytes, 0);
+	int rc = LYA_OK;
+
+	*out = NULL;
+	if (c == NULL)
+		return lya_error_nomem(err);
+	if (!is_blank(options->filter))
+		rc = capture_filter_new(&c->filter, options->filter, err);
+	if (rc == LYA_OK)
+		rc = capture_follow_begin(c, options, err);
+	if (rc != LYA_OK) {
+		lya_capture_close(c);
+		return rc;
+	}
+	*out = c;
+	return LYA_OK;
+}
+
 void lya_capture_close(struct lya_capture *c)
 {
 	if (c == NULL)
 		return;
+	capture_listen_free(c->listen);
+	capture_follow_free(c->follow);
 	capture_merge_end(c);
 	capture_sources_free(c);
 	capture_filter_free(c->filter);
@@ -73,6 +128,10 @@ int lya_capture_next(struct lya_capture *c, struct lya_frame *frames, size_t max
 		     struct lya_error *err)
 {
 	assert(max > 0 && "nothing at all would look like the end");
+	if (c->listen != NULL)
+		return capture_listen_next(c, frames, max, n, err);
+	if (c->follow != NULL)
+		return capture_follow_next(c, frames, max, n, err);
 	c->shelf.call++;
 	return capture_merge_next(c, frames, max, n, err);
 }

@@ -208,6 +208,36 @@ int capture_filter_prepare(struct capture_filter *f, uint16_t link, struct lya_e
 	return LYA_OK;
 }
 
+/* What tells by the length of a frame, or by bytes at a place in it, is wrong without the tag. */
+bool capture_filter_kernel(const char *expression)
+{
+	static const char *const words[] = { "vlan", "len", "less", "greater" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (holds_word(expression, words[i]))
+			return false;
+	}
+	return strchr(expression, '[') == NULL;
+}
+
+int capture_filter_prefilter(const char *expression, uint16_t link, struct bpf_program *program,
+			     struct lya_error *err)
+{
+	struct program p = { .ready = false };
+	struct lya_text text = { 0 };
+	int rc;
+
+	lya_text_addf(&text, "(%s)", expression);
+	if (link == LYA_LINK_ETHERNET)
+		lya_text_add(&text, " or ether[12:2] = 0x8100 or ether[12:2] = 0x88a8 or "
+				    "ether[12:2] = 0x9100");
+	rc = text.failed ? lya_error_nomem(err)
+			 : program_compile(&p, expression, lya_text_str(&text), link, err);
+	lya_text_fini(&text);
+	*program = p.bpf;
+	return rc;
+}
+
 bool capture_filter_used(const struct capture_filter *f)
 {
 	return f->n_links > 0;

@@ -32,4 +32,16 @@ bool capture_filter_used(const struct capture_filter *f);
 int capture_filter_match(struct capture_filter *f, const struct lya_frame *frame, bool *pass,
 			 struct lya_error *err);
 
+/*
+ * The same for a socket of the kernel's, which holds the outer VLAN tag of an
+ * Ethernet frame beside it: a program that lets pass whatever the expression might,
+ * tagged frames among them.  capture_filter_kernel: false when there is none,
+ * because the expression asks of tags or lengths.  program is released with
+ * pcap_freecode.
+ */
+bool capture_filter_kernel(const char *expression);
+struct bpf_program;
+int capture_filter_prefilter(const char *expression, uint16_t link, struct bpf_program *program,
+			     struct lya_error *err);
+
 #endif

@@ -113,9 +113,8 @@ int capture_lane_finish(struct lya_capture *c, struct capture_lane *lane, struct
 	return rc;
 }
 
-/* Keep the frames that pass, in place. */
-static int lane_filter(struct lya_capture *c, uint32_t s, struct lya_frame *frames, size_t *n,
-		       struct lya_error *err)
+int capture_lane_filter(struct lya_capture *c, uint32_t s, struct lya_frame *frames, size_t *n,
+			struct lya_error *err)
 {
 	size_t kept = 0;
 
@@ -143,7 +142,7 @@ int capture_lane_read(struct lya_capture *c, struct capture_lane *lane, struct l
 			return capture_lane_error(c, lane->source, rc, err);
 		if (c->filter == NULL)
 			return LYA_OK;
-		rc = lane_filter(c, lane->source, frames, n, err);
+		rc = capture_lane_filter(c, lane->source, frames, n, err);
 		if (rc != LYA_OK)
 			return rc;
 		if (*n == 0 && c->stop != NULL && *c->stop)
@@ -187,7 +186,7 @@ static void bounds_note(struct lya_source *src, const struct lya_frame *frames, 
 	}
 }
 
-void capture_lane_account(struct lya_capture *c, const struct lya_frame *frames, size_t n)
+void capture_account(struct lya_capture *c, const struct lya_frame *frames, size_t n, bool uniform)
 {
 	struct lya_source *src = &c->sources[frames[0].source];
 	struct capture_input *in = &c->inputs[frames[0].source];
@@ -211,7 +210,7 @@ void capture_lane_account(struct lya_capture *c, const struct lya_frame *frames,
 		bounds_note(src, &frames[n - 1], 1);
 	}
 	kind_note(src, &frames[0]);
-	for (size_t i = 1; i < n && !capture_reader_is_uniform(in->lane->reader); i++)
+	for (size_t i = 1; i < n && !uniform; i++)
 		kind_note(src, &frames[i]);
 	in->before_ns = before;
 	src->packets += n;

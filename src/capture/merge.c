@@ -235,7 +235,7 @@ static size_t run_give(struct lya_capture *c, struct lya_frame *frames, size_t m
 	do {
 		frames[n++] = lane->frames[lane->head++];
 	} while (n < max && !lane_is_empty(lane) && (!any || key_before(lane_key(lane), other)));
-	capture_lane_account(c, frames, n);
+	capture_account(c, frames, n, capture_reader_is_uniform(lane->reader));
 	if (!lane_is_empty(lane))
 		heap_sift_down(c);
 	return n;
@@ -251,7 +251,7 @@ static int alone_give(struct lya_capture *c, struct lya_frame *frames, size_t ma
 	if (rc != LYA_OK)
 		return rc;
 	if (*n > 0) {
-		capture_lane_account(c, frames, *n);
+		capture_account(c, frames, *n, capture_reader_is_uniform(lane->reader));
 		return LYA_OK;
 	}
 	c->n_heap = 0;

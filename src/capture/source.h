@@ -5,6 +5,7 @@
 #ifndef LYNCAUDIT_CAPTURE_SOURCE_H
 #define LYNCAUDIT_CAPTURE_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,7 @@ struct capture_bytes {
 	const uint8_t *head_pos;        /* of these, not read yet */
 	size_t head_left;
 	uint64_t raw; /* bytes read from fd */
+	bool grows;   /* at its end there is nothing just now: LYA_ESTOP */
 };
 
 /* As capture_stream_read, without unpacking. */

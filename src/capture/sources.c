@@ -82,9 +82,8 @@ static int names_read(struct names *names, const char *path, struct lya_error *e
 	return LYA_OK;
 }
 
-/* A new source; *at is its index. */
-static int source_add(struct lya_capture *c, const char *given, const char *name, const char *kind,
-		      uint32_t *at, struct lya_error *err)
+int capture_source_add(struct lya_capture *c, const char *given, const char *name,
+		       const char *kind, uint32_t *at, struct lya_error *err)
 {
 	void *sources = c->sources;
 	void *inputs = c->inputs;
@@ -127,7 +126,7 @@ static int entry_add(struct lya_capture *c, const char *dir, const char *name,
 {
 	struct stat st;
 	uint32_t s;
-	int rc = source_add(c, dir, name, "file", &s, err);
+	int rc = capture_source_add(c, dir, name, "file", &s, err);
 
 	if (rc != LYA_OK)
 		return rc;
@@ -166,7 +165,7 @@ static int stdin_add(struct lya_capture *c, const char *given, struct lya_error 
 			return lya_error_set(err, LYA_EUSAGE, "-", NULL,
 					     "standard input can be read only once");
 	}
-	rc = source_add(c, given, "-", "stdin", &s, err);
+	rc = capture_source_add(c, given, "-", "stdin", &s, err);
 	if (rc == LYA_OK)
 		c->inputs[s].stays = true;
 	return rc;
@@ -185,7 +184,7 @@ static int path_add(struct lya_capture *c, const char *path, struct lya_error *e
 				     strerror(errno));
 	if (S_ISDIR(st.st_mode))
 		return directory_add(c, path, err);
-	rc = source_add(c, path, path, "file", &s, err);
+	rc = capture_source_add(c, path, path, "file", &s, err);
 	if (rc != LYA_OK)
 		return rc;
 	c->inputs[s].stays = !S_ISREG(st.st_mode);
@@ -210,11 +209,11 @@ static bool offset_fits(const struct lya_capture *c, size_t s, const char *name)
 	       strcmp(name, last_part(c->inputs[s].given)) == 0;
 }
 
-static int offsets_apply(struct lya_capture *c, const struct lya_capture_options *options,
-			 struct lya_error *err)
+int capture_sources_offset(struct lya_capture *c, const struct lya_capture_offset *offsets, size_t n,
+			   struct lya_error *err)
 {
-	for (size_t i = 0; i < options->n_offsets; i++) {
-		const struct lya_capture_offset *o = &options->offsets[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct lya_capture_offset *o = &offsets[i];
 		bool used = false;
 
 		for (size_t s = 0; s < c->n_sources; s++) {
@@ -241,7 +240,7 @@ int capture_sources_find(struct lya_capture *c, const struct lya_capture_options
 		if (rc != LYA_OK)
 			return rc;
 	}
-	return offsets_apply(c, options, err);
+	return capture_sources_offset(c, options->offsets, options->n_offsets, err);
 }
 
 /* First times ------------------------------------------------------------- */

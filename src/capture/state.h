@@ -46,6 +46,9 @@ struct capture_input {
 	bool pending;  /* has packets, and the merge has not reached them */
 };
 
+struct capture_listen; /* listen.h */
+struct capture_follow; /* follow.h */
+
 struct lya_capture {
 	struct capture_cap cap;
 	struct capture_shelf shelf;
@@ -61,6 +64,8 @@ struct lya_capture {
 	size_t n_open;
 	uint64_t bytes_total; /* in all regular files, as they lie on the disk */
 	uint64_t bytes_done;  /* read from sources that are closed */
+	struct capture_listen *listen; /* interfaces instead of files, */
+	struct capture_follow *follow; /* or a folder that is followed; both NULL: files */
 };
 
 /* sources.c: what there is to read. */
@@ -68,6 +73,11 @@ int capture_sources_find(struct lya_capture *c, const struct lya_capture_options
 			 struct lya_error *err);
 int capture_sources_probe(struct lya_capture *c, struct lya_error *err);
 void capture_sources_free(struct lya_capture *c);
+/* A new source, its given name borrowed; *at is its index. */
+int capture_source_add(struct lya_capture *c, const char *given, const char *name,
+		       const char *kind, uint32_t *at, struct lya_error *err);
+int capture_sources_offset(struct lya_capture *c, const struct lya_capture_offset *offsets, size_t n,
+			   struct lya_error *err);
 
 /* lane.c: one open source. */
 
@@ -82,8 +92,11 @@ void capture_lane_drop(struct lya_capture *c, struct capture_lane *lane);
 /* Up to max frames that pass the filter; *n 0 at the end. */
 int capture_lane_read(struct lya_capture *c, struct capture_lane *lane, struct lya_frame *frames,
 		      size_t max, size_t *n, struct lya_error *err);
-/* Count frames of one source as given. */
-void capture_lane_account(struct lya_capture *c, const struct lya_frame *frames, size_t n);
+/* Keep the frames of source s that pass the filter, in place. */
+int capture_lane_filter(struct lya_capture *c, uint32_t s, struct lya_frame *frames, size_t *n,
+			struct lya_error *err);
+/* Count frames of one source as given; uniform: all are of one link type and resolution. */
+void capture_account(struct lya_capture *c, const struct lya_frame *frames, size_t n, bool uniform);
 
 /* merge.c: frames of all in order of time. */
 int capture_merge_begin(struct lya_capture *c, struct lya_error *err);

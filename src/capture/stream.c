@@ -32,6 +32,8 @@ static int bytes_from_fd(struct capture_bytes *b, uint8_t *buf, size_t size, siz
 	if (n == -1)
 		return lya_error_set(err, LYA_EIO, NULL, NULL, "cannot be read: %s",
 				     strerror(errno));
+	if (n == 0 && b->grows)
+		return lya_error_set(err, LYA_ESTOP, NULL, NULL, "there is no more of it yet");
 	*got = (size_t)n;
 	b->raw += *got;
 	return LYA_OK;
@@ -119,6 +121,17 @@ int capture_stream_open(struct capture_stream **s, int fd, struct capture_cap *c
 			struct lya_error *err)
 {
 	return stream_open(s, &(struct capture_bytes){ .fd = fd }, cap, err);
+}
+
+int capture_stream_follow(struct capture_stream **s, int fd, struct capture_cap *cap,
+			  struct lya_error *err)
+{
+	return stream_open(s, &(struct capture_bytes){ .fd = fd, .grows = true }, cap, err);
+}
+
+void capture_stream_follow_end(struct capture_stream *s)
+{
+	s->bytes.grows = false;
 }
 
 int capture_stream_open_memory(struct capture_stream **s, const uint8_t *data, size_t len,

@@ -22,6 +22,10 @@ struct capture_stream;
  */
 int capture_stream_open(struct capture_stream **s, int fd, struct capture_cap *cap,
 			struct lya_error *err);
+/* The same over a file that grows: at its end reading answers LYA_ESTOP, until follow_end. */
+int capture_stream_follow(struct capture_stream **s, int fd, struct capture_cap *cap,
+			  struct lya_error *err);
+void capture_stream_follow_end(struct capture_stream *s);
 /* The same over bytes that the caller keeps for as long as the stream lives. */
 int capture_stream_open_memory(struct capture_stream **s, const uint8_t *data, size_t len,
 			       struct capture_cap *cap, struct lya_error *err);

@@ -3,15 +3,13 @@
  */
 #include "cli/audit_options.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "cli/place.h"
+#include "cli/read_option.h"
 #include "lyncaudit/alloc.h"
 
 static const char help[] =
@@ -80,78 +78,6 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-/* "FILE=SECONDS": the name is cut off in place. */
-static int read_offset(struct audit_options *o, char *text)
-{
-	char *equals = strrchr(text, '=');
-	char *end = NULL;
-	double seconds;
-
-	if (equals == NULL || equals == text)
-		return cli_usage_error("audit", "--time-offset \"%s\": wanted FILE=SECONDS", text);
-	errno = 0;
-	seconds = strtod(equals + 1, &end);
-	if (end == equals + 1 || *end != '\0' || errno != 0 || !(fabs(seconds) < 1e9))
-		return cli_usage_error("audit",
-				       "--time-offset \"%s\": \"%s\" is no number of seconds", text,
-				       equals + 1);
-	*equals = '\0';
-	o->offsets[o->n_offsets++] =
-	    (struct lya_capture_offset){ .name = text,
-					 .offset_ns = (int64_t)llround(seconds * 1e9) };
-	return -1;
-}
-
-static int read_number(const char *name, const char *text, size_t *value)
-{
-	char *end = NULL;
-	unsigned long long n = 0;
-
-	errno = 0;
-	if (text[0] >= '0' && text[0] <= '9')
-		n = strtoull(text, &end, 10);
-	if (end == NULL || *end != '\0' || errno != 0 || n == 0)
-		return cli_usage_error("audit", "--%s \"%s\": wanted a number from 1", name, text);
-	*value = (size_t)n;
-	return -1;
-}
-
-static int read_color(struct audit_options *o, const char *when)
-{
-	static const char *const words[] = { "auto", "always", "never" };
-
-	if (when == NULL)
-		when = "always";
-	for (unsigned i = 0; i < 3; i++) {
-		if (strcmp(when, words[i]) == 0) {
-			o->color = (enum cli_color)i;
-			return -1;
-		}
-	}
-	return cli_usage_error("audit", "--color \"%s\": wanted always, never or auto", when);
-}
-
-static int read_fail_on(struct audit_options *o, const char *name)
-{
-	if (lya_severity_find(name, &o->fail_on))
-		return -1;
-	return cli_usage_error("audit",
-			       "--fail-on \"%s\": wanted critical, high, medium, low or info",
-			       name);
-}
-
-static int read_memory(struct audit_options *o, const char *text)
-{
-	enum { LEAST = 16 * 1024 * 1024 }; /* below this not even the buffers fit */
-
-	if (cli_parse_size(text, &o->max_memory) && o->max_memory >= LEAST)
-		return -1;
-	return cli_usage_error("audit",
-			       "--max-memory \"%s\": wanted a size of 16MiB or more, such as "
-			       "512MiB",
-			       text);
-}
-
 static int read_long(struct audit_options *o, int c, char *const *argv)
 {
 	switch (c) {
@@ -171,21 +97,21 @@ static int read_long(struct audit_options *o, int c, char *const *argv)
 		o->strict = true;
 		return -1;
 	case OPT_FAIL_ON:
-		return read_fail_on(o, optarg);
+		return cli_read_severity("audit", "fail-on", optarg, &o->fail_on);
 	case OPT_MAX_MEMORY:
-		return read_memory(o, optarg);
+		return cli_read_memory("audit", optarg, &o->max_memory);
 	case OPT_MAX_FLOWS:
-		return read_number("max-flows", optarg, &o->max_flows);
+		return cli_read_number("audit", "max-flows", optarg, &o->max_flows);
 	case OPT_THREADS:
-		return read_number("threads", optarg, &o->threads);
+		return cli_read_number("audit", "threads", optarg, &o->threads);
 	case OPT_TIME_OFFSET:
-		return read_offset(o, optarg);
+		return cli_read_offset("audit", optarg, &o->offsets[o->n_offsets++]);
 	case OPT_PROGRESS:
 	case OPT_NO_PROGRESS:
 		o->progress = c == OPT_PROGRESS;
 		return -1;
 	case OPT_COLOR:
-		return read_color(o, optarg);
+		return cli_read_color("audit", optarg, &o->color);
 	default:
 		return cli_bad_option("audit", c, argv);
 	}

@@ -7,10 +7,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "cli/read_option.h"
 #include "lyncaudit/capture.h"
 #include "lyncaudit/finding.h"
-
-enum cli_color { CLI_COLOR_AUTO, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER };
 
 struct audit_options {
 	const char *site, *rules, *filter;

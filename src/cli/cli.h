@@ -33,6 +33,7 @@ struct cli_command {
 extern const struct cli_command cli_commands[]; /* ends with name NULL */
 
 int cmd_audit(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 int cmd_site(int argc, char **argv);
 int cmd_explain(int argc, char **argv);

@@ -12,6 +12,8 @@
 const struct cli_command cli_commands[] = {
 	{ "audit", "audit -s SITE -r FILE|DIR|- ... [options]", "judge every flow of captures",
 	  cmd_audit },
+	{ "watch", "watch -s SITE -i INTERFACE ... [options]", "judge what goes by, as a service",
+	  cmd_watch },
 	{ "rules", "rules list|show ID|check DIR [options]", "the table of allowed flows",
 	  cmd_rules },
 	{ "explain", "explain -s SITE tcp|udp SRC:PORT DST:PORT", "what if, without packets",

@@ -6,6 +6,7 @@
  */
 #include "cli/version.h"
 
+#include <curses.h>
 #include <json-c/json.h>
 #include <lz4.h>
 #include <lzma.h>
@@ -32,6 +33,7 @@ static void print_libraries(void)
 	printf("lz4 %s\n", LZ4_versionString());
 	printf("lzma %s\n", lzma_version_string());
 	printf("sqlite %s\n", sqlite3_libversion());
+	printf("%s\n", curses_version());
 	if (filter != NULL)
 		printf("libseccomp %u.%u.%u\n", filter->major, filter->minor, filter->micro);
 }

@@ -24,7 +24,7 @@ bool lya_report_complete(const struct lya_report_input *in)
 	struct lya_ledger_counts counts;
 
 	lya_ledger_counts(in->ledger, &counts);
-	if (in->totals.interrupted || in->flow_stats.evicted > 0 ||
+	if (in->totals.interrupted || in->totals.gaps || in->flow_stats.evicted > 0 ||
 	    counts.verdicts[LYA_VERDICT_UNDETERMINED] > 0 ||
 	    (in->night != NULL && in->night->n_gaps > 0))
 		return false;

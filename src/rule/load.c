@@ -199,23 +199,29 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int load_entry(struct rule_load *load, const char *folder, const char *name,
-		      struct lya_error *err)
-{
-	size_t len = strlen(folder) + strlen(name) + 2;
-	char *path = lya_malloc(len);
-	int rc;
+struct paths {
+	char **list;
+	size_t n, cap;
+};
 
-	if (path == NULL)
+static int add_path(struct paths *p, const char *folder, const char *name, struct lya_error *err)
+{
+	size_t len = strlen(folder) + (name != NULL ? strlen(name) : 0) + 2;
+	const char *between = folder[0] != '\0' && folder[strlen(folder) - 1] == '/' ? "" : "/";
+	char *path = lya_malloc(len);
+
+	if (path == NULL ||
+	    lya_grow((void **)&p->list, &p->cap, p->n + 1, sizeof(*p->list)) != LYA_OK) {
+		lya_free(path);
 		return lya_error_nomem(err);
-	(void)snprintf(path, len, "%s%s%s", folder,
-		       folder[0] != '\0' && folder[strlen(folder) - 1] == '/' ? "" : "/", name);
-	rc = load_file(load, path, err);
-	lya_free(path);
-	return rc;
+	}
+	(void)snprintf(path, len, "%s%s%s", folder, name != NULL ? between : "",
+		       name != NULL ? name : "");
+	p->list[p->n++] = path;
+	return LYA_OK;
 }
 
-static int load_folder(struct rule_load *load, const char *path, struct lya_error *err)
+static int list_folder(struct paths *p, const char *path, struct lya_error *err)
 {
 	struct dirent **entries;
 	int n = scandir(path, &entries, is_rule_file, by_name);
@@ -224,15 +230,55 @@ static int load_folder(struct rule_load *load, const char *path, struct lya_erro
 	if (n == -1)
 		return lya_error_set(err, LYA_EIO, path, NULL, "cannot be read: %s",
 				     strerror(errno));
-	if (n == 0)
-		lya_diags_add(load->diags, LYA_DIAG_ERROR, path, NULL,
-			      "wanted rule files (*.json) in this folder, found none");
 	for (int i = 0; i < n; i++) {
 		if (rc == LYA_OK)
-			rc = load_entry(load, path, entries[i]->d_name, err);
+			rc = add_path(p, path, entries[i]->d_name, err);
 		free(entries[i]); /* scandir's own allocations */
 	}
 	free(entries);
+	return rc;
+}
+
+int lya_rules_files(const char *path, char ***paths, size_t *n, struct lya_error *err)
+{
+	struct paths p = { .n = 0 };
+	struct stat st;
+	int rc;
+
+	*paths = NULL;
+	*n = 0;
+	if (stat(path, &st) == -1)
+		return lya_error_set(err, LYA_EIO, path, NULL, "cannot be opened: %s",
+				     strerror(errno));
+	rc = S_ISDIR(st.st_mode) ? list_folder(&p, path, err) : add_path(&p, path, NULL, err);
+	if (rc < 0) {
+		free_words(p.list, p.n);
+		return rc;
+	}
+	*paths = p.list;
+	*n = p.n;
+	return LYA_OK;
+}
+
+static void check_count(struct rule_load *load, const char *path, size_t n)
+{
+	if (n == 0)
+		lya_diags_add(load->diags, LYA_DIAG_ERROR, path, NULL,
+			      "wanted rule files (*.json) in this folder, found none");
+}
+
+static int load_paths(struct rule_load *load, const char *path, struct lya_error *err)
+{
+	char **paths;
+	size_t n;
+	int rc = lya_rules_files(path, &paths, &n, err);
+
+	if (rc < 0)
+		return rc;
+	check_count(load, path, n);
+	for (size_t i = 0; i < n && rc == LYA_OK; i++)
+		rc = load_file(load, paths[i], err);
+	free_words(paths, n);
 	return rc;
 }
 
@@ -257,35 +303,21 @@ int lya_rules_load(struct lya_rules **rules, const char *path, struct lya_diags 
 {
 	struct rule_load load;
 	size_t before = diags->errors;
-	struct stat st;
 	int rc = load_begin(&load, path, diags, err);
 
-	if (rc == LYA_OK && stat(path, &st) == -1)
-		rc = lya_error_set(err, LYA_EIO, path, NULL, "cannot be opened: %s",
-				   strerror(errno));
-	else if (rc == LYA_OK)
-		rc = S_ISDIR(st.st_mode) ? load_folder(&load, path, err)
-					 : load_file(&load, path, err);
+	if (rc == LYA_OK)
+		rc = load_paths(&load, path, err);
 	if (rc == LYA_OK)
 		rc = finish(&load, before, err);
 	return load_end(&load, rc, rules);
 }
 
-int lya_rules_load_text(struct lya_rules **rules, const char *name, const char *text, size_t len,
-			struct lya_diags *diags, struct lya_error *err)
+static int load_text(struct rule_load *load, const struct lya_rules_file *f, struct lya_error *err)
 {
 	struct lya_json_doc *doc = NULL;
-	struct rule_load load;
-	size_t before = diags->errors;
-	int rc = load_begin(&load, name, diags, err);
+	int rc = lya_json_parse(&doc, f->name, f->text, f->len, load->diags, err);
 
-	if (rc == LYA_OK) {
-		rc = lya_json_parse(&doc, name, text, len, diags, err);
-		rc = take_doc(&load, doc, rc, name, err);
-	}
-	if (rc == LYA_OK)
-		rc = finish(&load, before, err);
-	return load_end(&load, rc, rules);
+	return take_doc(load, doc, rc, f->name, err);
 }
 
 int lya_rules_load_files(struct lya_rules **rules, const char *name,
@@ -296,13 +328,18 @@ int lya_rules_load_files(struct lya_rules **rules, const char *name,
 	size_t before = diags->errors;
 	int rc = load_begin(&load, name, diags, err);
 
-	for (size_t i = 0; i < n && rc == LYA_OK; i++) {
-		struct lya_json_doc *doc = NULL;
-
-		rc = lya_json_parse(&doc, files[i].name, files[i].text, files[i].len, diags, err);
-		rc = take_doc(&load, doc, rc, files[i].name, err);
-	}
+	check_count(&load, name, n);
+	for (size_t i = 0; i < n && rc == LYA_OK; i++)
+		rc = load_text(&load, &files[i], err);
 	if (rc == LYA_OK)
 		rc = finish(&load, before, err);
 	return load_end(&load, rc, rules);
+}
+
+int lya_rules_load_text(struct lya_rules **rules, const char *name, const char *text, size_t len,
+			struct lya_diags *diags, struct lya_error *err)
+{
+	const struct lya_rules_file one = { (char *)(uintptr_t)name, (char *)(uintptr_t)text, len };
+
+	return lya_rules_load_files(rules, name, &one, 1, diags, err);
 }

@@ -25,6 +25,11 @@ void lya_confine_offer(struct lya_confined *offer)
 	offer->seccomp = sys_seccomp_offered();
 }
 
+int lya_confine_powers(struct lya_error *err)
+{
+	return sys_drop_privileges(err);
+}
+
 int lya_confine(const struct lya_confine *want, struct lya_confined *got, struct lya_error *err)
 {
 	int rc;
@@ -36,6 +41,6 @@ int lya_confine(const struct lya_confine *want, struct lya_confined *got, struct
 	if (rc == LYA_OK && got->landlock_abi > 0)
 		rc = sys_landlock(want, got->landlock_abi, err);
 	if (rc == LYA_OK && got->seccomp)
-		rc = sys_seccomp(err);
+		rc = sys_seccomp(want->listens, err);
 	return rc;
 }

@@ -31,6 +31,17 @@ enum { ABI_REFER = 2, ABI_TRUNCATE = 3 };
 static const uint64_t access_refer = UINT64_C(1) << 13;
 static const uint64_t access_truncate = UINT64_C(1) << 14;
 
+static uint64_t later_access(int abi)
+{
+	return (abi >= ABI_REFER ? access_refer : 0) | (abi >= ABI_TRUNCATE ? access_truncate : 0);
+}
+
+/* Of a folder that is a process's own. */
+static const uint64_t write_access =
+    LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
+    LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |
+    LANDLOCK_ACCESS_FS_MAKE_REG;
+
 int sys_landlock_abi(void)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
@@ -85,7 +96,7 @@ static int allow_rename(int ruleset, const char *path, struct lya_error *err)
 	return rc;
 }
 
-static int allow_all(int ruleset, const struct lya_confine *want, struct lya_error *err)
+static int allow_all(int ruleset, const struct lya_confine *want, int abi, struct lya_error *err)
 {
 	int rc = LYA_OK;
 
@@ -94,23 +105,21 @@ static int allow_all(int ruleset, const struct lya_confine *want, struct lya_err
 			   LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR, err);
 	for (size_t i = 0; rc == LYA_OK && i < want->n_renames; i++)
 		rc = allow_rename(ruleset, want->renames[i], err);
+	for (size_t i = 0; rc == LYA_OK && i < want->n_writes; i++)
+		rc = allow(ruleset, want->writes[i], write_access | later_access(abi), err);
 	return rc;
 }
 
 int sys_landlock(const struct lya_confine *want, int abi, struct lya_error *err)
 {
-	struct landlock_ruleset_attr attr = { .handled_access_fs = all_access };
+	struct landlock_ruleset_attr attr = { .handled_access_fs = all_access | later_access(abi) };
 	int ruleset;
 	int rc;
 
-	if (abi >= ABI_REFER)
-		attr.handled_access_fs |= access_refer;
-	if (abi >= ABI_TRUNCATE)
-		attr.handled_access_fs |= access_truncate;
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	if (ruleset == -1)
 		return fail(err, NULL);
-	rc = allow_all(ruleset, want, err);
+	rc = allow_all(ruleset, want, abi, err);
 	if (rc == LYA_OK && syscall(SYS_landlock_restrict_self, ruleset, 0) == -1)
 		rc = fail(err, NULL);
 	(void)close(ruleset);

@@ -8,21 +8,21 @@
 #include "sys/sys.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/if_packet.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 static const int allowed[] = {
 	/* files */
 	SCMP_SYS(read),
 	SCMP_SYS(readv),
 	SCMP_SYS(pread64),
-	SCMP_SYS(write),
-	SCMP_SYS(writev),
-	SCMP_SYS(pwrite64),
 	SCMP_SYS(lseek),
 	SCMP_SYS(open),
 	SCMP_SYS(openat),
@@ -39,7 +39,6 @@ static const int allowed[] = {
 	SCMP_SYS(readlink),
 	SCMP_SYS(readlinkat),
 	SCMP_SYS(getcwd),
-	SCMP_SYS(fcntl),
 	SCMP_SYS(fsync),
 	SCMP_SYS(fdatasync),
 	SCMP_SYS(rename),
@@ -52,9 +51,6 @@ static const int allowed[] = {
 	SCMP_SYS(umask),
 	SCMP_SYS(ftruncate),
 	SCMP_SYS(fadvise64),
-	SCMP_SYS(dup),
-	SCMP_SYS(dup2),
-	SCMP_SYS(dup3),
 	SCMP_SYS(pipe2),
 	SCMP_SYS(poll),
 	SCMP_SYS(ppoll),
@@ -110,22 +106,82 @@ static const int allowed[] = {
 	SCMP_SYS(clock_getres),
 };
 
+/* What is allowed beside these when nothing is listened to, */
+static const int reading[] = {
+	SCMP_SYS(write),  SCMP_SYS(writev), SCMP_SYS(pwrite64), SCMP_SYS(fcntl),
+	SCMP_SYS(dup),    SCMP_SYS(dup2),   SCMP_SYS(dup3),
+};
+
+/* what when something is, */
+static const int listening[] = {
+	SCMP_SYS(recvmsg),     SCMP_SYS(recvfrom),  SCMP_SYS(bind),  SCMP_SYS(getsockopt),
+	SCMP_SYS(getsockname), SCMP_SYS(mkdir),     SCMP_SYS(mkdirat), SCMP_SYS(fallocate),
+	SCMP_SYS(link),        SCMP_SYS(linkat),    SCMP_SYS(memfd_create),
+};
+
+/* and then by a descriptor that nothing is listened to by. */
+static const int writing[] = {
+	SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(pwrite64), SCMP_SYS(sendmsg), SCMP_SYS(sendto),
+};
+
+/* No copy of a descriptor gets a number that may be written to. */
+static const int file_controls[] = {
+	F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK,
+	F_OFD_SETLKW,
+};
+
 bool sys_seccomp_offered(void)
 {
 	/* EFAULT: the mode is known and asked for its program; EINVAL: it is not there. */
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0) == -1 && errno == EFAULT;
 }
 
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+static int allow_list(scmp_filter_ctx ctx, const int *list, size_t n)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		if (list[i] != __NR_SCMP_ERROR)
+			rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, list[i], 0);
+	}
+	return rc;
+}
+
+/* Of system call `call` those whose argument `at` is one of these. */
+static int allow_values(scmp_filter_ctx ctx, int call, unsigned at, const int *list, size_t n)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1,
+				      SCMP_CMP(at, SCMP_CMP_EQ, (scmp_datum_t)list[i], 0));
+	return rc;
+}
+
 /* Terminals are asked for their size and kind, nothing else is controlled. */
 static int allow_ioctls(scmp_filter_ctx ctx)
 {
-	int rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-				  SCMP_A1(SCMP_CMP_EQ, TCGETS, 0));
+	static const int terminals[] = { TCGETS, TIOCGWINSZ };
 
-	if (rc < 0)
-		return rc;
-	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-				SCMP_A1(SCMP_CMP_EQ, TIOCGWINSZ, 0));
+	return allow_values(ctx, SCMP_SYS(ioctl), 1, terminals, COUNT(terminals));
+}
+
+static int allow_listening(scmp_filter_ctx ctx)
+{
+	int rc = allow_list(ctx, listening, COUNT(listening));
+
+	for (size_t i = 0; rc == 0 && i < COUNT(writing); i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, writing[i], 1,
+				      SCMP_A0(SCMP_CMP_LT, LYA_CONFINE_WRITE_FDS, 0));
+	if (rc == 0)
+		rc = allow_values(ctx, SCMP_SYS(fcntl), 1, file_controls, COUNT(file_controls));
+	/* an interface that was made anew is listened to as a whole */
+	return rc != 0 ? rc
+		       : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
+					  SCMP_A1(SCMP_CMP_EQ, SOL_PACKET, 0),
+					  SCMP_A2(SCMP_CMP_EQ, PACKET_ADD_MEMBERSHIP, 0));
 }
 
 /*
@@ -142,28 +198,27 @@ static int allow_threads(scmp_filter_ctx ctx)
 				SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
 }
 
-static int load_filter(scmp_filter_ctx ctx)
+static int load_filter(scmp_filter_ctx ctx, bool listens)
 {
 	int rc = allow_ioctls(ctx);
 
 	if (rc == 0)
 		rc = allow_threads(ctx);
-	for (size_t i = 0; rc == 0 && i < sizeof(allowed) / sizeof(allowed[0]); i++) {
-		if (allowed[i] == __NR_SCMP_ERROR)
-			continue;
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
-	}
+	if (rc == 0)
+		rc = allow_list(ctx, allowed, COUNT(allowed));
+	if (rc == 0)
+		rc = listens ? allow_listening(ctx) : allow_list(ctx, reading, COUNT(reading));
 	return rc < 0 ? rc : seccomp_load(ctx);
 }
 
-int sys_seccomp(struct lya_error *err)
+int sys_seccomp(bool listens, struct lya_error *err)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int rc;
 
 	if (ctx == NULL)
 		return lya_error_nomem(err);
-	rc = load_filter(ctx);
+	rc = load_filter(ctx, listens);
 	seccomp_release(ctx);
 	if (rc < 0)
 		return lya_error_set(err, LYA_EIO, NULL, NULL,

@@ -137,8 +137,8 @@ def wrong_direction():
 
 
 def pcap(frames, link=1, start=START, per_second=100):
-    data = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, link)
+    parts = [struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, link)]
     for i, frame in enumerate(frames):
-        data += struct.pack("<IIII", start + i // per_second,
-                            i % per_second * (1000000 // per_second), len(frame), len(frame)) + frame
-    return data
+        parts += [struct.pack("<IIII", start + i // per_second,
+                              i % per_second * (1000000 // per_second), len(frame), len(frame)), frame]
+    return b"".join(parts)

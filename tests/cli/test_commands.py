@@ -6,7 +6,10 @@ import program
 from program import (ACK, CLIENT, FRONT_END, PROXY, SYN, Case, documented, pcap, source,
                      tcp_flow, tcp_frame, wrong_direction)
 
-COMMANDS = ["audit", "rules", "explain", "site", "report", "history"]
+# Manual pages, and the commands whose options each of them explains.
+PAGES = {"lyncaudit.1": ["audit", "rules", "explain", "site", "report", "history"],
+         "lyncaudit-watch.1": ["watch"]}
+COMMANDS = [command for commands in PAGES.values() for command in commands]
 
 
 class Program(Case):
@@ -24,17 +27,19 @@ class Program(Case):
 
     def test_manual(self):
         """Every option of the help texts is in the manual page, and no other."""
-        with open(source("docs", "man", "lyncaudit.1")) as f:
-            page = f.read()
-        in_help = set()
-        for command in COMMANDS:
-            for word in self.run_program(command, "--help").out.replace(",", " ").split():
-                if word.startswith("--"):
-                    in_help.add(word.split("=")[0].lstrip("-"))
-        in_page = {word.lstrip("-").split("=")[0] for word in page.replace(",", " ").split()
-                   if word.startswith("-") and len(word) > 2 and word[1].isalpha()}
-        self.assertEqual(in_help, in_page - {"width", "compact", "bullet", "literal", "offset", "column",
-                                             "tag", "version"})
+        for name, commands in PAGES.items():
+            with open(source("docs", "man", name)) as f:
+                page = f.read()
+            in_help = set()
+            for command in commands:
+                for word in self.run_program(command, "--help").out.replace(",", " ").split():
+                    if word.startswith("--"):
+                        in_help.add(word.split("=")[0].strip("-:;"))
+            in_page = {word.lstrip("-").split("=")[0] for word in page.replace(",", " ").split()
+                       if word.startswith("-") and len(word) > 2 and word[1].isalpha()}
+            self.assertEqual(in_help - {"help"}, in_page - {
+                "width", "compact", "bullet", "literal", "offset", "column", "tag", "version",
+                "help"}, name)
 
     def test_version(self):
         for option in "--version", "-V":

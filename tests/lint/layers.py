@@ -29,11 +29,12 @@ MODULES = {
     "sys": [],
     "store": ["finding"],
     "keeper": ["audit", "store", "report"],
-    "cli": ["audit", "keeper", "site", "rule", "report", "sys"],
+    "live": ["audit", "keeper", "sys"],
+    "cli": ["audit", "keeper", "live", "site", "rule", "report", "sys"],
 }
 
 # Public headers that are not named like their module; those of no module are base's.
-HEADERS = {"confine": "sys", "minutes": "finding", "tally": "audit"}
+HEADERS = {"confine": "sys", "post": "sys", "process": "sys", "minutes": "finding", "tally": "audit"}
 
 # Third-party headers and the only modules that may include them; the program's
 # --version names libraries, so it may ask them.
@@ -47,6 +48,7 @@ HOMES = {
     "lzma": ["capture", "cli/version.c"],
     "seccomp.h": ["sys", "cli/version.c"],
     "linux/landlock.h": ["sys"],
+    "curses.h": ["live", "cli/version.c"],
     "sqlite3.h": ["store", "cli/version.c"],
 }
 

@@ -1,0 +1,190 @@
+/*
+ * absence.c - what an interface did not show: it was away, or packets were dropped.
+ *
+ * A packet socket stays with its interface while that is down, and hears again once it is
+ * up.  One that was removed and made again has another number: the socket is bound to
+ * that one, for which no capability is needed.
+ */
+#include "capture/listen.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "capture/netlink.h"
+#include "lyncaudit/timeutil.h"
+
+/* What goes on is told by then, so that no report has to wait for its end. */
+#define PIECE_NS (900 * LYA_SECOND_NS)
+
+static void tell(const struct capture_listen *l, const struct capture_interface *i,
+		 const struct capture_spell *s, enum lya_capture_event_kind kind, int64_t to_ns,
+		 bool over)
+{
+	struct lya_capture_event event = {
+		.kind = kind,
+		.source = i->source,
+		.from_ns = s->from_ns < to_ns ? s->from_ns : to_ns, /* the clock may have been set back */
+		.to_ns = to_ns,
+		.count = s->count,
+		.over = over,
+		.what = s->what,
+	};
+
+	if (l->on_event != NULL)
+		l->on_event(l->ctx, &event);
+}
+
+/* It goes on: tell what lies before the last full quarter of an hour. */
+static void spell_go_on(const struct capture_listen *l, const struct capture_interface *i,
+			struct capture_spell *s, enum lya_capture_event_kind kind, int64_t now_ns)
+{
+	int64_t quarter_ns = now_ns - now_ns % PIECE_NS;
+
+	if (s->what == NULL || s->from_ns >= quarter_ns)
+		return;
+	tell(l, i, s, kind, quarter_ns, false);
+	s->from_ns = quarter_ns;
+	s->count = 0;
+}
+
+static void spell_end(const struct capture_listen *l, const struct capture_interface *i,
+		      struct capture_spell *s, enum lya_capture_event_kind kind, int64_t now_ns)
+{
+	if (s->what == NULL)
+		return;
+	spell_go_on(l, i, s, kind, now_ns);
+	tell(l, i, s, kind, now_ns, true);
+	*s = (struct capture_spell){ .what = NULL };
+}
+
+static void spell_begin(struct capture_spell *s, const char *what, int64_t from_ns)
+{
+	if (s->what == NULL)
+		*s = (struct capture_spell){ .what = what, .from_ns = from_ns };
+}
+
+/* Drops -------------------------------------------------------------------- */
+
+/* count packets were dropped since the tick before. */
+static void note_drops(struct lya_capture *c, const struct capture_interface *i,
+		       struct capture_spell *s, const char *what, uint64_t count, int64_t now_ns)
+{
+	const struct capture_listen *l = c->listen;
+
+	if (count == 0) {
+		spell_end(l, i, s, LYA_CAPTURE_DROP, l->ticked_ns);
+		return;
+	}
+	spell_begin(s, what, l->ticked_ns);
+	s->count += count;
+	c->sources[i->source].dropped += count;
+	spell_go_on(l, i, s, LYA_CAPTURE_DROP, now_ns);
+}
+
+static void count_drops(struct lya_capture *c, struct capture_interface *i,
+			const struct capture_link *link, int64_t now_ns)
+{
+	uint64_t missed = 0;
+
+	note_drops(c, i, &i->full, "the kernel's packet buffer was full",
+		   capture_ring_dropped(&i->ring), now_ns);
+	if (!link->exists)
+		return;
+	if (link->index == i->index && link->lost > i->lost)
+		missed = link->lost - i->lost;
+	i->lost = link->lost;
+	note_drops(c, i, &i->missed, "the interface lost packets before they were captured", missed,
+		   now_ns);
+}
+
+/* Gaps --------------------------------------------------------------------- */
+
+static const char *trouble_of(const struct capture_link *link)
+{
+	if (!link->exists)
+		return "there was no such interface";
+	if (!link->up)
+		return "the interface was down";
+	return link->carrier ? NULL : "the interface had no carrier";
+}
+
+/* The last time at which it is known to have been fine. */
+static int64_t fine_until(const struct lya_capture *c, const struct capture_interface *i,
+			  int64_t now_ns)
+{
+	int64_t last_ns = c->sources[i->source].last_ns;
+
+	if (c->sources[i->source].time_offset_ns == 0 && last_ns != LYA_TIME_NONE &&
+	    last_ns > c->listen->ticked_ns && last_ns <= now_ns)
+		return last_ns;
+	return c->listen->ticked_ns;
+}
+
+static void check_gap(const struct lya_capture *c, struct capture_interface *i,
+		      const struct capture_link *link, bool failed, int64_t now_ns)
+{
+	const char *trouble = trouble_of(link);
+
+	if (failed && trouble == NULL)
+		spell_begin(&i->gap, "the interface went down and came up", fine_until(c, i, now_ns));
+	if (trouble != NULL) {
+		spell_begin(&i->gap, trouble, fine_until(c, i, now_ns));
+		spell_go_on(c->listen, i, &i->gap, LYA_CAPTURE_GAP, now_ns);
+	} else {
+		spell_end(c->listen, i, &i->gap, LYA_CAPTURE_GAP, now_ns);
+	}
+}
+
+/* It was made anew: listen to that one.  Until this works it counts as away. */
+static void rebind(struct capture_interface *i, struct capture_link *link)
+{
+	if (!link->exists || link->index == i->index)
+		return;
+	if (capture_ring_bind(&i->ring, link->index) == -1)
+		link->exists = false;
+	else
+		i->index = link->index;
+}
+
+static int tick(struct lya_capture *c, struct capture_interface *i, int64_t now_ns,
+		struct lya_error *err)
+{
+	struct capture_link link;
+	bool failed = capture_ring_failed(&i->ring);
+	int rc = capture_netlink_ask(c->listen->netlink, i->name, &link, err);
+
+	if (rc != LYA_OK)
+		return rc;
+	count_drops(c, i, &link, now_ns);
+	rebind(i, &link);
+	check_gap(c, i, &link, failed, now_ns);
+	return LYA_OK;
+}
+
+int lya_capture_tick(struct lya_capture *c, int64_t now_ns, struct lya_error *err)
+{
+	struct capture_listen *l = c->listen;
+	int rc = LYA_OK;
+
+	if (l == NULL) /* files are looked at when they are asked for */
+		return LYA_OK;
+	if (l->ticked_ns == LYA_TIME_NONE)
+		l->ticked_ns = now_ns;
+	for (size_t k = 0; rc == LYA_OK && k < l->n; k++)
+		rc = tick(c, &l->list[k], now_ns, err);
+	l->ticked_ns = now_ns;
+	return rc;
+}
+
+void lya_capture_listen_end(struct lya_capture *c, int64_t now_ns)
+{
+	const struct capture_listen *l = c->listen;
+
+	for (size_t k = 0; l != NULL && k < l->n; k++) {
+		struct capture_interface *i = &l->list[k];
+
+		spell_end(l, i, &i->full, LYA_CAPTURE_DROP, now_ns);
+		spell_end(l, i, &i->missed, LYA_CAPTURE_DROP, now_ns);
+		spell_end(l, i, &i->gap, LYA_CAPTURE_GAP, now_ns);
+	}
+}

@@ -1,0 +1,97 @@
+/*
+ * ring.h - one packet socket and the memory that it shares with the kernel (packet(7),
+ * TPACKET_V3).
+ *
+ * The kernel fills blocks with frames, one after another, and hands a block over when it
+ * is full or has waited for CAPTURE_RING_TIMEOUT_MS; who has read it gives it back.
+ *
+ *	blocks   | given out | being read |  ready or being filled ...  |
+ *	          held..at    at
+ *
+ * Frames are read where the kernel put them.  What was given out is held until the next
+ * call for the ring, and then goes back to the kernel; while no block is the kernel's it
+ * drops what comes, and counts it.
+ *
+ * libpcap would do the same, but opens the socket itself and hands a frame at a
+ * time to a function, in whose return the frame is lost: every frame would have to be
+ * copied before a batch of them can be decoded.
+ */
+#ifndef LYNCAUDIT_CAPTURE_RING_H
+#define LYNCAUDIT_CAPTURE_RING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lyncaudit/frame.h"
+#include "lyncaudit/status.h"
+
+enum {
+	/* At least one frame of any size; small, so that many half empty ones fit in the ring. */
+	CAPTURE_RING_BLOCK = 262144,
+	/*
+	 * How long a frame waits for others.  With 64 MiB a wire on which little happens
+	 * can be left alone for 12 s before all blocks are handed over.
+	 */
+	CAPTURE_RING_TIMEOUT_MS = 50,
+	/* 64 MiB hold 250 ms of the densest traffic that a processor's core can receive. */
+	CAPTURE_RING_BYTES = 64 * 1024 * 1024
+};
+
+struct capture_ring {
+	int fd; /* -1: none */
+	uint8_t *map;
+	unsigned n_blocks;
+	unsigned at;            /* the block that is read, or waited for */
+	unsigned held, n_held;  /* blocks before it whose frames were given out */
+	const uint8_t *next;    /* header of the next frame of block `at` */
+	uint32_t left;          /* frames of it not given out; 0: none is open */
+	bool cooked;            /* frames begin behind their link header */
+	uint16_t link;          /* of the frames given out */
+};
+
+/*
+ * A packet socket that listens to nothing yet, moved to a number of
+ * CAPTURE_RING_FD_MIN or more.  Wants CAP_NET_RAW; LYA_EIO says how to have it.
+ */
+enum { CAPTURE_RING_FD_MIN = 512 }; /* what a confined process cannot write to (confine.h) */
+
+struct capture_ring_options {
+	const char *name; /* the interface, for messages */
+	int arphrd;       /* its kind, ARPHRD_... */
+	size_t bytes;     /* of the ring; 0: CAPTURE_RING_BYTES */
+	const char *filter; /* a pcap filter expression that the kernel may apply; NULL: none */
+	bool adapter_time;
+};
+
+/* Errors name the interface.  LYA_EIO, LYA_ENOMEM, LYA_EUSAGE: what the filter cannot be. */
+int capture_ring_open(struct capture_ring *r, const struct capture_ring_options *options,
+		      struct lya_error *err);
+void capture_ring_close(struct capture_ring *r); /* fd -1 is fine */
+
+/* Listen to the interface of that number; wants no capability, and may be done again. */
+int capture_ring_bind(struct capture_ring *r, int ifindex);
+
+/* Give back what was given out. */
+void capture_ring_release(struct capture_ring *r);
+
+/*
+ * The time of the next frame; false: there is none yet.  *fresh is set when a block
+ * was opened for that.
+ */
+bool capture_ring_peek(struct capture_ring *r, int64_t *time_ns, bool *fresh);
+
+/*
+ * Up to max frames, borrowed until the next release; source, number, and the offset of
+ * times are the caller's to fill.  Stops before the first frame that is not older
+ * than until_ns.
+ */
+size_t capture_ring_take(struct capture_ring *r, struct lya_frame *frames, size_t max,
+			 int64_t until_ns);
+
+/* Frames that the kernel dropped for want of room since it was asked last. */
+uint64_t capture_ring_dropped(struct capture_ring *r);
+/* The interface went down or away since it was asked last. */
+bool capture_ring_failed(struct capture_ring *r);
+
+#endif

@@ -1,0 +1,17 @@
+/*
+ * hand.h - what the sensor wrote goes to the warden, who gives it its name.
+ */
+#ifndef LYNCAUDIT_LIVE_HAND_H
+#define LYNCAUDIT_LIVE_HAND_H
+
+#include "live/live.h"
+#include "live/messages.h"
+#include "lyncaudit/output.h"
+
+/* Begin to write into memory. */
+int live_hand_begin(struct lya_output **out, int *fd, struct lya_error *err);
+/* It is whole: hand it over.  out and fd are gone in any case. */
+int live_hand_over(const struct live_watch *w, enum live_output number, struct lya_output *out,
+		   int fd, struct lya_error *err);
+
+#endif

@@ -1,0 +1,165 @@
+/*
+ * watch.c - start the processes of the service, and be the first of them.
+ */
+#include "live/live.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "live/bundle.h"
+#include "live/screen.h"
+#include "lyncaudit/confine.h"
+#include "lyncaudit/output.h"
+#include "lyncaudit/post.h"
+#include "lyncaudit/timeutil.h"
+
+void live_say(const struct live_watch *w, enum lya_watch_level level, const char *fmt, ...)
+{
+	char text[LYA_ERROR_LEN];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	w->options->say(w->options->ctx, level, text);
+}
+
+static int64_t clock_ns(clockid_t id)
+{
+	struct timespec now;
+
+	(void)clock_gettime(id, &now);
+	return now.tv_sec * LYA_SECOND_NS + now.tv_nsec;
+}
+
+int64_t live_wall_ns(void)
+{
+	return clock_ns(CLOCK_REALTIME);
+}
+
+int64_t live_steady_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+/* An output that cannot be written is better known now than in a month. */
+static int try_output(const char *path, struct lya_error *err)
+{
+	struct lya_output *out;
+	int rc = path == NULL ? LYA_OK : lya_output_open(&out, path, false, err);
+
+	if (path != NULL && rc == LYA_OK)
+		lya_output_abort(out);
+	return rc;
+}
+
+static void close_end(int *fd)
+{
+	if (*fd != -1)
+		(void)close(*fd);
+	*fd = -1;
+}
+
+/* A directory that is made here belongs to who will write to it. */
+static int have_state(const struct live_watch *w, struct lya_error *err)
+{
+	const char *path = w->options->state;
+
+	if (path == NULL || mkdir(path, 0700) == -1) {
+		if (path == NULL || errno == EEXIST)
+			return LYA_OK; /* whether it can be used is the keeper's to say */
+		return lya_error_set(err, LYA_EOUTPUT, path, NULL, "cannot be made: %s",
+				     strerror(errno));
+	}
+	if (w->user.change && chown(path, w->user.uid, w->user.gid) == -1)
+		return lya_error_set(err, LYA_EOUTPUT, path, NULL, "cannot be given to user %s: %s",
+				     w->user.name, strerror(errno));
+	return LYA_OK;
+}
+
+static int connect_all(struct live_watch *w, struct lya_error *err)
+{
+	int post[2], tell[2] = { -1, -1 }, errand[2] = { -1, -1 };
+	int rc = lya_post_pair(post, err);
+
+	if (rc == LYA_OK && live_courier_wanted(w))
+		rc = lya_post_pair(tell, err);
+	if (rc == LYA_OK && live_courier_wanted(w))
+		rc = lya_post_pair(errand, err);
+	if (rc != LYA_OK)
+		return rc;
+	w->sensor_end = post[0];
+	w->warden_end = post[1];
+	w->tell_end = tell[0];
+	w->tale_end = tell[1];
+	w->errand_out = errand[0];
+	w->errand_in = errand[1];
+	return LYA_OK;
+}
+
+static int start_courier(struct live_watch *w, pid_t *pid, struct lya_error *err)
+{
+	int keep[] = { w->tale_end, w->errand_in };
+	int rc = LYA_OK;
+
+	*pid = -1;
+	if (live_courier_wanted(w))
+		rc = lya_child_start(pid, live_courier, w, keep, sizeof(keep) / sizeof(keep[0]), err);
+	close_end(&w->tale_end);
+	close_end(&w->errand_in);
+	return rc;
+}
+
+static int start_sensor(struct live_watch *w, pid_t *pid, struct lya_error *err)
+{
+	int keep[] = { w->sensor_end, w->bundle, w->tell_end };
+	int rc = lya_child_start(pid, live_sensor, w, keep, sizeof(keep) / sizeof(keep[0]), err);
+
+	close_end(&w->sensor_end);
+	close_end(&w->bundle);
+	close_end(&w->tell_end);
+	return rc;
+}
+
+static int start(struct live_watch *w, struct lya_error *err)
+{
+	pid_t sensor = -1, courier = -1;
+	int signals = -1;
+	int rc = connect_all(w, err);
+
+	if (rc == LYA_OK && w->options->screen)
+		rc = live_screen_new(&w->screen, err);
+	if (rc == LYA_OK)
+		rc = lya_signals_open(&signals, err);
+	if (rc == LYA_OK)
+		rc = start_courier(w, &courier, err);
+	if (rc == LYA_OK)
+		rc = start_sensor(w, &sensor, err);
+	if (rc == LYA_OK && !w->user.change) /* listening was all that it might do */
+		rc = lya_confine_powers(err);
+	return rc != LYA_OK ? rc : live_warden(w, sensor, courier, signals, err);
+}
+
+int lya_watch_run(const struct lya_watch_options *options, struct lya_error *err)
+{
+	struct live_watch w = { .options = options, .started_ns = live_wall_ns(), .bundle = -1 };
+	int rc = lya_user_find(&w.user, options->user, err);
+
+	if (rc == LYA_OK)
+		rc = try_output(options->report, err);
+	if (rc == LYA_OK)
+		rc = try_output(options->metrics, err);
+	if (rc == LYA_OK)
+		rc = have_state(&w, err);
+	if (rc == LYA_OK)
+		rc = bundle_pack(&w.bundle, options->site, options->rules, err);
+	if (rc == LYA_OK)
+		rc = start(&w, err);
+	live_screen_free(w.screen);
+	return rc;
+}

@@ -1,0 +1,282 @@
+"""The service itself: what it leaves, under which rights, and what it says is missing."""
+import os
+import pwd
+import signal
+import subprocess
+import time
+
+import live
+from live import Live, ip, wire
+from program import documented, source, wrong_direction
+
+SANITIZED = os.environ.get("LYNCAUDIT_SANITIZED") == "1"
+
+
+class Same(Live):
+    """The same traffic, live and from a file."""
+
+    def compare(self, *captures):
+        service = self.start("-i", "a0", "-o", "report.json")
+        recorder = subprocess.Popen(["tcpdump", "-i", "a0", "-n", "-s", "0", "-U", "--nano",
+                                     "--immediate-mode", "-B", "65536",
+                                     "-Z", "root", "-w", self.path("recorded.pcap")],
+                                    stderr=subprocess.PIPE)
+        self.addCleanup(recorder.wait)
+        self.addCleanup(recorder.kill)
+        self.assertIn(b"listening on", recorder.stderr.readline())
+        sent = 0
+        for capture in captures:
+            sent += self.send(self.plain(capture), "-m", "-r", "4000")["packets"]
+        time.sleep(0.3)
+        service.stop()
+        recorder.send_signal(signal.SIGINT)
+        recorder.communicate(timeout=20)
+        offline = self.audit("-r", "recorded.pcap", "-o", "offline.json", "-q")
+        self.assertIn(offline.status, (0, 1), offline.err)
+        report = self.report()
+        self.assertEqual(report["capture"]["packets"], sent)
+        self.assertEqual(report["capture"]["sources"][0]["dropped"], 0)
+        one, other = (live.times_apart(self.report(name)) for name in ("report.json", "offline.json"))
+        self.assertEqual(set(one), set(other))
+        for part, value in one.items():
+            self.assertEqual(value, other[part], part)
+        return report
+
+    def test_day(self):
+        report = self.compare(source("pcaps", "lab-day.pcapng"))
+        self.assertEqual(report["summary"]["verdict"], "non-compliant")
+        self.assertGreater(len(report["findings"]), 5)
+
+    def test_several(self):
+        self.compare(*(source("pcaps", name + ".pcapng")
+                       for name in ("lab-violations", "lab-av-rewritten", "lab-rows")))
+
+
+class Rights(Live):
+    def test_sensor(self):
+        service = self.start("-i", "a0")
+        warden, sensor = service.process.pid, service.sensor()
+        status = live.status_of(sensor)
+        uid = status["Uid"].split()
+        self.assertEqual(set(uid), {str(pwd.getpwnam(live.USER).pw_uid)})
+        self.assertEqual(status["Groups"].strip(), "")
+        self.assertEqual(status["NoNewPrivs"], "1")
+        for name in "CapInh", "CapPrm", "CapEff", "CapAmb":
+            self.assertEqual(int(status[name], 16), 0, name)
+        if not SANITIZED and "seccomp yes" in self.run_program("--version").out:
+            self.assertEqual(status["Seccomp"], "2")
+        # the warden has no packet socket, and the sensor no socket but these two
+        inodes = [self.sockets(pid) for pid in (warden, sensor)]
+        with open("/proc/net/packet", encoding="ascii") as f:
+            packet = {line.split()[-1] for line in f.read().splitlines()[1:]}
+        self.assertEqual(packet & inodes[0], set())
+        self.assertEqual(len(packet & inodes[1]), 1)
+        service.stop()
+
+    def test_capability_alone(self):
+        """Started by an ordinary user who may listen: nobody has that right afterwards."""
+        os.chmod(self.dir, 0o777)
+        service = self.start("-i", "a0", "-o", "report.json", wrap=(
+            "setpriv", "--reuid", live.USER, "--clear-groups", "--inh-caps", "-all,+net_raw",
+            "--ambient-caps", "-all,+net_raw", "--bounding-set", "-all,+net_raw"))
+        self.send_frames(documented())
+        for pid in service.process.pid, service.sensor():
+            status = live.status_of(pid)
+            for name in "CapInh", "CapPrm", "CapEff", "CapAmb":
+                self.assertEqual(int(status[name], 16), 0, (pid, name))
+            self.assertEqual(status["NoNewPrivs"], "1")
+        time.sleep(0.3)
+        service.stop()
+        self.assertEqual(self.report()["capture"]["packets"], len(documented()))
+
+    @staticmethod
+    def sockets(pid):
+        found = set()
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            target = os.readlink(f"/proc/{pid}/fd/{fd}")
+            if target.startswith("socket:["):
+                found.add(target[8:-1])
+        return found
+
+
+class Missing(Live):
+    """What could not be seen is named, and nothing else is missing."""
+
+    def packets(self):
+        return self.report()["capture"]["packets"]
+
+    def test_down_and_up(self):
+        service = self.start("-i", "a0", "-o", "report.json")
+        self.send_frames(documented())
+        ip("link", "set", "a0", "down")
+        time.sleep(2.2)
+        ip("link", "set", "a0", "up")
+        service.wait_said("a0: nothing seen from")
+        self.send_frames(wrong_direction())
+        time.sleep(0.2)
+        service.stop()
+        report = self.report()
+        self.assertEqual(report["capture"]["packets"], len(documented()) + len(wrong_direction()))
+        self.assertFalse(report["capture"]["complete"])
+        gaps = self.limits("gap")
+        self.assertEqual([gap["where"] for gap in gaps], ["a0"])
+        self.assertIn("the interface was down", gaps[0]["what"])
+        self.assertIn("wrong-direction", [f["type"] for f in report["findings"]])
+
+    def test_removed_and_made_again(self):
+        service = self.start("-i", "a0", "-o", "report.json")
+        self.send_frames(documented())
+        ip("link", "del", "a0")
+        time.sleep(2.2)
+        wire("a0", "b0")
+        service.wait_said("a0: nothing seen from")
+        self.send_frames(wrong_direction())
+        time.sleep(0.2)
+        service.stop()
+        self.assertEqual(self.packets(), len(documented()) + len(wrong_direction()))
+        gaps = self.limits("gap")
+        self.assertEqual(len(gaps), 1)
+        self.assertIn("there was no such interface", gaps[0]["what"])
+
+    def test_away_at_the_end(self):
+        service = self.start("-i", "a0", "-o", "report.json")
+        self.send_frames(documented())
+        ip("link", "set", "b0", "down")
+        time.sleep(1.5)
+        service.stop()
+        self.assertIn("no carrier", self.limits("gap")[0]["what"])
+        self.assertEqual(self.report()["summary"]["verdict"], "incomplete")
+
+    def test_buffer_full(self):
+        """A sensor that is held up loses packets; all are either in the report or counted."""
+        service = self.start("-i", "a0", "-o", "report.json", "--buffer", "1MiB")
+        sensor = service.sensor()
+        capture = self.plain(source("pcaps", "lab-day.pcapng"))
+        os.kill(sensor, signal.SIGSTOP)
+        sent = self.send(capture, "-m", "-n", "60000")["packets"]
+        os.kill(sensor, signal.SIGCONT)
+        service.wait_said("packets lost from")
+        service.stop()
+        report = self.report()
+        one = report["capture"]["sources"][0]
+        self.assertGreater(one["dropped"], 1000)
+        self.assertEqual(one["packets"] + one["dropped"], sent)
+        self.assertFalse(report["capture"]["complete"])
+        drops = self.limits("drops")
+        spans = [d["what"] for d in drops if "packets were lost from" in d["what"]]
+        self.assertTrue(spans, drops)
+        self.assertEqual(sum(int(what.split()[0]) for what in spans), one["dropped"])
+        self.assertIn("the kernel's packet buffer was full", spans[0])
+
+
+class End(Live):
+    def test_silent_wire(self):
+        """Nothing here waits for a packet."""
+        service = self.start("-i", "a0", "-o", "report.json")
+        time.sleep(1.2)
+        self.assertLess(service.stop(), 3)
+        self.assertEqual(self.report()["capture"]["packets"], 0)
+
+    def test_busy_wire(self):
+        service = self.start("-i", "a0", "-o", "report.json")
+        capture = self.plain(source("pcaps", "lab-day.pcapng"))
+        sender = subprocess.Popen([live.SEND, "-m", "-r", "20000", "-n", "2000000", "b0", capture],
+                                  stdout=subprocess.DEVNULL)
+        self.addCleanup(sender.wait)
+        self.addCleanup(sender.kill)
+        time.sleep(2)
+        service.stop()
+        self.assertGreater(self.report()["capture"]["packets"], 10000)
+
+    def test_interrupt(self):
+        service = self.start("-i", "a0", "-o", "report.json")
+        service.signal(signal.SIGINT)
+        self.assertEqual(service.process.wait(timeout=10), 0)
+        self.assertIn("report.json", self.names())
+
+    def test_sensor_killed(self):
+        """It is not alone: the service ends, says so, and leaves no report."""
+        service = self.start("-i", "a0", "-o", "report.json")
+        os.kill(service.sensor(), signal.SIGKILL)
+        self.assertEqual(service.process.wait(timeout=10), 2)
+        self.assertIn("the sensor was ended by signal 9", service.said())
+        self.assertNotIn("report.json", self.names())
+
+    def test_warden_killed(self):
+        service = self.start("-i", "a0")
+        sensor = service.sensor()
+        service.process.kill()
+        service.process.wait()
+        for _ in range(100):
+            if not os.path.exists(f"/proc/{sensor}"):
+                break
+            time.sleep(0.05)
+        self.assertFalse(os.path.exists(f"/proc/{sensor}"))
+
+
+class Notify(Live):
+    def test_messages(self):
+        service = self.start("-i", "a0", watchdog=3000000)
+        lines = service.manager.wait("WATCHDOG=1", 5)
+        self.assertTrue(any(line.startswith("STATUS=") for line in lines), lines)
+        service.signal(signal.SIGTERM)
+        service.manager.wait("STOPPING=1", 5)
+        self.assertEqual(service.process.wait(timeout=10), 0)
+
+
+class BadInput(Live):
+    def refused(self, *args, texts, wrap=()):
+        result = self.run_program(*self.watch_args(*args), wrap=wrap)
+        self.fails(result, *texts)
+
+    def test_no_such_interface(self):
+        self.refused("-i", "nix9", texts=["nix9", "no such interface", "watch -D"])
+
+    def test_interface_down(self):
+        ip("link", "set", "a0", "down")
+        self.refused("-i", "a0", texts=["a0", "down", "ip link set a0 up"])
+
+    def test_named_twice(self):
+        self.refused("-i", "a0", "-i", "a0", texts=["a0", "named twice"])
+
+    def test_no_permission(self):
+        self.refused("-i", "a0", texts=["CAP_NET_RAW", "setcap"],
+                     wrap=("setpriv", "--reuid", live.USER, "--clear-groups"))
+
+    def test_no_such_user(self):
+        result = self.run_program("watch", "-s", self.site, "--rules", self.rules, "--user",
+                                  "nobody-at-all", "-i", "a0")
+        self.fails(result, "nobody-at-all", "--user")
+
+    def test_root_is_no_user(self):
+        result = self.run_program("watch", "-s", self.site, "--rules", self.rules, "--user",
+                                  "root", "-i", "a0")
+        self.fails(result, "root")
+
+    def test_bad_site(self):
+        self.write("site.json", '{"schema": "lyncaudit-site/1", "hosts": 3}')
+        result = self.run_program("watch", "-s", self.path("site.json"), "--rules", self.rules,
+                                  "--user", live.USER, "-i", "a0")
+        self.fails(result, "site.json", "hosts")
+
+    def test_no_site(self):
+        result = self.run_program("watch", "-s", self.path("none.json"), "--rules", self.rules,
+                                  "--user", live.USER, "-i", "a0")
+        self.fails(result, "none.json", "No such file")
+
+    def test_bad_filter(self):
+        self.refused("-i", "a0", "-f", "port port", texts=["port port"])
+
+    def test_report_nowhere(self):
+        self.refused("-i", "a0", "-o", "nowhere/report.json", texts=["nowhere/report.json"])
+
+    def test_list(self):
+        result = self.run_program("watch", "-D")
+        self.assertEqual(result.status, 0, result.err)
+        names = [line.split(",")[0].split(":")[0] for line in result.out.splitlines()]
+        self.assertIn("a0", names)
+        self.assertIn("lo", names)
+
+
+if __name__ == "__main__":
+    live.main()
