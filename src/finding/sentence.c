@@ -1133,7 +1133,7 @@ static void fix_sticky(const struct telling *t)
 	say(t, ", and check that the server names it, and not the VIP, in its answers.");
 }
 
-/* Outside the balancer is the gateway; inside there is none, but routes (edge.p.internal-routed). */
+/* Outside the balancer is the gateway; inside routes lead to it (edge.p.internal-routed). */
 static void fix_snat(const struct telling *t)
 {
 	if (t->finding->snat_kinds == LYA_SNAT_STICKY_VIP) {
