@@ -103,7 +103,7 @@ int deployment_findings(struct lya_ledger *l, struct lya_finding **list, size_t 
 		bool dated = deployment_days_left(l->site, &l->site->exceptions[i],
 						  l->end.last_ns, &days);
 
-		if (rc == LYA_OK && l->waived[i] == 0 && !l->expired[i])
+		if (rc == LYA_OK && l->waived[i] == 0 && !l->expired[i] && !l->end.filtered)
 			rc = add_exception(l, i, LYA_FINDING_EXCEPTION_UNUSED, list, n, cap);
 		if (rc == LYA_OK && dated && days >= 0 && days <= EXPIRING_DAYS)
 			rc = add_exception(l, i, LYA_FINDING_EXCEPTION_EXPIRING, list, n, cap);

@@ -224,7 +224,7 @@ static int sip_evidence(const struct lya_ledger *l, const struct split *works,
 	*unseen = fails->n == 0;
 	if (through_of(works) == 0 || through_of(fails) > 0 ||
 	    (*unseen &&
-	     (l->end.last_ns == LYA_TIME_NONE || l->end.last_ns - l->end.first_ns < LONG_NS)))
+	     (l->end.filtered || l->end.last_ns == LYA_TIME_NONE || l->end.last_ns - l->end.first_ns < LONG_NS)))
 		return LYA_OK;
 	for (size_t i = 0; i < shown->n && rc == LYA_OK; i++) {
 		if (!*unseen && !split_proves(&shown->list[i], &l->end))
@@ -336,7 +336,7 @@ int overall_findings(const struct lya_ledger *l, struct lya_finding **list, size
 		if (rc == LYA_OK)
 			rc = add_sip(l, (int32_t)i, SIP_FROM_EDGE, list, n, cap);
 	}
-	for (size_t i = 0; i < l->overall.n_rules && rc == LYA_OK; i++) {
+	for (size_t i = 0; !l->end.filtered && i < l->overall.n_rules && rc == LYA_OK; i++) {
 		if (is_missing(l, i))
 			rc = add_missing(l, i, list, n, cap);
 	}

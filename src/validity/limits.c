@@ -169,6 +169,21 @@ static void limit_snaplen(struct limits *l, const struct lya_source *s,
 	add_text(l, LYA_LIMIT_SNAPLEN, s->name, share_of(s->snapped, s->packets), &text);
 }
 
+/* What a filter left out was there, and may be what a check looks for in vain. */
+static void limit_filter(struct limits *l, const struct lya_source *s)
+{
+	uint64_t all = s->filtered + s->packets;
+
+	if (s->filtered == 0 || s->packets == 0)
+		return;
+	add(l, LYA_LIMIT_GAP, s->name, share_of(s->filtered, all),
+	    "The filter left out %" PRIu64 " of its %" PRIu64
+	    " packets: what they show is not in this report, rows may count as not observed for "
+	    "that reason, and nothing is said of rows, exceptions, directions and hosts that "
+	    "were not seen.",
+	    s->filtered, all);
+}
+
 /* A source without a packet; what could not be read at all is told elsewhere. */
 static void limit_empty(struct limits *l, const struct lya_source *s)
 {
@@ -200,6 +215,26 @@ static void limit_no_flows(struct limits *l, const struct lya_source *sources, s
 		    " packets belongs to a TCP or UDP flow: nothing was held against the "
 		    "documents.",
 		    packets);
+}
+
+/* Flows of strangers and of unknown ports alone: nothing was judged either. */
+static void limit_none_judged(struct limits *l, const struct lya_judged *judged)
+{
+	uint64_t unjudged = judged->out_of_scope + judged->undetermined;
+
+	if (judged->flows == 0 || unjudged < judged->flows)
+		return;
+	if (judged->undetermined == 0)
+		add(l, LYA_LIMIT_GAP, "site", 1.0,
+		    "%" PRIu64 " of %" PRIu64
+		    " flows are out of scope, and nothing was held against the documents: do the "
+		    "site's addresses fit this capture?",
+		    judged->out_of_scope, judged->flows);
+	else
+		add(l, LYA_LIMIT_GAP, "site", 1.0,
+		    "Of %" PRIu64 " flows %" PRIu64 " are out of scope and %" PRIu64
+		    " undetermined: nothing was held against the documents.",
+		    judged->flows, judged->out_of_scope, judged->undetermined);
 }
 
 static void limit_gap(struct limits *l, const struct lya_source *s,
@@ -415,6 +450,7 @@ static void limit(struct limits *l, enum lya_limit_kind kind, const struct lya_v
 	case LYA_LIMIT_GAP:
 		limit_gap(l, s, m);
 		limit_empty(l, s);
+		limit_filter(l, s);
 		break;
 	case LYA_LIMIT_CLOCK:
 		limit_steps(l, s, m);
@@ -438,16 +474,19 @@ static void limit(struct limits *l, enum lya_limit_kind kind, const struct lya_v
 int lya_validity_limits(const struct lya_validity *v, const struct lya_source *sources,
 			size_t n_sources, const struct lya_source_measures *measures,
 			const struct lya_flow_stats *flows,
-			const struct lya_forgotten *forgotten, struct lya_limit **list, size_t *n,
-			struct lya_error *err)
+			const struct lya_forgotten *forgotten, const struct lya_judged *judged,
+			struct lya_limit **list, size_t *n, struct lya_error *err)
 {
 	static const struct lya_source_measures nothing = { 0 };
 	static const struct lya_forgotten none = { 0 };
+	static const struct lya_judged no_flows = { 0 };
 	struct limits l = { 0 };
 
 	for (unsigned kind = 0; kind < LYA_LIMITS; kind++) {
-		if (kind == LYA_LIMIT_GAP)
+		if (kind == LYA_LIMIT_GAP) {
 			limit_no_flows(&l, sources, n_sources, flows);
+			limit_none_judged(&l, judged != NULL ? judged : &no_flows);
+		}
 		if (kind == LYA_LIMIT_EVICTED) {
 			limit_evicted(&l, flows);
 			limit_forgotten(&l, flows, forgotten != NULL ? forgotten : &none);
