@@ -81,7 +81,8 @@ static int add_exception(const struct lya_ledger *l, size_t index, enum lya_find
 	identify_subject(f.type, ex->id, f.id);
 	f.ports = lya_calloc(ex->n_ports + 1, sizeof(*f.ports));
 	if (f.id[0] != '\0' && f.ports != NULL) {
-		memcpy(f.ports, ex->ports, ex->n_ports * sizeof(*ex->ports));
+		if (ex->n_ports > 0) /* "any" has no list */
+			memcpy(f.ports, ex->ports, ex->n_ports * sizeof(*ex->ports));
 		f.n_ports = ex->n_ports;
 		if (sentence_write(l, &f))
 			rc = deployment_push(list, n, cap, &f);

@@ -65,6 +65,25 @@ class Judged(Case):
         self.assertTrue(result.out.startswith("NOTHING WAS JUDGED"), result.out)
         self.assertIn("NON-COMPLIANT", result.out.split("\n\n")[0])
 
+    def test_waived_rewriting(self):
+        """An exception waives flows; what proves that addresses are rewritten it does not hide."""
+        with open(self.site, encoding="utf-8") as f:
+            text = f.read()
+        broad = {"id": "EX-ANY", "from": "hlb", "to": "edge-av", "transport": "any",
+                 "ports": "any", "reason": "all of it"}
+        self.write("site.json", text.replace('"exceptions": [',
+                                             '"exceptions": [' + json.dumps(broad) + ",", 1))
+        for name in "lab-snat", "lab-session-rewritten":
+            found = []
+            for site in self.site, "site.json":
+                self.audit("-r", program.source("pcaps", name + ".pcapng"), "-o", "report.json",
+                           site=site)
+                found.append({(f["id"], f["severity"], f["flows"])
+                              for f in self.report()["findings"] if f["type"] == "av-edge-snat"})
+            self.assertGreater(self.report()["summary"]["flows"]["waived"], 0)
+            self.assertTrue(found[0])
+            self.assertEqual(found[0], found[1])
+
     def test_filter(self):
         """What a filter may have hidden is not said to be missing."""
         hours = pcap(sip_one_way() + documented() + sip_one_way(), per_second=1)
