@@ -128,6 +128,14 @@ void lya_validity_measures(const struct lya_validity *v, size_t source,
 			   struct lya_source_measures *out);
 
 /*
+ * The time between the first packet of all and the last that no source covers, and in which
+ * those that do were silent (see lya_source_measures.gaps).  before_ns, when not NULL, has an
+ * entry of zero for each source: what lies before it uncovered is entered there.
+ */
+int lya_validity_holes(const struct lya_validity *v, const struct lya_source *sources, size_t n,
+		       uint64_t *before_ns, uint64_t *unseen_ns, struct lya_error *err);
+
+/*
  * The limits of this audit, by kind, then place; freed with lya_limits_free.
  * measures has one entry per source; it, forgotten and judged may be NULL.
  */

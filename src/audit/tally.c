@@ -270,6 +270,12 @@ int lya_tally_end(const struct lya_tally *t, struct lya_ledger_end *end,
 		(*sources)[i].last_ns = t->sources[i].last_ns;
 		end->filtered = end->filtered || t->sources[i].filtered > 0;
 	}
+	if (lya_validity_holes(t->validity, t->sources, t->n_sources, NULL, &end->unseen_ns, err) !=
+	    LYA_OK) {
+		lya_free(*sources);
+		*sources = NULL;
+		return LYA_ENOMEM;
+	}
 	end->first_ns = t->counts.first_ns;
 	end->last_ns = t->counts.last_ns;
 	end->sources = *sources;

@@ -23,6 +23,9 @@ static const double CHECKSUM_SHARE = 0.05;
 /* Nor do fewer malformed packets: more of them are a capture that is not what it says it is. */
 static const double MALFORMED_SHARE = 0.05;
 
+/* Between two files of a ring there are pauses; a shorter time between sources is one of those. */
+static const uint64_t HOLE_NS = 60 * (uint64_t)LYA_SECOND_NS;
+
 /* Within it even copies without an IP id are recognised; the clocks count as equal. */
 #define CLOCKS_EQUAL_NS (LYA_DUPLICATE_NO_ID_WINDOW_MS * (LYA_SECOND_NS / 1000))
 
@@ -215,6 +218,38 @@ static void limit_no_flows(struct limits *l, const struct lya_source *sources, s
 		    " packets belongs to a TCP or UDP flow: nothing was held against the "
 		    "documents.",
 		    packets);
+}
+
+/* Sources that lie apart; what was told as the silence before one of them is left out. */
+static int limit_holes(struct limits *l, const struct lya_validity *v,
+		       const struct lya_source *sources, size_t n,
+		       const struct lya_source_measures *measures, struct lya_error *err)
+{
+	uint64_t *before_ns = lya_calloc(n + 1, sizeof(*before_ns)), holes = 0, ns = 0, unseen_ns;
+	int64_t first_ns = INT64_MAX, last_ns = INT64_MIN;
+	int rc = LYA_ENOMEM;
+
+	if (before_ns != NULL)
+		rc = lya_validity_holes(v, sources, n, before_ns, &unseen_ns, err);
+	for (size_t i = 0; i < n && rc == LYA_OK; i++) {
+		if (sources[i].first_ns == LYA_TIME_NONE)
+			continue;
+		first_ns = sources[i].first_ns < first_ns ? sources[i].first_ns : first_ns;
+		last_ns = sources[i].last_ns > last_ns ? sources[i].last_ns : last_ns;
+		if (before_ns[i] < HOLE_NS || (measures != NULL && measures[i].gap_before_ns > 0))
+			continue;
+		holes++;
+		ns += before_ns[i];
+	}
+	lya_free(before_ns);
+	if (holes > 0)
+		add(l, LYA_LIMIT_GAP, "between sources",
+		    share_of(ns, (uint64_t)last_ns - (uint64_t)first_ns),
+		    "The sources lie apart, %" PRIu64 " time%s, %" PRIu64
+		    " s together: what happened between them is not in this report, and rows may "
+		    "count as not observed for that reason.",
+		    holes, holes == 1 ? "" : "s", ns / (uint64_t)LYA_SECOND_NS);
+	return rc;
 }
 
 /* Flows of strangers and of unknown ports alone: nothing was judged either. */
@@ -481,11 +516,13 @@ int lya_validity_limits(const struct lya_validity *v, const struct lya_source *s
 	static const struct lya_forgotten none = { 0 };
 	static const struct lya_judged no_flows = { 0 };
 	struct limits l = { 0 };
+	int rc = LYA_OK;
 
 	for (unsigned kind = 0; kind < LYA_LIMITS; kind++) {
 		if (kind == LYA_LIMIT_GAP) {
 			limit_no_flows(&l, sources, n_sources, flows);
 			limit_none_judged(&l, judged != NULL ? judged : &no_flows);
+			rc = limit_holes(&l, v, sources, n_sources, measures, err);
 		}
 		if (kind == LYA_LIMIT_EVICTED) {
 			limit_evicted(&l, flows);
@@ -497,7 +534,7 @@ int lya_validity_limits(const struct lya_validity *v, const struct lya_source *s
 	}
 	*list = NULL;
 	*n = 0;
-	if (l.failed) {
+	if (l.failed || rc != LYA_OK) {
 		lya_limits_free(l.list, l.n);
 		return lya_error_nomem(err);
 	}

@@ -65,6 +65,37 @@ class Judged(Case):
         self.assertTrue(result.out.startswith("NOTHING WAS JUDGED"), result.out)
         self.assertIn("NON-COMPLIANT", result.out.split("\n\n")[0])
 
+    def one_way(self):
+        return [f for f in self.report()["findings"] if f["type"] == "sip-one-way"]
+
+    def test_captures_apart(self):
+        """Two minutes that lie a week apart are no audit of a week."""
+        week, watched = 7 * 86400, (len(sip_one_way()) - 1) * 2
+        self.write("a.pcap", pcap(sip_one_way(), per_second=1))
+        self.write("b.pcap", pcap(sip_one_way(), per_second=1, start=program.START + week))
+        self.audit("-r", "a.pcap", "-r", "b.pcap", "-o", "report.json")
+        self.assertEqual(self.one_way(), [])
+        said = self.limits(self.report())["between sources"]
+        self.assertIn("1 time, %d s together" % (week - watched // 2), said)
+        self.write("b.pcap", pcap(sip_one_way(), per_second=1, start=program.START + 30))
+        self.audit("-r", "a.pcap", "-r", "b.pcap", "-o", "report.json")
+        self.assertEqual(self.limits(self.report()), {})
+
+    def hour_of(self, frames):
+        start = pcap(documented(), start=program.START - 3600)
+        self.write("hour.pcap", start + pcap(frames)[24:])
+        self.audit("-r", "hour.pcap", "-o", "report.json")
+        return self.one_way()
+
+    def test_who_opens(self):
+        """The finding names the hosts; a leg that may be a client's shows no server's SIP."""
+        found, = self.hour_of(sip_one_way())
+        self.assertEqual((found["initiator"]["host"], found["responder"]["host"]),
+                         ("fe01", "hlb-int"))
+        self.assertIn("in the 60 minutes of this audit", found["what"])
+        leg = tcp_flow("10.1.0.2", 42000, "10.1.0.22", 5061, b"\x16\x03\x03\x00\x01\x01" * 20)
+        self.assertEqual(self.hour_of(tcp_flow(program.CLIENT, 41000, "10.1.0.11", 5061) + leg), [])
+
     def test_waived_rewriting(self):
         """An exception waives flows; what proves that addresses are rewritten it does not hide."""
         with open(self.site, encoding="utf-8") as f:

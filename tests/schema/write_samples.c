@@ -154,7 +154,7 @@ int main(int argc, char **argv)
 	struct lya_site_fault fault = {
 		"site-missing-vip", "edge.p.public-addresses", place, what, what, what, about
 	};
-	struct lya_ledger_end end = { WORLD_TIME, WORLD_TIME + LYA_SECOND_NS, &fault, 1, NULL, 0, false };
+	struct lya_ledger_end end = { WORLD_TIME, WORLD_TIME + LYA_SECOND_NS, &fault, 1, NULL, 0, 0, false };
 	struct world w;
 	struct sinks s = { .w = &w, .sources = sources };
 	struct lya_ledger_options options = { .on_new = on_new, .ctx = &s };
