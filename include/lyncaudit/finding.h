@@ -245,6 +245,8 @@ struct lya_ledger_end {
 	size_t n_faults;
 	const struct lya_ledger_source *sources; /* borrowed for the call; may be NULL */
 	size_t n_sources;
+	uint64_t unseen_ns; /* of the time between first and last: no source covers it */
+	bool filtered; /* a filter left packets out: that something was not seen shows nothing */
 };
 
 /*

@@ -99,6 +99,7 @@ struct lya_report_night {
 /* Everything a report is made of; all of it borrowed. */
 struct lya_report_input {
 	struct lya_report_run run;
+	const char *filter; /* what packets had to pass; NULL: all were taken */
 	const struct lya_source *sources;
 	size_t n_sources;
 	struct lya_report_totals totals;
@@ -132,9 +133,12 @@ enum lya_report_verdict {
 };
 
 const char *lya_report_verdict_name(enum lya_report_verdict v); /* "non-compliant" */
+/* False: not a single flow was held against the rows, which shows nothing of the deployment. */
+bool lya_report_judged(const struct lya_report_input *in);
 /*
- * False when packets were lost, flows evicted or undetermined, the audit was interrupted, or
- * an interface could not be listened to for some time, or a period has gaps.
+ * False when packets were lost, flows evicted or undetermined, no flow was judged, the audit
+ * was interrupted, or an interface could not be listened to for some time, or a period has
+ * gaps.
  */
 bool lya_report_complete(const struct lya_report_input *in);
 enum lya_report_verdict lya_report_verdict(const struct lya_report_input *in);

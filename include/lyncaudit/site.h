@@ -195,4 +195,11 @@ int lya_site_check(const struct lya_site *site, struct lya_site_fault **list, si
                    struct lya_error *err);
 void lya_site_faults_free(struct lya_site_fault *list, size_t n);
 
+/*
+ * Warn of what is allowed and hardly meant, each with its path: VIPs without members, networks
+ * that hold everything or a server that none holds, Edge nodes without an inner side,
+ * exceptions that waive everything or that stand there twice.
+ */
+void lya_site_advise(const struct lya_site *site, struct lya_diags *diags);
+
 #endif

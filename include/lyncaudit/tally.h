@@ -72,9 +72,12 @@ int lya_tally_unpack(struct lya_tally **t, const void *data, size_t len, struct 
 /* What the ledger must know at its end; *sources is freed with lya_free. */
 int lya_tally_end(const struct lya_tally *t, struct lya_ledger_end *end,
 		  struct lya_ledger_source **sources, struct lya_error *err);
-/* The limits of what was counted, freed with lya_limits_free; they borrow names of sources. */
-int lya_tally_limits(const struct lya_tally *t, struct lya_limit **list, size_t *n,
-		     struct lya_error *err);
+/*
+ * The limits of what was counted, and of what became of its flows in the ledger (may be NULL),
+ * freed with lya_limits_free; they borrow names of sources.
+ */
+int lya_tally_limits(const struct lya_tally *t, const struct lya_ledger *ledger,
+		     struct lya_limit **list, size_t *n, struct lya_error *err);
 /*
  * Enter sources, totals, flows and SNAT into a report; all of it borrows from t, but *pairs,
  * which is freed with lya_free.

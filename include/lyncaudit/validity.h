@@ -81,6 +81,12 @@ struct lya_forgotten {
 	uint64_t legs;      /* transactions and connections of the A/V Edge */
 };
 
+/* What became of all flows that were seen. */
+struct lya_judged {
+	uint64_t flows;
+	uint64_t out_of_scope, undetermined; /* of them; the others were held against the rows */
+};
+
 struct lya_validity;
 
 int lya_validity_new(struct lya_validity **v, struct lya_error *err);
@@ -122,14 +128,22 @@ void lya_validity_measures(const struct lya_validity *v, size_t source,
 			   struct lya_source_measures *out);
 
 /*
+ * The time between the first packet of all and the last that no source covers, and in which
+ * those that do were silent (see lya_source_measures.gaps).  before_ns, when not NULL, has an
+ * entry of zero for each source: what lies before it uncovered is entered there.
+ */
+int lya_validity_holes(const struct lya_validity *v, const struct lya_source *sources, size_t n,
+		       uint64_t *before_ns, uint64_t *unseen_ns, struct lya_error *err);
+
+/*
  * The limits of this audit, by kind, then place; freed with lya_limits_free.
- * measures has one entry per source; it and forgotten may be NULL.
+ * measures has one entry per source; it, forgotten and judged may be NULL.
  */
 int lya_validity_limits(const struct lya_validity *v, const struct lya_source *sources,
 			size_t n_sources, const struct lya_source_measures *measures,
 			const struct lya_flow_stats *flows,
-			const struct lya_forgotten *forgotten, struct lya_limit **list, size_t *n,
-			struct lya_error *err);
+			const struct lya_forgotten *forgotten, const struct lya_judged *judged,
+			struct lya_limit **list, size_t *n, struct lya_error *err);
 void lya_limits_free(struct lya_limit *list, size_t n);
 
 #endif

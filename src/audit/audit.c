@@ -245,6 +245,7 @@ static int make_limits(struct lya_audit *a, const struct lya_validity *validity,
 		       const struct lya_source *sources, size_t n_sources, struct lya_error *err)
 {
 	struct lya_source_measures *measures = lya_calloc(n_sources + 1, sizeof(*measures));
+	struct lya_judged judged = audit_judged_of(audit_judge_ledger(a->judge));
 	struct lya_forgotten forgotten;
 	struct lya_flow_stats stats;
 	int rc;
@@ -259,7 +260,7 @@ static int make_limits(struct lya_audit *a, const struct lya_validity *validity,
 	rc = measure_clocks(a, measures, n_sources, err);
 	if (rc == LYA_OK)
 		rc = lya_validity_limits(validity, sources, n_sources, measures, &stats,
-					 &forgotten, &a->limits, &a->n_limits, err);
+					 &forgotten, &judged, &a->limits, &a->n_limits, err);
 	lya_free(measures);
 	return rc;
 }

@@ -243,10 +243,14 @@ int audit_judge_finish(struct audit_judge *j, const struct lya_validity *validit
 				      .faults = j->faults, .n_faults = j->n_faults,
 				      .n_sources = n_sources };
 	struct lya_ledger_source *told;
-	int rc = tell_sources(validity, sources, n_sources, &told, err);
+	int rc = lya_validity_holes(validity, sources, n_sources, NULL, &end.unseen_ns, err);
 
+	if (rc == LYA_OK)
+		rc = tell_sources(validity, sources, n_sources, &told, err);
 	if (rc != LYA_OK)
 		return rc;
+	for (size_t i = 0; i < n_sources; i++)
+		end.filtered = end.filtered || sources[i].filtered > 0;
 	end.sources = told;
 	rc = lya_ledger_finish(j->ledger, &end, err);
 	lya_free(told);

@@ -48,6 +48,9 @@ struct lya_audit {
 	struct lya_packet batch[AUDIT_BATCH];
 };
 
+/* tally.c: what became of the flows that were entered; ledger may be NULL. */
+struct lya_judged audit_judged_of(const struct lya_ledger *ledger);
+
 /* What the flow table answered: its own failure, or what a callback said. */
 int audit_tell_failure(int rc, struct lya_error *err);
 

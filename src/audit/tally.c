@@ -268,6 +268,13 @@ int lya_tally_end(const struct lya_tally *t, struct lya_ledger_end *end,
 		lya_validity_tcp(t->validity, i, &flows, &one_sided);
 		(*sources)[i].one_sided = one_sided > flows / ONE_SIDED_PART;
 		(*sources)[i].last_ns = t->sources[i].last_ns;
+		end->filtered = end->filtered || t->sources[i].filtered > 0;
+	}
+	if (lya_validity_holes(t->validity, t->sources, t->n_sources, NULL, &end->unseen_ns, err) !=
+	    LYA_OK) {
+		lya_free(*sources);
+		*sources = NULL;
+		return LYA_ENOMEM;
 	}
 	end->first_ns = t->counts.first_ns;
 	end->last_ns = t->counts.last_ns;
@@ -276,10 +283,22 @@ int lya_tally_end(const struct lya_tally *t, struct lya_ledger_end *end,
 	return LYA_OK;
 }
 
-int lya_tally_limits(const struct lya_tally *t, struct lya_limit **list, size_t *n,
-		     struct lya_error *err)
+struct lya_judged audit_judged_of(const struct lya_ledger *ledger)
+{
+	struct lya_ledger_counts counts = { 0 };
+
+	if (ledger != NULL)
+		lya_ledger_counts(ledger, &counts);
+	return (struct lya_judged){ .flows = counts.flows,
+				    .out_of_scope = counts.verdicts[LYA_VERDICT_OUT_OF_SCOPE],
+				    .undetermined = counts.verdicts[LYA_VERDICT_UNDETERMINED] };
+}
+
+int lya_tally_limits(const struct lya_tally *t, const struct lya_ledger *ledger,
+		     struct lya_limit **list, size_t *n, struct lya_error *err)
 {
 	struct lya_source_measures *m = lya_calloc(t->n_sources + 1, sizeof(*m));
+	struct lya_judged judged = audit_judged_of(ledger);
 	struct lya_forgotten forgotten = t->forgotten;
 	int rc;
 
@@ -294,7 +313,7 @@ int lya_tally_limits(const struct lya_tally *t, struct lya_limit **list, size_t 
 		m[t->clocks[i].source].ahead_ns = t->clocks[i].ahead_ns;
 	}
 	rc = lya_validity_limits(t->validity, t->sources, t->n_sources, m, &t->flows, &forgotten,
-				 list, n, err);
+				 &judged, list, n, err);
 	lya_free(m);
 	return rc;
 }

@@ -348,7 +348,8 @@ static int write_evidence(struct audit_run *run, const struct lya_report_input *
 
 static int finish(struct audit_run *run, int *status)
 {
-	struct lya_report_input in = { .fail_on = run->options.fail_on };
+	struct lya_report_input in = { .fail_on = run->options.fail_on,
+				       .filter = run->options.filter };
 	struct lya_report_snat_pair *pairs = NULL;
 	struct lya_finding_packets *evidence = NULL;
 	size_t n_pairs = 0;

@@ -18,6 +18,15 @@ static const char help[] =
     "  -h, --help        this text\n\n"
     "Exit status: 0 done, 1 a documented constraint is broken, 2 error.\n";
 
+static void advise(const struct lya_site *site)
+{
+	struct lya_diags diags = { 0 };
+
+	lya_site_advise(site, &diags);
+	cli_print_diags(&diags);
+	lya_diags_fini(&diags);
+}
+
 static int check_site(const struct cli_loaded *l)
 {
 	struct lya_site_fault *faults;
@@ -28,6 +37,7 @@ static int check_site(const struct cli_loaded *l)
 		cli_error("%s", err.text);
 		return EXIT_ERROR;
 	}
+	advise(l->site);
 	for (size_t i = 0; i < n; i++)
 		printf("%s: %s\n  %s\n  why: %s (%s)\n  fix: %s\n", faults[i].type, faults[i].place,
 		       faults[i].what, faults[i].why, faults[i].rule, faults[i].fix);

@@ -81,7 +81,8 @@ static int add_exception(const struct lya_ledger *l, size_t index, enum lya_find
 	identify_subject(f.type, ex->id, f.id);
 	f.ports = lya_calloc(ex->n_ports + 1, sizeof(*f.ports));
 	if (f.id[0] != '\0' && f.ports != NULL) {
-		memcpy(f.ports, ex->ports, ex->n_ports * sizeof(*ex->ports));
+		if (ex->n_ports > 0) /* "any" has no list */
+			memcpy(f.ports, ex->ports, ex->n_ports * sizeof(*ex->ports));
 		f.n_ports = ex->n_ports;
 		if (sentence_write(l, &f))
 			rc = deployment_push(list, n, cap, &f);
@@ -103,7 +104,7 @@ int deployment_findings(struct lya_ledger *l, struct lya_finding **list, size_t 
 		bool dated = deployment_days_left(l->site, &l->site->exceptions[i],
 						  l->end.last_ns, &days);
 
-		if (rc == LYA_OK && l->waived[i] == 0 && !l->expired[i])
+		if (rc == LYA_OK && l->waived[i] == 0 && !l->expired[i] && !l->end.filtered)
 			rc = add_exception(l, i, LYA_FINDING_EXCEPTION_UNUSED, list, n, cap);
 		if (rc == LYA_OK && dated && days >= 0 && days <= EXPIRING_DAYS)
 			rc = add_exception(l, i, LYA_FINDING_EXCEPTION_EXPIRING, list, n, cap);

@@ -402,6 +402,18 @@ int lya_ledger_merge(struct lya_ledger *l, const struct lya_ledger *from)
 	return rc == LYA_OK ? folds_merge(&l->folds, &from->folds) : rc;
 }
 
+int64_t ledger_watched_ns(const struct lya_ledger *l)
+{
+	uint64_t span_ns;
+
+	if (l->end.last_ns == LYA_TIME_NONE || l->end.last_ns < l->end.first_ns)
+		return 0;
+	span_ns = (uint64_t)l->end.last_ns - (uint64_t)l->end.first_ns;
+	return span_ns > l->end.unseen_ns && span_ns - l->end.unseen_ns <= INT64_MAX
+		       ? (int64_t)(span_ns - l->end.unseen_ns)
+		       : 0;
+}
+
 static int by_id(const void *pa, const void *pb)
 {
 	return strcmp(((const struct lya_finding *)pa)->id, ((const struct lya_finding *)pb)->id);

@@ -270,6 +270,9 @@ bool build_finding(const struct lya_ledger *l, const struct pair *pair, const st
 		   struct lya_finding *out);
 void finding_fini(struct lya_finding *f);
 
+/* ledger.c: the time that was watched, without holes and silences; 0 without packets */
+int64_t ledger_watched_ns(const struct lya_ledger *l);
+
 /* deployment.c: findings about the site and its exceptions */
 struct lya_finding deployment_blank(const struct lya_ledger *l, enum lya_finding_type kind,
 				    const char *type);

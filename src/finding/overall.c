@@ -209,6 +209,49 @@ static const char *pool_name(const struct lya_ledger *l, int32_t pool)
 	return "";
 }
 
+/* A balanced leg may be a client's, and a client shows nothing of the servers. */
+static bool is_server(const struct lya_ledger *l, const struct lya_addr *addr)
+{
+	static const lya_roles edge = BIT(EDGE_INTERNAL) | BIT(EDGE_INTERNAL_VIP);
+	struct lya_policy_end end;
+
+	lya_policy_end_of(l->policy, addr, &end);
+	return (end.roles & (LYA_ROLES_INTERNAL_SERVER | edge)) != 0;
+}
+
+static bool server_opens(const struct lya_ledger *l, const struct split *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct crowd *c = &s->list[i].entry->crowds[0];
+
+		for (size_t k = 0; k < c->n_members; k++) {
+			if (is_server(l, &c->members[k].addr))
+				return true;
+		}
+		for (size_t k = 0; c->many && k < c->n_draws; k++) {
+			if (is_server(l, &c->draws[k].addr))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The one host of all addresses at an end; -1: there are several, or none is declared. */
+static int32_t host_of(const struct lya_ledger *l, const struct crowd *c)
+{
+	int32_t host = -1;
+
+	for (size_t i = 0; i < c->n_members; i++) {
+		struct lya_policy_end end;
+
+		lya_policy_end_of(l->policy, &c->members[i].addr, &end);
+		if (i > 0 && end.host != host)
+			return -1;
+		host = end.host;
+	}
+	return host;
+}
+
 /*
  * The sums that the finding shows: the failures of the way that fails, or the
  * flows of the way that works where the other was never tried.  NULL in *out:
@@ -224,7 +267,7 @@ static int sip_evidence(const struct lya_ledger *l, const struct split *works,
 	*unseen = fails->n == 0;
 	if (through_of(works) == 0 || through_of(fails) > 0 ||
 	    (*unseen &&
-	     (l->end.last_ns == LYA_TIME_NONE || l->end.last_ns - l->end.first_ns < LONG_NS)))
+	     (l->end.filtered || ledger_watched_ns(l) < LONG_NS || !server_opens(l, works))))
 		return LYA_OK;
 	for (size_t i = 0; i < shown->n && rc == LYA_OK; i++) {
 		if (!*unseen && !split_proves(&shown->list[i], &l->end))
@@ -264,8 +307,10 @@ static int add_sip(const struct lya_ledger *l, int32_t pool, enum sip_way way,
 		entry_free(e);
 		return rc;
 	}
-	for (unsigned end = 0; end < 2; end++)
+	for (unsigned end = 0; end < 2; end++) {
 		pair.key.role[end] = (uint8_t)sip_role(e, l, end);
+		pair.key.host[end] = host_of(l, &e->crowds[end]);
+	}
 	if (build_finding(l, &pair, e, &f)) {
 		(void)snprintf(about, sizeof(about), "%s %s",
 			       way == SIP_TO_EDGE ? "to-edge" : "from-edge", pool_name(l, pool));
@@ -336,7 +381,7 @@ int overall_findings(const struct lya_ledger *l, struct lya_finding **list, size
 		if (rc == LYA_OK)
 			rc = add_sip(l, (int32_t)i, SIP_FROM_EDGE, list, n, cap);
 	}
-	for (size_t i = 0; i < l->overall.n_rules && rc == LYA_OK; i++) {
+	for (size_t i = 0; !l->end.filtered && i < l->overall.n_rules && rc == LYA_OK; i++) {
 		if (is_missing(l, i))
 			rc = add_missing(l, i, list, n, cap);
 	}

@@ -130,7 +130,7 @@ static bool never_tried(const struct telling *t)
 
 void what_sip(const struct telling *t)
 {
-	int64_t seconds = (t->ledger->end.last_ns - t->ledger->end.first_ns) / LYA_SECOND_NS;
+	int64_t seconds = ledger_watched_ns(t->ledger) / LYA_SECOND_NS;
 
 	say(t, "SIP between Edge and internal servers works one way only: ");
 	if (!never_tried(t)) {

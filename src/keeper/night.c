@@ -156,7 +156,7 @@ static int finish_ledger(struct night *n, struct lya_error *err)
 static int fill_input(struct night *n, const struct lya_store_period *p, int64_t to_ns,
 		      struct lya_error *err)
 {
-	int rc = lya_tally_limits(n->tally, &n->limits, &n->n_limits, err);
+	int rc = lya_tally_limits(n->tally, n->ledger, &n->limits, &n->n_limits, err);
 
 	if (rc == LYA_OK)
 		rc = gaps_limits(&n->gaps, p->begin_ns, to_ns, &n->limits, &n->n_limits, err);

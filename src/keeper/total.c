@@ -239,7 +239,7 @@ static int finish(struct view *v, const struct total *t, struct lya_error *err)
 		rc = lya_ledger_finish(v->ledger, &end, err);
 	lya_free(told);
 	if (rc == LYA_OK)
-		rc = lya_tally_limits(t->tally, &v->limits, &v->in.n_limits, err);
+		rc = lya_tally_limits(t->tally, v->ledger, &v->limits, &v->in.n_limits, err);
 	if (rc == LYA_OK)
 		rc = lya_tally_report(t->tally, site, &v->in, &v->pairs, err);
 	v->in.ledger = v->ledger;

@@ -336,6 +336,24 @@ static void tell_undocumented(const struct question *q, const struct opening *o,
 	}
 }
 
+/*
+ * An exception allows a flow; it does not allow that a balancer rewrites addresses in front of
+ * an A/V Edge, which is a matter of the balancer (edge.p.av-no-snat): what proves that stays.
+ */
+static void tell_waived(const struct question *q, const struct opening *o, struct lya_verdict *out)
+{
+	struct policy_relation room;
+	const struct policy_relation *rel = relate(q, o->initiator, &room);
+
+	if (!rel->av_rewrite || !has_av_payload(q->flow))
+		return;
+	out->nearest = rel->nearest;
+	out->but = rel->but;
+	out->finding = LYA_FINDING_AV_EDGE_SNAT;
+	out->av_proven = true;
+	out->av_internal = rel->av_internal;
+}
+
 static void judge_known(const struct question *q, int listener_side, struct opening *o,
                         struct lya_verdict *out)
 {
@@ -347,7 +365,9 @@ static void judge_known(const struct question *q, int listener_side, struct open
 		*o = guess_opening(q->flow, listener_side);
 	if (no_role || is_out_of_scope(q))
 		out->kind = LYA_VERDICT_OUT_OF_SCOPE;
-	else if (!find_waiver_any(q, o, out))
+	else if (find_waiver_any(q, o, out))
+		tell_waived(q, o, out);
+	else
 		tell_undocumented(q, o, out);
 	if (is_plain(out->finding) && is_ice_check(q))
 		out->finding = LYA_FINDING_ICE_CHECK;

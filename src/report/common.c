@@ -36,6 +36,15 @@ void report_address(struct lya_json_writer *w, const char *name, const struct ly
 	lya_jw_member_string(w, name, addr->family == 0 ? NULL : lya_addr_format(addr, text));
 }
 
+bool report_filtered(const struct lya_report_input *in)
+{
+	for (size_t i = 0; i < in->n_sources; i++) {
+		if (in->sources[i].filtered > 0)
+			return true;
+	}
+	return false;
+}
+
 struct report_span report_span(const struct lya_report_input *in)
 {
 	struct report_span span = { .first_ns = LYA_TIME_NONE, .last_ns = LYA_TIME_NONE };

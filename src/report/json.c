@@ -375,10 +375,15 @@ static void write_waivers(struct lya_json_writer *w, const struct lya_ledger *le
 }
 
 /* Declared, and no packet to or from it: a sensor at another place, or a server that is gone. */
-static void write_unseen(struct lya_json_writer *w, const struct lya_ledger *ledger)
+static void write_unseen(struct lya_json_writer *w, const struct lya_report_input *in)
 {
+	const struct lya_ledger *ledger = in->ledger;
 	const struct lya_site *site = lya_policy_site(lya_ledger_policy(ledger));
 
+	if (report_filtered(in)) {
+		lya_jw_member_null(w, "unseen_hosts");
+		return;
+	}
 	lya_jw_key(w, "unseen_hosts");
 	lya_jw_array_open(w);
 	for (size_t i = 0; i < site->n_hosts; i++) {
@@ -420,7 +425,7 @@ void lya_report_json(struct lya_output *out, const struct lya_report_input *in)
 	write_coverage(&w, in->ledger);
 	write_matrix(&w, in->ledger);
 	write_waivers(&w, in->ledger);
-	write_unseen(&w, in->ledger);
+	write_unseen(&w, in);
 	lya_jw_object_close(&w);
 	lya_jw_end(&w);
 }

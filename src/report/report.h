@@ -24,6 +24,9 @@ void report_finding(struct lya_json_writer *w, const struct lya_policy *policy,
 void report_night(struct lya_json_writer *w, const struct lya_report_night *night);
 void report_changes(struct lya_json_writer *w, const struct lya_report_night *night);
 
+/* A filter left packets of some source out: nothing is said of what was not seen. */
+bool report_filtered(const struct lya_report_input *in);
+
 /* Sums over all sources. */
 struct report_span {
 	uint64_t packets, bytes;

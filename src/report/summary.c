@@ -109,6 +109,22 @@ static const char *plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
+/* The first thing that is read must not be taken for good news. */
+static const char *why_not_judged(const struct page *p)
+{
+	if (p->counts.flows == 0)
+		return "no flow was seen";
+	if (p->counts.verdicts[LYA_VERDICT_UNDETERMINED] > 0)
+		return "no flow that was seen could be";
+	return "no flow that was seen concerns the site's servers";
+}
+
+static void unjudged_line(const struct page *p)
+{
+	coloured(p, INK_YELLOW, "NOTHING WAS JUDGED");
+	lya_output_printf(p->out, " - %s\n", why_not_judged(p));
+}
+
 static void verdict_line(const struct page *p)
 {
 	static const struct {
@@ -124,10 +140,15 @@ static void verdict_line(const struct page *p)
 					    INK_YELLOW },
 	};
 	enum lya_report_verdict v = lya_report_verdict(p->in);
+	bool judged = lya_report_judged(p->in);
 
+	if (!judged)
+		unjudged_line(p);
+	if (!judged && v != LYA_REPORT_NON_COMPLIANT)
+		return;
 	coloured(p, verdicts[v].ink, verdicts[v].word);
 	lya_output_printf(p->out, " - %s\n", verdicts[v].says);
-	if (v == LYA_REPORT_NON_COMPLIANT && !lya_report_complete(p->in))
+	if (v == LYA_REPORT_NON_COMPLIANT && judged && !lya_report_complete(p->in))
 		coloured(p, INK_YELLOW, "The evidence is incomplete as well.\n");
 }
 
@@ -155,6 +176,11 @@ static void capture_lines(const struct page *p)
 	lya_output_puts(p->out, ", rules ");
 	put_clean(p, rules->name, strlen(rules->name));
 	lya_output_printf(p->out, " (%zu)\n", rules->n);
+	if (p->in->filter != NULL) {
+		lya_output_puts(p->out, "of the packets that pass the filter ");
+		put_clean(p, p->in->filter, strlen(p->in->filter));
+		lya_output_puts(p->out, "\n");
+	}
 	lya_output_printf(p->out, "%s packet%s, %s bytes from %zu source%s",
 			  grouped(span.packets, packets), plural(span.packets),
 			  grouped(span.bytes, bytes), read, plural(read));
@@ -326,6 +352,8 @@ static void unseen_lines(const struct page *p)
 	struct lya_text names = { 0 };
 	size_t unseen = 0;
 
+	if (report_filtered(p->in))
+		return;
 	for (size_t i = 0; i < site->n_hosts; i++) {
 		if (lya_ledger_saw_host(p->in->ledger, i) || unseen++ >= HOSTS_SHOWN)
 			continue;

@@ -19,13 +19,22 @@ int lya_report_exit_status(enum lya_report_verdict v)
 	return v == LYA_REPORT_NON_COMPLIANT ? 1 : v == LYA_REPORT_INCOMPLETE ? 3 : 0;
 }
 
+bool lya_report_judged(const struct lya_report_input *in)
+{
+	struct lya_ledger_counts counts;
+
+	lya_ledger_counts(in->ledger, &counts);
+	return counts.flows > counts.verdicts[LYA_VERDICT_OUT_OF_SCOPE] +
+				      counts.verdicts[LYA_VERDICT_UNDETERMINED];
+}
+
 bool lya_report_complete(const struct lya_report_input *in)
 {
 	struct lya_ledger_counts counts;
 
 	lya_ledger_counts(in->ledger, &counts);
 	if (in->totals.interrupted || in->totals.gaps || in->flow_stats.evicted > 0 ||
-	    counts.verdicts[LYA_VERDICT_UNDETERMINED] > 0 ||
+	    counts.verdicts[LYA_VERDICT_UNDETERMINED] > 0 || !lya_report_judged(in) ||
 	    (in->night != NULL && in->night->n_gaps > 0))
 		return false;
 	for (size_t i = 0; i < in->n_sources; i++) {

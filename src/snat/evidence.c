@@ -209,7 +209,8 @@ void lya_snat_judge(struct lya_snat_evidence *e, const struct lya_flow *flow,
 {
 	const unsigned paired = LYA_SNAT_PAIRED_TRANSACTION | LYA_SNAT_PAIRED_CONNECTION;
 
-	if (v->kind == LYA_VERDICT_WAIVED || v->kind == LYA_VERDICT_UNDETERMINED)
+	if (v->kind == LYA_VERDICT_UNDETERMINED ||
+	    (v->kind == LYA_VERDICT_WAIVED && !e->proven && !v->av_proven))
 		return;
 	if (is_plain(v->finding) && ((e->kinds & paired) != 0 || e->media_port))
 		v->finding = LYA_FINDING_AV_EDGE_SNAT;

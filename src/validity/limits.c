@@ -23,6 +23,9 @@ static const double CHECKSUM_SHARE = 0.05;
 /* Nor do fewer malformed packets: more of them are a capture that is not what it says it is. */
 static const double MALFORMED_SHARE = 0.05;
 
+/* Between two files of a ring there are pauses; a shorter time between sources is one of those. */
+static const uint64_t HOLE_NS = 60 * (uint64_t)LYA_SECOND_NS;
+
 /* Within it even copies without an IP id are recognised; the clocks count as equal. */
 #define CLOCKS_EQUAL_NS (LYA_DUPLICATE_NO_ID_WINDOW_MS * (LYA_SECOND_NS / 1000))
 
@@ -169,6 +172,21 @@ static void limit_snaplen(struct limits *l, const struct lya_source *s,
 	add_text(l, LYA_LIMIT_SNAPLEN, s->name, share_of(s->snapped, s->packets), &text);
 }
 
+/* What a filter left out was there, and may be what a check looks for in vain. */
+static void limit_filter(struct limits *l, const struct lya_source *s)
+{
+	uint64_t all = s->filtered + s->packets;
+
+	if (s->filtered == 0 || s->packets == 0)
+		return;
+	add(l, LYA_LIMIT_GAP, s->name, share_of(s->filtered, all),
+	    "The filter left out %" PRIu64 " of its %" PRIu64
+	    " packets: what they show is not in this report, rows may count as not observed for "
+	    "that reason, and nothing is said of rows, exceptions, directions and hosts that "
+	    "were not seen.",
+	    s->filtered, all);
+}
+
 /* A source without a packet; what could not be read at all is told elsewhere. */
 static void limit_empty(struct limits *l, const struct lya_source *s)
 {
@@ -200,6 +218,58 @@ static void limit_no_flows(struct limits *l, const struct lya_source *sources, s
 		    " packets belongs to a TCP or UDP flow: nothing was held against the "
 		    "documents.",
 		    packets);
+}
+
+/* Sources that lie apart; what was told as the silence before one of them is left out. */
+static int limit_holes(struct limits *l, const struct lya_validity *v,
+		       const struct lya_source *sources, size_t n,
+		       const struct lya_source_measures *measures, struct lya_error *err)
+{
+	uint64_t *before_ns = lya_calloc(n + 1, sizeof(*before_ns)), holes = 0, ns = 0, unseen_ns;
+	int64_t first_ns = INT64_MAX, last_ns = INT64_MIN;
+	int rc = LYA_ENOMEM;
+
+	if (before_ns != NULL)
+		rc = lya_validity_holes(v, sources, n, before_ns, &unseen_ns, err);
+	for (size_t i = 0; i < n && rc == LYA_OK; i++) {
+		if (sources[i].first_ns == LYA_TIME_NONE)
+			continue;
+		first_ns = sources[i].first_ns < first_ns ? sources[i].first_ns : first_ns;
+		last_ns = sources[i].last_ns > last_ns ? sources[i].last_ns : last_ns;
+		if (before_ns[i] < HOLE_NS || (measures != NULL && measures[i].gap_before_ns > 0))
+			continue;
+		holes++;
+		ns += before_ns[i];
+	}
+	lya_free(before_ns);
+	if (holes > 0)
+		add(l, LYA_LIMIT_GAP, "between sources",
+		    share_of(ns, (uint64_t)last_ns - (uint64_t)first_ns),
+		    "The sources lie apart, %" PRIu64 " time%s, %" PRIu64
+		    " s together: what happened between them is not in this report, and rows may "
+		    "count as not observed for that reason.",
+		    holes, holes == 1 ? "" : "s", ns / (uint64_t)LYA_SECOND_NS);
+	return rc;
+}
+
+/* Flows of strangers and of unknown ports alone: nothing was judged either. */
+static void limit_none_judged(struct limits *l, const struct lya_judged *judged)
+{
+	uint64_t unjudged = judged->out_of_scope + judged->undetermined;
+
+	if (judged->flows == 0 || unjudged < judged->flows)
+		return;
+	if (judged->undetermined == 0)
+		add(l, LYA_LIMIT_GAP, "site", 1.0,
+		    "%" PRIu64 " of %" PRIu64
+		    " flows are out of scope, and nothing was held against the documents: do the "
+		    "site's addresses fit this capture?",
+		    judged->out_of_scope, judged->flows);
+	else
+		add(l, LYA_LIMIT_GAP, "site", 1.0,
+		    "Of %" PRIu64 " flows %" PRIu64 " are out of scope and %" PRIu64
+		    " undetermined: nothing was held against the documents.",
+		    judged->flows, judged->out_of_scope, judged->undetermined);
 }
 
 static void limit_gap(struct limits *l, const struct lya_source *s,
@@ -415,6 +485,7 @@ static void limit(struct limits *l, enum lya_limit_kind kind, const struct lya_v
 	case LYA_LIMIT_GAP:
 		limit_gap(l, s, m);
 		limit_empty(l, s);
+		limit_filter(l, s);
 		break;
 	case LYA_LIMIT_CLOCK:
 		limit_steps(l, s, m);
@@ -438,16 +509,21 @@ static void limit(struct limits *l, enum lya_limit_kind kind, const struct lya_v
 int lya_validity_limits(const struct lya_validity *v, const struct lya_source *sources,
 			size_t n_sources, const struct lya_source_measures *measures,
 			const struct lya_flow_stats *flows,
-			const struct lya_forgotten *forgotten, struct lya_limit **list, size_t *n,
-			struct lya_error *err)
+			const struct lya_forgotten *forgotten, const struct lya_judged *judged,
+			struct lya_limit **list, size_t *n, struct lya_error *err)
 {
 	static const struct lya_source_measures nothing = { 0 };
 	static const struct lya_forgotten none = { 0 };
+	static const struct lya_judged no_flows = { 0 };
 	struct limits l = { 0 };
+	int rc = LYA_OK;
 
 	for (unsigned kind = 0; kind < LYA_LIMITS; kind++) {
-		if (kind == LYA_LIMIT_GAP)
+		if (kind == LYA_LIMIT_GAP) {
 			limit_no_flows(&l, sources, n_sources, flows);
+			limit_none_judged(&l, judged != NULL ? judged : &no_flows);
+			rc = limit_holes(&l, v, sources, n_sources, measures, err);
+		}
 		if (kind == LYA_LIMIT_EVICTED) {
 			limit_evicted(&l, flows);
 			limit_forgotten(&l, flows, forgotten != NULL ? forgotten : &none);
@@ -458,7 +534,7 @@ int lya_validity_limits(const struct lya_validity *v, const struct lya_source *s
 	}
 	*list = NULL;
 	*n = 0;
-	if (l.failed) {
+	if (l.failed || rc != LYA_OK) {
 		lya_limits_free(l.list, l.n);
 		return lya_error_nomem(err);
 	}

@@ -94,7 +94,7 @@ class Input(Case):
                                  ("raw.pcap", ethernet_as_ip, "malformed")):
             self.write(name, data)
             result = self.audit("-r", name, "-o", "report.json")
-            self.assertEqual(result.status, 0, result.err)
+            self.assertEqual(result.status, 3, result.err)
             limit = self.limits("unread")[name]
             self.assertEqual(limit["share"], 1.0)
             self.assertIn("%d packets" % len(macsec), limit["what"])
@@ -125,7 +125,7 @@ class Input(Case):
         frame = bytearray(documented()[0])
         frame[14 + 9] = 50
         self.write("esp.pcap", pcap([bytes(frame)] * 9))
-        self.assertEqual(self.audit("-r", "esp.pcap", "-o", "report.json").status, 0)
+        self.assertEqual(self.audit("-r", "esp.pcap", "-o", "report.json").status, 3)
         self.assertEqual(self.report()["capture"]["not_tcp_udp"], 9)
         self.assertIn("None of the 9 packets", self.limits("gap")["flow table"]["what"])
         self.write("good.pcap", pcap(documented()))

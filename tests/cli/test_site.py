@@ -76,6 +76,41 @@ FAULTS = [
 ]
 
 
+EDGE = {"name": "edge01", "roles": {"edge-av": ["198.51.100.23"]}}
+BROAD = {"id": "EX-2", "from": "hlb", "to": "edge-av", "transport": "any", "ports": "any",
+         "reason": "r"}
+
+# name, the site, the place that the warning names, what it says
+ADVICE = [
+    ("a VIP whose pool is misspelled",
+     changed(["hosts"], [{"name": "fe01", "pool": "north", "roles": {"front-end": ["10.2.0.11"]}},
+                         {"name": "lb", "pool": "nroth",
+                          "roles": {"hlb": ["10.2.0.2"], "front-end-vip": ["10.2.0.10"]}}]),
+     "hosts[1].roles.front-end-vip", "no host of pool \"nroth\" has the role front-end"),
+    ("a VIP without members and pools", changed(["hosts", 1, "roles"], {
+        "hlb": ["10.2.0.2"], "mediation-vip": ["10.2.0.10"]}),
+     "hosts[1].roles.mediation-vip", "no host without a pool has the role mediation"),
+    ("everything is internal", changed(["networks", "internal"], ["10.0.0.0/8", "0.0.0.0/0"]),
+     "networks.internal[1]", "holds every address"),
+    ("a server in none of the networks", changed(["networks", "internal"], ["10.1.0.0/16"]),
+     "hosts[0].roles.front-end", "10.2.0.11 of fe01 is in none of networks.internal"),
+    ("an Edge node without an inner side", changed(["hosts", 1], EDGE),
+     "hosts[1].roles", "edge01 is an Edge node without edge-internal"),
+    ("a management store and no front-end",
+     changed(["hosts", 0, "roles"], {"central-management": ["10.2.0.11"]}),
+     "hosts[0].roles", "fe01 is central-management and no front-end"),
+    ("an exception for everything", changed(["exceptions", 0], BROAD),
+     "exceptions[0]", "waives every port of both transports from hlb to edge-av"),
+    ("an exception for anybody", changed(EXCEPTION + ["from"], "any"),
+     "exceptions[0]", "waives what comes from any"),
+    ("an exception for the Internet", changed(EXCEPTION + ["from"], "0.0.0.0/0"),
+     "exceptions[0]", "waives what comes from 0.0.0.0/0"),
+    ("the same exception twice",
+     changed(["exceptions"], SITE["exceptions"] + [{**SITE["exceptions"][0], "id": "EX-1b"}]),
+     "exceptions[1]", "\"EX-1b\" says what \"EX-1\" says"),
+]
+
+
 class Site(Case):
     def setUp(self):
         super().setUp()
@@ -101,6 +136,25 @@ class Site(Case):
         self.small()
         result = self.audit("-r", "ok.pcap", site="site.json")
         self.assertEqual(result.status, 0, result.err)
+
+    def test_advice(self):
+        """What is hardly meant is a warning with its place, in site check alone, and no fault."""
+        for name, site, place, text in ADVICE:
+            with self.subTest(name):
+                self.small(site)
+                result = self.run_program("site", "check", "-s", "site.json", "--rules", self.rules)
+                self.assertIn(result.status, (0, 1), result.err)
+                self.assertEqual([line for line in result.err.splitlines()
+                                  if "warning: " in line and place + ": " in line
+                                  and text in line], result.err.splitlines())
+                self.assertEqual(self.audit("-r", "ok.pcap", site="site.json").err, "")
+        for site in SITE, changed(EXCEPTION + ["transport"], "any"), changed(EXCEPTION + ["ports"],
+                                                                             "any"):
+            self.small(site)
+            result = self.run_program("site", "check", "-s", "site.json", "--rules", self.rules)
+            self.assertEqual((result.status, result.err), (0, ""))
+        result = self.run_program("site", "check", "-s", self.site, "--rules", self.rules)
+        self.assertEqual((result.status, result.err), (0, ""))
 
     def test_syntax(self):
         """A syntax error is told with its line."""

@@ -10,7 +10,7 @@ if(TARGET lyncaudit)
     ${CMAKE_CURRENT_LIST_DIR}/test_nights.py $<TARGET_FILE:lyncaudit> ${PROJECT_SOURCE_DIR})
   set_tests_properties(cli.nights PROPERTIES LABELS cli TIMEOUT 300
     ENVIRONMENT MAKE_STATE=$<TARGET_FILE:make_state>)
-  foreach(part commands input output site)
+  foreach(part commands input judged output site)
     add_test(NAME cli.${part} COMMAND Python3::Interpreter
       ${CMAKE_CURRENT_LIST_DIR}/test_${part}.py $<TARGET_FILE:lyncaudit> ${PROJECT_SOURCE_DIR})
     set_tests_properties(cli.${part} PROPERTIES LABELS cli TIMEOUT 300)

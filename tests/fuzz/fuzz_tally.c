@@ -34,7 +34,7 @@ static void tell_limits(const struct lya_tally *t)
 	struct lya_limit *limits;
 	size_t n;
 
-	if (lya_tally_limits(t, &limits, &n, NULL) != LYA_OK ||
+	if (lya_tally_limits(t, NULL, &limits, &n, NULL) != LYA_OK ||
 	    lya_tally_end(t, &end, &sources, NULL) != LYA_OK)
 		abort();
 	lya_limits_free(limits, n);

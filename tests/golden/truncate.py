@@ -6,7 +6,8 @@ usage: truncate.py PROGRAM CASE [--rules DIR]
 Cuts the capture of CASE, as pcap and as pcapng, after each of its first bytes,
 around records and at many places between.  Cut inside the file's header the
 audit must refuse it (exit 2); cut inside a record the report must say that the
-source is truncated and the evidence incomplete, cut between records it must not.
+source is truncated and the evidence incomplete; cut between records it must not, but
+where so little is left that no flow was judged.
 """
 
 import argparse
@@ -65,11 +66,13 @@ def fault(argv, report_path, cut, ends):
     if cut < ends[0]:
         return "accepted without a whole header"
     with open(report_path) as f:
-        capture = json.load(f)["capture"]
+        report = json.load(f)
+    capture, flows = report["capture"], report["summary"]["flows"]
+    judged = flows["total"] > flows["out-of-scope"] + flows["undetermined"]
     broken = cut not in ends
     if capture["sources"][0]["truncated"] != broken:
         return "truncated: %s" % capture["sources"][0]["truncated"]
-    if capture["complete"] == broken:
+    if capture["complete"] != (judged and not broken):
         return "complete: %s" % capture["complete"]
     return None
 

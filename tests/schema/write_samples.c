@@ -109,8 +109,8 @@ static int write_report(struct sinks *s, struct lya_ledger *l, const char *path,
 	in.flow_stats.given_up = 2;
 	in.flow_stats.details_lost = 3;
 	if (rc == LYA_OK)
-		rc = lya_validity_limits(validity, s->sources, 2, NULL, &in.flow_stats, &forgotten, &limits,
-					 &in.n_limits, err);
+		rc = lya_validity_limits(validity, s->sources, 2, NULL, &in.flow_stats, &forgotten,
+					 NULL, &limits, &in.n_limits, err);
 	if (rc == LYA_OK)
 		rc = lya_report_snat_pairs(s->w->site, &pairs, &in.snat.n_pairs, err);
 	in.limits = limits;
@@ -154,7 +154,7 @@ int main(int argc, char **argv)
 	struct lya_site_fault fault = {
 		"site-missing-vip", "edge.p.public-addresses", place, what, what, what, about
 	};
-	struct lya_ledger_end end = { WORLD_TIME, WORLD_TIME + LYA_SECOND_NS, &fault, 1, NULL, 0 };
+	struct lya_ledger_end end = { WORLD_TIME, WORLD_TIME + LYA_SECOND_NS, &fault, 1, NULL, 0, 0, false };
 	struct world w;
 	struct sinks s = { .w = &w, .sources = sources };
 	struct lya_ledger_options options = { .on_new = on_new, .ctx = &s };

@@ -308,7 +308,7 @@ static inline char *evidence_report(struct evidence *e)
 	assert_int_equal(lya_site_check(e->world->site, &faults, &end.n_faults, &err), LYA_OK);
 	end.faults = faults;
 	assert_int_equal(lya_ledger_finish(e->ledger, &end, &err), LYA_OK);
-	assert_int_equal(lya_tally_limits(e->tally, &limits, &in.n_limits, &err), LYA_OK);
+	assert_int_equal(lya_tally_limits(e->tally, e->ledger, &limits, &in.n_limits, &err), LYA_OK);
 	assert_int_equal(lya_tally_report(e->tally, e->world->site, &in, &pairs, &err), LYA_OK);
 	in.ledger = e->ledger;
 	in.limits = limits;

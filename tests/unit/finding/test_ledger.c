@@ -511,7 +511,8 @@ static void test_faults(void **state)
 	struct lya_site_fault fault = {
 		"site-vip-missing", "edge.p.public-addresses", place, what, why, fix, about
 	};
-	struct lya_ledger_end end = { LYA_TIME_NONE, LYA_TIME_NONE, &fault, 1, NULL, 0 };
+	struct lya_ledger_end end = { .first_ns = LYA_TIME_NONE, .last_ns = LYA_TIME_NONE,
+				      .faults = &fault, .n_faults = 1 };
 	struct lya_ledger *l = world_ledger(&world, 0);
 	const struct lya_finding *found;
 
@@ -570,7 +571,7 @@ static void test_no_memory(void **state)
 	lot[2] = world_flow("203.0.113.78", 51002, "198.51.100.11", 443, 6, LYA_STATE_CLOSED);
 	lot[3] = world_flow("203.0.113.78", 51002, "198.51.100.11", 22, 6, LYA_STATE_ATTEMPTED);
 	for (uint64_t fail = 1;; fail++) {
-		struct lya_ledger_end end = { WORLD_TIME, WORLD_TIME, NULL, 0, NULL, 0 };
+		struct lya_ledger_end end = { .first_ns = WORLD_TIME, .last_ns = WORLD_TIME };
 		struct lya_ledger_options options = { 0 };
 		struct lya_flow_findings raised;
 		struct lya_ledger *l = NULL;

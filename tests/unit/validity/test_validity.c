@@ -68,7 +68,7 @@ static void test_one_sided(void **state)
 	assert_int_equal(one_sided, 2);
 	lya_validity_tcp(v, 7, &flows, &one_sided);
 	assert_int_equal(flows, 0);
-	assert_int_equal(lya_validity_limits(v, sources, 2, NULL, &stats, NULL, &list, &n, NULL), LYA_OK);
+	assert_int_equal(lya_validity_limits(v, sources, 2, NULL, &stats, NULL, NULL, &list, &n, NULL), LYA_OK);
 	assert_int_equal(n, 1);
 	assert_string_equal(lya_limit_name(list[0].kind), "one-sided");
 	assert_string_equal(list[0].where, "a.pcap");
@@ -108,7 +108,7 @@ static void test_clean(void **state)
 
 	(void)state;
 	assert_int_equal(lya_validity_new(&v, NULL), LYA_OK);
-	assert_int_equal(lya_validity_limits(v, &source, 1, NULL, &stats, NULL, &list, &n, NULL), LYA_OK);
+	assert_int_equal(lya_validity_limits(v, &source, 1, NULL, &stats, NULL, NULL, &list, &n, NULL), LYA_OK);
 	assert_int_equal(n, 0);
 	lya_limits_free(list, n);
 	lya_validity_free(v);
@@ -160,7 +160,7 @@ static void test_all(void **state)
 	sources[0].truncated = true;
 	sources[1].error = broken;
 	assert_int_equal(lya_validity_new(&v, NULL), LYA_OK);
-	assert_int_equal(lya_validity_limits(v, sources, 2, measures, &stats, &forgotten, &list, &n,
+	assert_int_equal(lya_validity_limits(v, sources, 2, measures, &stats, &forgotten, NULL, &list, &n,
 					     NULL),
 			 LYA_OK);
 	assert_int_equal(n, sizeof(order) / sizeof(order[0]));
@@ -206,9 +206,45 @@ static void test_skipped(void **state)
 	source.skipped = true;
 	source.error = broken;
 	assert_int_equal(lya_validity_new(&v, NULL), LYA_OK);
-	assert_int_equal(lya_validity_limits(v, &source, 1, NULL, &stats, NULL, &list, &n, NULL), LYA_OK);
+	assert_int_equal(lya_validity_limits(v, &source, 1, NULL, &stats, NULL, NULL, &list, &n, NULL), LYA_OK);
 	assert_int_equal(n, 0);
 	lya_limits_free(list, n);
+	lya_validity_free(v);
+}
+
+/* Of those that were not judged one is silent as long as a single flow was. */
+static void test_none_judged(void **state)
+{
+	static const struct {
+		struct lya_judged judged;
+		const char *says;
+	} cases[] = {
+		{ { 0, 0, 0 }, NULL },
+		{ { 154, 153, 0 }, NULL },
+		{ { 154, 100, 53 }, NULL },
+		{ { 154, 154, 0 }, "154 of 154 flows are out of scope" },
+		{ { 154, 150, 4 }, "Of 154 flows 150 are out of scope and 4 undetermined" },
+	};
+	struct lya_source source = plain(name_a);
+	struct lya_flow_stats stats = { .flows = 154 };
+	struct lya_validity *v;
+
+	(void)state;
+	assert_int_equal(lya_validity_new(&v, NULL), LYA_OK);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct lya_limit *list;
+		size_t n;
+
+		assert_int_equal(lya_validity_limits(v, &source, 1, NULL, &stats, NULL,
+						     &cases[i].judged, &list, &n, NULL),
+				 LYA_OK);
+		assert_int_equal(n, cases[i].says != NULL);
+		if (n == 1) {
+			assert_string_equal(lya_limit_name(list[0].kind), "gap");
+			assert_non_null(strstr(list[0].what, cases[i].says));
+		}
+		lya_limits_free(list, n);
+	}
 	lya_validity_free(v);
 }
 
@@ -217,7 +253,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_sided), cmocka_unit_test(test_merge),
 		cmocka_unit_test(test_clean),     cmocka_unit_test(test_all),
-		cmocka_unit_test(test_skipped),
+		cmocka_unit_test(test_skipped),   cmocka_unit_test(test_none_judged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
