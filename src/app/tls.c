@@ -753,11 +753,17 @@ static bool is_past_handshake(const struct lya_app_state *st, unsigned side)
 	       st->tls_version != TLS_1_3;
 }
 
+/* Asked at every step, not once a segment: where segments end must not matter. */
+static bool is_enough(const struct lya_app_state *st, unsigned side)
+{
+	return st->stream[side].u.tls.after >= AFTER_ENOUGH || is_past_handshake(st, side);
+}
+
 void app_tls_feed(struct lya_app_state *st, unsigned side, struct lya_cursor *in)
 {
 	struct app_tls *t = &st->stream[side].u.tls;
 
-	while (lya_cursor_left(in) > 0) {
+	while (lya_cursor_left(in) > 0 && !is_enough(st, side)) {
 		struct lya_cursor body = *in;
 		size_t n;
 
@@ -788,7 +794,7 @@ void app_tls_feed(struct lya_app_state *st, unsigned side, struct lya_cursor *in
 		if (t->rec_left == 0)
 			t->rec_have = 0;
 	}
-	if (t->after >= AFTER_ENOUGH || is_past_handshake(st, side))
+	if (is_enough(st, side))
 		app_side_done(st, side);
 }
 
