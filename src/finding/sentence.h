@@ -28,6 +28,8 @@ void say_rule_ports(const struct telling *t, int rule);
 void say_row(const struct telling *t, int rule);
 /* "any to edge-access-vip": the ends as the row writes them */
 void say_row_ends(const struct telling *t, int rule);
+/* The same in the roles that the site has. */
+void say_site_ends(const struct telling *t, int rule);
 /* "EX-7 (reason; owner dba)" */
 void say_exception(const struct telling *t, int exception);
 
