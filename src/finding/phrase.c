@@ -159,14 +159,22 @@ static const char *plain_word(const char *word)
 	return word;
 }
 
-static void say_words(const struct telling *t, const struct lya_row_end *end)
+static void say_words(const struct telling *t, char *const *words, size_t n)
 {
-	for (size_t i = 0; i < end->n_words; i++)
+	for (size_t i = 0; i < n; i++)
 		say(t, "%s%s",
-		    i == 0                 ? ""
-		    : i + 1 < end->n_words ? ", "
-					   : " or ",
-		    plain_word(end->words[i]));
+		    i == 0      ? ""
+		    : i + 1 < n ? ", "
+				: " or ",
+		    plain_word(words[i]));
+}
+
+void say_row_end(const struct telling *t, const struct lya_row_end *end)
+{
+	if (lya_policy_is_strict(t->ledger->policy) && end->n_strict_words > 0)
+		say_words(t, end->strict_words, end->n_strict_words);
+	else
+		say_words(t, end->words, end->n_words);
 }
 
 void say_row_ends(const struct telling *t, int rule)
@@ -174,9 +182,9 @@ void say_row_ends(const struct telling *t, int rule)
 	const struct lya_rule *row = &t->ledger->rules->list[rule];
 
 	say(t, "from ");
-	say_words(t, &row->from);
+	say_row_end(t, &row->from);
 	say(t, " to ");
-	say_words(t, &row->to);
+	say_row_end(t, &row->to);
 }
 
 static lya_roles site_roles(const struct lya_site *site)
