@@ -234,6 +234,8 @@ bool lya_policy_certain_responder(const struct lya_flow *flow, int *side);
 const struct lya_port_range *lya_policy_ports(const struct lya_policy *p, size_t rule, size_t *n);
 /* The site's port override of a rule, or NULL. */
 const struct lya_port_override *lya_policy_override(const struct lya_policy *p, size_t rule);
+/* The rules hold the statement that av-edge-snat is about (edge.p.av-no-snat). */
+bool lya_policy_forbids_snat(const struct lya_policy *p);
 /* False when the rule's feature is not deployed. */
 bool lya_policy_feature_on(const struct lya_policy *p, size_t rule);
 /* The accepted roles of a rule's ends in this reading (strict or not, load balancing mode applied). */

@@ -161,6 +161,8 @@ bool lya_snat_flow(const struct lya_snat *s, const struct lya_flow *flow,
  * answered, who the client is, that it is no probe).
  */
 void lya_snat_join(const struct lya_snat_evidence *evidence, struct lya_flow *flow);
+/* The rules do not forbid rewriting: what shows it shows no fault. */
+void lya_snat_forgive(struct lya_snat_evidence *evidence);
 /*
  * After it was judged: join the evidence and the verdict.  The verdict then
  * borrows *evidence; av-edge-snat takes the place of its plain finding.

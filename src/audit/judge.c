@@ -139,6 +139,8 @@ int audit_judge_as(struct audit_judge *j, const struct lya_flow *flow,
 	lya_policy_inspect(j->policy, out->flow, out->ends, &out->verdict);
 	rc = audit_details_shown(j->details, out->flow, &shown);
 	out->verdict.payload.shown = shown + 1;
+	if (known && !lya_policy_forbids_snat(j->policy))
+		lya_snat_forgive(&out->evidence);
 	if (known || out->verdict.finding == LYA_FINDING_AV_EDGE_SNAT)
 		lya_snat_judge(&out->evidence, out->flow, &out->verdict);
 	return rc;

@@ -187,6 +187,79 @@ void say_row_ends(const struct telling *t, int rule)
 	say_row_end(t, &row->to);
 }
 
+static lya_roles site_roles(const struct lya_site *site)
+{
+	lya_roles roles = 0;
+
+	for (size_t i = 0; i < site->n_hosts; i++)
+		roles |= site->hosts[i].roles;
+	return roles;
+}
+
+/* The word as this site has it: the servers for a VIP that it does without; NULL: it has none. */
+static const char *site_word(lya_roles has, const char *word)
+{
+	enum lya_role role;
+
+	if (!lya_role_find(word, &role) || role >= LYA_ROLES_DECLARED ||
+	    (LYA_ROLE_BIT(role) & has) != 0)
+		return plain_word(word);
+	if ((LYA_ROLE_BIT(role) & LYA_ROLES_VIPS) == 0 ||
+	    (LYA_ROLE_BIT(lya_role_behind(role)) & has) == 0)
+		return NULL;
+	return lya_role_name(lya_role_behind(role));
+}
+
+/* The i-th word has something to say that none before it has said. */
+static bool is_told(lya_roles has, char *const *words, size_t i)
+{
+	const char *word = site_word(has, words[i]);
+
+	for (size_t k = 0; k < i && word != NULL; k++) {
+		const char *before = site_word(has, words[k]);
+
+		if (before != NULL && strcmp(before, word) == 0)
+			return false;
+	}
+	return word != NULL;
+}
+
+static void say_site_words(const struct telling *t, char *const *words, size_t n)
+{
+	lya_roles has = site_roles(t->ledger->site);
+	size_t wanted = 0, told = 0;
+
+	for (size_t i = 0; i < n; i++)
+		wanted += is_told(has, words, i);
+	for (size_t i = 0; i < n; i++) {
+		if (!is_told(has, words, i))
+			continue;
+		told++;
+		say(t, "%s%s", told == 1 ? "" : told < wanted ? ", " : " or ",
+		    site_word(has, words[i]));
+	}
+	if (wanted == 0)
+		say_words(t, words, n);
+}
+
+static void say_site_end(const struct telling *t, const struct lya_row_end *end)
+{
+	if (lya_policy_is_strict(t->ledger->policy) && end->n_strict_words > 0)
+		say_site_words(t, end->strict_words, end->n_strict_words);
+	else
+		say_site_words(t, end->words, end->n_words);
+}
+
+void say_site_ends(const struct telling *t, int rule)
+{
+	const struct lya_rule *row = &t->ledger->rules->list[rule];
+
+	say(t, "from ");
+	say_site_end(t, &row->from);
+	say(t, " to ");
+	say_site_end(t, &row->to);
+}
+
 void say_exception(const struct telling *t, int exception)
 {
 	const struct lya_exception *ex = &t->ledger->site->exceptions[exception];

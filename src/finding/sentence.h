@@ -28,6 +28,8 @@ void say_rule_ports(const struct telling *t, int rule);
 void say_row(const struct telling *t, int rule);
 /* "from any address to edge-access-vip": the ends as the row writes them, strict or not */
 void say_row_ends(const struct telling *t, int rule);
+/* The same in the roles that the site has. */
+void say_site_ends(const struct telling *t, int rule);
 /* "front-end or central-management": one end of it */
 void say_row_end(const struct telling *t, const struct lya_row_end *end);
 /* "EX-7 (reason; owner dba)" */

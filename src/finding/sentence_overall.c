@@ -192,7 +192,7 @@ void what_missing(const struct telling *t)
 	say(t, "Nothing in this audit tried ");
 	say_rule_ports(t, rule);
 	say(t, " ");
-	say_row_ends(t, rule);
+	say_site_ends(t, rule);
 	say(t, ", although both ends were seen.");
 }
 

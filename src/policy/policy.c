@@ -32,6 +32,7 @@ int lya_policy_new(struct lya_policy **result, const struct lya_site *site,
 	p->site = site;
 	p->rules = rules;
 	p->strict = strict;
+	p->forbids_snat = lya_rules_find(rules, "edge.p.av-no-snat") != NULL;
 	if (allocate(p) < 0) {
 		lya_policy_free(p);
 		return lya_error_nomem(err);
@@ -47,6 +48,11 @@ int lya_policy_new(struct lya_policy **result, const struct lya_site *site,
 	}
 	*result = p;
 	return LYA_OK;
+}
+
+bool lya_policy_forbids_snat(const struct lya_policy *p)
+{
+	return p->forbids_snat;
 }
 
 void lya_policy_free(struct lya_policy *p)

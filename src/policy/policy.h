@@ -48,6 +48,7 @@ struct lya_policy {
 	lya_roles *host_stand_in; /* VIP roles that each host's nodes stand in for */
 	struct policy_name *names; /* of all hosts, in order */
 	size_t n_names;
+	bool forbids_snat;       /* edge.p.av-no-snat is in force */
 	uint16_t atom[65536];    /* ports that no row tells apart have the same number */
 };
 

@@ -233,7 +233,7 @@ static void find_av_rewrite(const struct lya_policy *p, const struct lya_policy_
                             const struct lya_policy_end *r, uint8_t t_bit, uint16_t rport,
                             struct policy_relation *out)
 {
-	if (!policy_is_balancer(i))
+	if (!p->forbids_snat || !policy_is_balancer(i))
 		return;
 	out->av_internal = is_internal_av(p, r, t_bit, rport);
 	out->av_rewrite = out->av_internal || (r->roles & LYA_ROLE_BIT(LYA_ROLE_EDGE_AV)) != 0;

@@ -204,6 +204,14 @@ static bool is_plain(uint8_t finding)
 	       finding == LYA_FINDING_WRONG_LOAD_BALANCING;
 }
 
+void lya_snat_forgive(struct lya_snat_evidence *e)
+{
+	if (e->kinds != LYA_SNAT_STICKY_VIP) /* that is about another statement */
+		e->kinds = 0;
+	e->proven = false;
+	e->media_port = false;
+}
+
 void lya_snat_judge(struct lya_snat_evidence *e, const struct lya_flow *flow,
 		    struct lya_verdict *v)
 {

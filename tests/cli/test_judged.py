@@ -1,5 +1,6 @@
 """What an audit may say of itself when it saw little, or was told to look at little."""
 import json
+import os
 
 import program
 from program import Case, FRONT_END, documented, pcap, tcp_flow
@@ -95,6 +96,41 @@ class Judged(Case):
         self.assertIn("in the 60 minutes of this audit", found["what"])
         leg = tcp_flow("10.1.0.2", 42000, "10.1.0.22", 5061, b"\x16\x03\x03\x00\x01\x01" * 20)
         self.assertEqual(self.hour_of(tcp_flow(program.CLIENT, 41000, "10.1.0.11", 5061) + leg), [])
+
+    def test_missing_roles(self):
+        """A row about a VIP that the site does without speaks of the servers that it has."""
+        self.write("site.json", json.dumps({
+            "schema": "lyncaudit-site/1", "name": "one",
+            "networks": {"internal": ["10.0.0.0/8"], "clients": ["10.20.0.0/16"]},
+            "hosts": [{"name": "edge01", "roles": {
+                "edge-access": ["198.51.100.21"], "edge-webconf": ["198.51.100.22"],
+                "edge-av": ["198.51.100.23"], "edge-internal": ["10.1.0.21"]}},
+                      {"name": "fe01", "roles": {"front-end": [FRONT_END]}}]}))
+        self.write("seen.pcap", pcap(tcp_flow("192.0.2.9", 40000, "198.51.100.21", 443)
+                                     + tcp_flow("192.0.2.9", 40000, "198.51.100.23", 443)
+                                     + tcp_flow(FRONT_END, 40000, "10.1.0.21", 5061)))
+        self.audit("-r", "seen.pcap", "-o", "report.json", site="site.json")
+        missing = {f["rules"][0]: f["what"] for f in self.report()["findings"]
+                   if f["type"] == "missing-flow"}
+        self.assertIn("to edge-av, although", missing["edge.3.7"])
+        self.assertEqual([what for what in missing.values() if "-vip" in what], [])
+
+    def test_rules_of_ones_own(self):
+        """Where no statement forbids it nothing is said of rewriting, and none is cited."""
+        name = "lab-session-rewritten.pcapng"
+        os.mkdir(self.path("own"))
+        for file in os.listdir(self.rules):
+            with open(os.path.join(self.rules, file), encoding="utf-8") as f:
+                rules = json.load(f)
+            rules["rules"] = [r for r in rules["rules"] if r["id"] != "edge.p.av-no-snat"]
+            self.write("own/" + file, json.dumps(rules))
+        for rules, raised in (self.rules, True), ("own", False):
+            result = self.audit("-r", program.source("pcaps", name), "-o", "report.json",
+                                rules=rules)
+            self.assertEqual(result.status, 1, result.err)
+            report = self.report()
+            self.assertEqual("av-edge-snat" in {f["type"] for f in report["findings"]}, raised)
+            self.assertEqual("edge.p.av-no-snat" in json.dumps(report["findings"]), raised)
 
     def test_waived_rewriting(self):
         """An exception waives flows; what proves that addresses are rewritten it does not hide."""
