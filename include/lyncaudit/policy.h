@@ -164,6 +164,8 @@ void lya_policy_free(struct lya_policy *p);
 const struct lya_site *lya_policy_site(const struct lya_policy *p);
 const struct lya_rules *lya_policy_rules(const struct lya_policy *p);
 
+bool lya_policy_is_strict(const struct lya_policy *p);
+
 /* The roles of an address in this policy. */
 void lya_policy_end_of(const struct lya_policy *p, const struct lya_addr *addr,
                        struct lya_policy_end *out);

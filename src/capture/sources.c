@@ -180,7 +180,7 @@ static int path_add(struct lya_capture *c, const char *path, struct lya_error *e
 	if (strcmp(path, "-") == 0)
 		return stdin_add(c, path, err);
 	if (stat(path, &st) == -1)
-		return lya_error_set(err, LYA_EINPUT, path, NULL, "wanted a capture, found: %s",
+		return lya_error_set(err, LYA_EINPUT, path, NULL, "wanted a capture, cannot open it: %s",
 				     strerror(errno));
 	if (S_ISDIR(st.st_mode))
 		return directory_add(c, path, err);
@@ -323,8 +323,10 @@ static int directories_check(const struct lya_capture *c, struct lya_error *err)
 		if (!found)
 			return lya_error_set(err, LYA_EINPUT, given, NULL,
 					     "wanted a directory with captures, found %zu other "
-					     "entries, the first of them %s (%s)",
-					     s - first, last_part(c->sources[first].name),
+					     "%s %s (%s)",
+					     s - first,
+					     s - first == 1 ? "entry," : "entries, the first of them",
+					     last_part(c->sources[first].name),
 					     c->sources[first].error);
 	}
 	return LYA_OK;

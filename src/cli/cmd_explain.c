@@ -10,11 +10,15 @@
 
 #include "lyncaudit/finding.h"
 #include "lyncaudit/text.h"
+#include "lyncaudit/timeutil.h"
+
+enum { NOON = 12 * 3600 };
 
 static const char help[] =
     "  -s, --site FILE   the site description\n"
     "      --rules DIR   another rule set than the installed one\n"
     "      --strict      read \"any (may be set to ...)\" as the listed roles only\n"
+    "      --at DATE     the day to judge for, as 2027-06-30 (default: today)\n"
     "  -h, --help        this text\n\n"
     "The first address opens the flow.  IPv6: [2001:db8::1]:5061.\n"
     "Exit status: 0 documented, waived or out of scope, 1 not documented, 2 error.\n";
@@ -138,6 +142,34 @@ static int print_findings(const struct cli_loaded *l, const struct lya_flow *flo
 	return EXIT_FINE;
 }
 
+/* An exception is of use for as long as it lasts: its last day belongs to the answer. */
+static void print_waiver(const struct lya_exception *e)
+{
+	printf("  %s: %s; %s%s\n", e->id, e->reason, e->has_expiry ? "last day " : "no last day",
+	       e->has_expiry ? e->expires : "");
+}
+
+/* What exceptions are judged by: a flow of that day, in the site's time zone. */
+static void set_day(const struct cli_loaded *l, int64_t day, struct lya_flow *flow)
+{
+	flow->first_ns = lya_zone_instant(l->site->zone, day, NOON);
+	flow->last_ns = flow->first_ns;
+}
+
+static int64_t today(const struct cli_loaded *l)
+{
+	return lya_zone_day(l->site->zone, cli_wall_clock_ns());
+}
+
+/* Noon in UTC is on the same date that the site's noon has. */
+static void print_day(int64_t day)
+{
+	char text[LYA_TIME_TEXT];
+
+	(void)lya_time_format((day * 86400 + NOON) * LYA_SECOND_NS, 0, text);
+	printf("date       %.10s\n", text);
+}
+
 static int explain(const struct cli_loaded *l, const struct lya_flow *flow)
 {
 	struct lya_policy_end ends[2];
@@ -151,13 +183,10 @@ static int explain(const struct cli_loaded *l, const struct lya_flow *flow)
 	print_end(l, "responder", flow, ends, 1 - v.initiator);
 	printf("verdict    %s%s\n", lya_verdict_name((enum lya_verdict_kind)v.kind),
 	       v.leg == LYA_LEG_BALANCED ? " (as a load balancer's leg)" : "");
-	if (v.kind == LYA_VERDICT_DOCUMENTED) {
+	if (v.kind == LYA_VERDICT_DOCUMENTED)
 		print_rules(l, &v);
-	} else if (v.kind == LYA_VERDICT_WAIVED) {
-		const struct lya_exception *e = &l->site->exceptions[v.exception];
-
-		printf("  %s: %s\n", e->id, e->reason);
-	}
+	else if (v.kind == LYA_VERDICT_WAIVED)
+		print_waiver(&l->site->exceptions[v.exception]);
 	status = print_findings(l, flow, ends, &v);
 	if (status != EXIT_FINE)
 		return status;
@@ -167,14 +196,33 @@ static int explain(const struct cli_loaded *l, const struct lya_flow *flow)
 		   : EXIT_ATTENTION;
 }
 
-static int run(const char *site, const char *rules, bool strict, char **words)
+/* What was asked for on the command line. */
+struct asked {
+	const char *site, *rules;
+	bool strict;
+	const char *at; /* NULL: today */
+};
+
+static bool parse_date(const char *text, int64_t *day)
+{
+	int y;
+	unsigned m, d;
+
+	return lya_date_parse(text, &y, &m, &d) && lya_date_days(y, m, d, day);
+}
+
+static int run(const struct asked *a, char **words)
 {
 	struct cli_loaded l;
 	struct lya_addr addr[2];
 	uint16_t port[2];
 	struct lya_flow flow;
+	int64_t day = 0;
 	int status = EXIT_ERROR;
 
+	if (a->at != NULL && !parse_date(a->at, &day))
+		return cli_usage_error("explain", "--at wants a date such as 2027-06-30, not \"%s\"",
+				       a->at);
 	if (strcmp(words[0], "tcp") != 0 && strcmp(words[0], "udp") != 0)
 		return cli_usage_error("explain", "\"%s\" is neither tcp nor udp", words[0]);
 	for (int i = 0; i < 2; i++) {
@@ -185,8 +233,13 @@ static int run(const char *site, const char *rules, bool strict, char **words)
 	if (addr[0].family != addr[1].family)
 		return cli_usage_error("explain", "the addresses are of two families");
 	make_flow(&flow, strcmp(words[0], "tcp") == 0 ? 6 : 17, addr, port);
-	if (cli_load(&l, site, rules, strict))
+	if (cli_load(&l, a->site, a->rules, a->strict)) {
+		if (a->at == NULL)
+			day = today(&l);
+		set_day(&l, day, &flow);
+		print_day(day);
 		status = explain(&l, &flow);
+	}
 	cli_unload(&l);
 	return status;
 }
@@ -196,23 +249,25 @@ int cmd_explain(int argc, char **argv)
 	static const struct option options[] = { { "site", required_argument, NULL, 's' },
 						 { "rules", required_argument, NULL, 'R' },
 						 { "strict", no_argument, NULL, 'S' },
+						 { "at", required_argument, NULL, 'A' },
 						 { "help", no_argument, NULL, 'h' },
 						 { NULL, 0, NULL, 0 } };
-	const char *site = NULL;
-	const char *rules = NULL;
-	bool strict = false;
+	struct asked asked = { 0 };
 	int c;
 
 	while ((c = getopt_long(argc, argv, ":s:h", options, NULL)) != -1) {
 		switch (c) {
 		case 's':
-			site = optarg;
+			asked.site = optarg;
 			break;
 		case 'R':
-			rules = optarg;
+			asked.rules = optarg;
 			break;
 		case 'S':
-			strict = true;
+			asked.strict = true;
+			break;
+		case 'A':
+			asked.at = optarg;
 			break;
 		case 'h':
 			return cli_help("explain", help);
@@ -220,9 +275,9 @@ int cmd_explain(int argc, char **argv)
 			return cli_bad_option("explain", c, argv);
 		}
 	}
-	if (site == NULL)
+	if (asked.site == NULL)
 		return cli_usage_error("explain", "no site given: -s FILE");
 	if (argc - optind != 3)
 		return cli_usage_error("explain", "wanted: tcp|udp SOURCE:PORT DESTINATION:PORT");
-	return run(site, rules, strict, argv + optind);
+	return run(&asked, argv + optind);
 }

@@ -198,6 +198,20 @@ static int write_json(const struct lya_rules *rules, const struct lya_rule *only
 	return EXIT_ERROR;
 }
 
+static const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/* "1 port rule and 2 statements" */
+static void print_count(const struct lya_rules *rules)
+{
+	size_t statements = rules->n - rules->n_flow;
+
+	printf("%zu port rule%s and %zu statement%s", rules->n_flow, plural(rules->n_flow),
+	       statements, plural(statements));
+}
+
 static int list_rules(const struct lya_rules *rules, bool json)
 {
 	struct lya_text t = { 0 };
@@ -206,8 +220,8 @@ static int list_rules(const struct lya_rules *rules, bool json)
 		return write_json(rules, NULL);
 	for (size_t i = 0; i < rules->n; i++)
 		print_line(&rules->list[i], &t);
-	printf("%zu port rules and %zu statements, rule set %s\n", rules->n_flow,
-	       rules->n - rules->n_flow, rules->name);
+	print_count(rules);
+	printf(", rule set %s\n", rules->name);
 	lya_text_fini(&t);
 	return EXIT_FINE;
 }
@@ -273,9 +287,11 @@ static int check_rules(const char *path)
 	cli_print_diags(&diags);
 	if (rc < 0 && diags.errors == 0)
 		cli_error("%s", err.text);
-	if (rc == LYA_OK)
-		printf("%s: %zu port rules and %zu statements, no error\n", path, rules->n_flow,
-		       rules->n - rules->n_flow);
+	if (rc == LYA_OK) {
+		printf("%s: ", path);
+		print_count(rules);
+		printf(", no error\n");
+	}
 	lya_rules_free(rules);
 	lya_diags_fini(&diags);
 	return rc == LYA_OK ? EXIT_FINE : EXIT_ERROR;

@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +40,12 @@ static int print_usage(void)
 
 int main(int argc, char **argv)
 {
+	/*
+	 * Who reads `rules list` may have seen enough: that ends it like any filter,
+	 * without a word, whatever the caller ignores.  Commands that leave files
+	 * ignore the signal, and name the output that broke.
+	 */
+	(void)signal(SIGPIPE, SIG_DFL);
 	opterr = 0; /* what getopt does not like is said by cli_bad_option */
 	if (argc < 2) {
 		cli_error("no command given; lyncaudit --help lists them");

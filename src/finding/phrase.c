@@ -159,14 +159,22 @@ static const char *plain_word(const char *word)
 	return word;
 }
 
-static void say_words(const struct telling *t, const struct lya_row_end *end)
+static void say_words(const struct telling *t, char *const *words, size_t n)
 {
-	for (size_t i = 0; i < end->n_words; i++)
+	for (size_t i = 0; i < n; i++)
 		say(t, "%s%s",
-		    i == 0                 ? ""
-		    : i + 1 < end->n_words ? ", "
-					   : " or ",
-		    plain_word(end->words[i]));
+		    i == 0      ? ""
+		    : i + 1 < n ? ", "
+				: " or ",
+		    plain_word(words[i]));
+}
+
+void say_row_end(const struct telling *t, const struct lya_row_end *end)
+{
+	if (lya_policy_is_strict(t->ledger->policy) && end->n_strict_words > 0)
+		say_words(t, end->strict_words, end->n_strict_words);
+	else
+		say_words(t, end->words, end->n_words);
 }
 
 void say_row_ends(const struct telling *t, int rule)
@@ -174,9 +182,9 @@ void say_row_ends(const struct telling *t, int rule)
 	const struct lya_rule *row = &t->ledger->rules->list[rule];
 
 	say(t, "from ");
-	say_words(t, &row->from);
+	say_row_end(t, &row->from);
 	say(t, " to ");
-	say_words(t, &row->to);
+	say_row_end(t, &row->to);
 }
 
 static lya_roles site_roles(const struct lya_site *site)
@@ -203,12 +211,12 @@ static const char *site_word(lya_roles has, const char *word)
 }
 
 /* The i-th word has something to say that none before it has said. */
-static bool is_told(lya_roles has, const struct lya_row_end *end, size_t i)
+static bool is_told(lya_roles has, char *const *words, size_t i)
 {
-	const char *word = site_word(has, end->words[i]);
+	const char *word = site_word(has, words[i]);
 
 	for (size_t k = 0; k < i && word != NULL; k++) {
-		const char *before = site_word(has, end->words[k]);
+		const char *before = site_word(has, words[k]);
 
 		if (before != NULL && strcmp(before, word) == 0)
 			return false;
@@ -216,22 +224,30 @@ static bool is_told(lya_roles has, const struct lya_row_end *end, size_t i)
 	return word != NULL;
 }
 
-static void say_site_words(const struct telling *t, const struct lya_row_end *end)
+static void say_site_words(const struct telling *t, char *const *words, size_t n)
 {
 	lya_roles has = site_roles(t->ledger->site);
-	size_t n = 0, told = 0;
+	size_t wanted = 0, told = 0;
 
-	for (size_t i = 0; i < end->n_words; i++)
-		n += is_told(has, end, i);
-	for (size_t i = 0; i < end->n_words; i++) {
-		if (!is_told(has, end, i))
+	for (size_t i = 0; i < n; i++)
+		wanted += is_told(has, words, i);
+	for (size_t i = 0; i < n; i++) {
+		if (!is_told(has, words, i))
 			continue;
 		told++;
-		say(t, "%s%s", told == 1 ? "" : told < n ? ", " : " or ",
-		    site_word(has, end->words[i]));
+		say(t, "%s%s", told == 1 ? "" : told < wanted ? ", " : " or ",
+		    site_word(has, words[i]));
 	}
-	if (n == 0)
-		say_words(t, end);
+	if (wanted == 0)
+		say_words(t, words, n);
+}
+
+static void say_site_end(const struct telling *t, const struct lya_row_end *end)
+{
+	if (lya_policy_is_strict(t->ledger->policy) && end->n_strict_words > 0)
+		say_site_words(t, end->strict_words, end->n_strict_words);
+	else
+		say_site_words(t, end->words, end->n_words);
 }
 
 void say_site_ends(const struct telling *t, int rule)
@@ -239,9 +255,9 @@ void say_site_ends(const struct telling *t, int rule)
 	const struct lya_rule *row = &t->ledger->rules->list[rule];
 
 	say(t, "from ");
-	say_site_words(t, &row->from);
+	say_site_end(t, &row->from);
 	say(t, " to ");
-	say_site_words(t, &row->to);
+	say_site_end(t, &row->to);
 }
 
 void say_exception(const struct telling *t, int exception)

@@ -122,12 +122,65 @@ static void say_4443(const struct telling *t)
 	    caution->id);
 }
 
-static void say_nearest(const struct telling *t)
+/* The likely row is for the servers behind the VIP: the right service at the wrong address. */
+static bool is_for_members(const struct telling *t)
 {
 	const struct lya_finding *f = t->finding;
 
+	return f->mixup >= 0 && f->but == LYA_BUT_RESPONDER && f->n_ports == 1;
+}
+
+/* The end that a strict reading's list leaves out, or NULL: it is not that. */
+static const struct lya_finding_end *find_unlisted(const struct telling *t,
+						   const struct lya_row_end **list)
+{
+	const struct lya_finding *f = t->finding;
+	const struct lya_finding_end *end;
+
+	if (!lya_policy_is_strict(t->ledger->policy) || f->nearest < 0 || f->mixup >= 0 ||
+	    f->n_ports != 1)
+		return NULL;
+	if (f->but == LYA_BUT_INITIATOR) {
+		*list = &rule_at(t, f->nearest)->from;
+		end = &f->initiator;
+	} else if (f->but == LYA_BUT_RESPONDER) {
+		*list = &rule_at(t, f->nearest)->to;
+		end = &f->responder;
+	} else {
+		return NULL;
+	}
+	return (*list)->strict != 0 && end->role < LYA_ROLES &&
+			       ((*list)->roles & LYA_ROLE_BIT(end->role)) != 0
+		   ? end
+		   : NULL;
+}
+
+/* "row ... allows this only from A or B, and X is none of them" */
+static void say_unlisted(const struct telling *t)
+{
+	const struct lya_row_end *list = NULL;
+	const struct lya_finding_end *end = find_unlisted(t, &list);
+
+	say_row(t, t->finding->nearest);
+	say(t, ", allows this only %s ", t->finding->but == LYA_BUT_INITIATOR ? "from" : "to");
+	say_row_end(t, list);
+	say(t, " (--strict), and ");
+	say_end_short(t, end);
+	say(t, is_many(end) ? " are none of these" : " is none of these");
+}
+
+static void say_nearest(const struct telling *t)
+{
+	const struct lya_finding *f = t->finding;
+	const struct lya_row_end *list;
+
 	if (f->nearest < 0) {
 		say(t, "No documented row comes near it");
+		return;
+	}
+	if (find_unlisted(t, &list) != NULL) {
+		say(t, "The nearest documented one, ");
+		say_unlisted(t);
 		return;
 	}
 	say(t, "The nearest documented one is ");
@@ -415,6 +468,31 @@ static const char *row_app_word(enum lya_row_app app)
 	return words[app];
 }
 
+/*
+ * The same of a row as it holds for this opener: one listener serves servers and clients, and
+ * of clients no certificate is asked (a balancer's leg carries whoever the client is).
+ */
+static const char *wanted_word(const struct telling *t, enum lya_row_app app)
+{
+	enum lya_role role = t->finding->initiator.role;
+	bool server = role < LYA_ROLES_DECLARED && !is_balancer_role(role);
+
+	if (server)
+		return row_app_word(app);
+	switch (app) {
+	case LYA_ROW_SIP_MTLS:
+		return row_app_word(LYA_ROW_SIP_TLS);
+	case LYA_ROW_PSOM_MTLS:
+		return row_app_word(LYA_ROW_PSOM_TLS);
+	case LYA_ROW_XMPP_MTLS:
+		return "XMPP in TLS";
+	case LYA_ROW_MTLS:
+		return row_app_word(LYA_ROW_TLS);
+	default:
+		return row_app_word(app);
+	}
+}
+
 /* "SIP", "SIP and HTTP" */
 static void say_spoken(const struct telling *t)
 {
@@ -463,7 +541,8 @@ static void say_documented_apps(const struct telling *t)
 
 		if (rule->statement || (said & UINT32_C(1) << rule->app) != 0)
 			continue;
-		say(t, "%s%s", said != 0 ? " or " : "", row_app_word((enum lya_row_app)rule->app));
+		say(t, "%s%s", said != 0 ? " or " : "",
+		    wanted_word(t, (enum lya_row_app)rule->app));
 		said |= UINT32_C(1) << rule->app;
 	}
 }
@@ -606,56 +685,54 @@ static void say_documented(const struct telling *t)
 		say(t, " and others");
 }
 
-/*
- * A row that gives this port to the servers behind the VIP: the right service
- * at the wrong address.  -1: none.
- */
-static int find_behind(const struct telling *t)
+/* The load balancing of the site leaves the likely row out for this VIP. */
+static bool is_left_out(const struct telling *t)
 {
-	const struct lya_finding *f = t->finding;
-	const struct lya_rules *rules = t->ledger->rules;
-	enum lya_role behind = lya_role_behind(f->responder.role);
-	uint8_t transport = f->transport == 6 ? LYA_T_TCP : LYA_T_UDP;
+	enum lya_role vip = t->finding->responder.role;
+	lya_roles from, to;
 
-	if (f->initiator.role >= LYA_ROLES || behind >= LYA_ROLES || f->n_ports != 1)
-		return -1;
-	for (size_t i = 0; i < rules->n; i++) {
-		lya_roles from, to;
-
-		if (rules->list[i].statement || !lya_policy_feature_on(t->ledger->policy, i))
-			continue;
-		lya_policy_rule_ends(t->ledger->policy, i, &from, &to);
-		if ((from & LYA_ROLE_BIT(f->initiator.role)) != 0 &&
-		    (to & LYA_ROLE_BIT(behind)) != 0 &&
-		    (rules->list[i].transports & transport) != 0 &&
-		    rule_has_port(t, (int)i, f->ports[0].first))
-			return (int)i;
-	}
-	return -1;
+	if (t->finding->mixup < 0 || vip >= LYA_ROLES)
+		return false;
+	lya_policy_rule_ends(t->ledger->policy, (size_t)t->finding->mixup, &from, &to);
+	return (LYA_ROLE_BIT(vip) & LYA_ROLES_VIPS) != 0 && (to & LYA_ROLE_BIT(vip)) == 0;
 }
 
 static void why_unexpected_port(const struct telling *t)
 {
-	int behind;
+	const struct lya_row_end *list;
 
 	if (t->finding->n_rules == 0) {
 		why_nearest(t);
 		return;
 	}
-	behind = find_behind(t);
 	say(t, "Documented between these roles: ");
 	say_documented(t);
-	if (behind >= 0) {
+	if (is_for_members(t)) {
 		say(t, "; this port is documented for each server behind the VIP, not for the "
 		       "VIP: ");
-		say_row(t, behind);
+		say_row(t, t->finding->mixup);
+	} else if (find_unlisted(t, &list) != NULL) {
+		say(t, "; ");
+		say_unlisted(t);
 	} else {
 		say_mixup(t);
+		if (is_left_out(t))
+			say(t, "; with the load balancing of this site that is for the servers "
+			       "behind the VIP");
 		say_4443(t);
 	}
 	say_expired(t);
 	say_doubt(t);
 	end_sentence(t);
+}
+
+/* The port is given by another mode, or by none. */
+static void why_wrong_lb(const struct telling *t)
+{
+	if (t->finding->but == LYA_BUT_MODE)
+		why_nearest(t);
+	else
+		why_unexpected_port(t);
 }
 
 static void say_leg(const struct telling *t, const struct lya_snat_leg *leg)
@@ -771,7 +848,7 @@ static void say_matches(const struct telling *t)
 			continue;
 		say(t, "%s", first ? "" : ", ");
 		say_row(t, f->rules[i]);
-		say(t, " for %s", row_app_word((enum lya_row_app)rule->app));
+		say(t, " for %s", wanted_word(t, (enum lya_row_app)rule->app));
 		first = false;
 	}
 }
@@ -887,11 +964,14 @@ static void say_or_exception(const struct telling *t)
 
 static void fix_wrong_direction(const struct telling *t)
 {
-	say(t, "Check the firewall rule between the two for exchanged source and destination, and "
-	       "what "
-	       "on ");
-	say_end_short(t, &t->finding->initiator);
-	say(t, " opens these connections");
+	say(t, "Check the rule for ");
+	say_ports(t);
+	say(t, " in ");
+	say_firewall(t);
+	say(t, " for exchanged source and destination, and what on ");
+	say_end_address(t, &t->finding->initiator);
+	say(t, " opens these connections to ");
+	say_end_address(t, &t->finding->responder);
 	say_or_exception(t);
 	end_sentence(t);
 }
@@ -905,97 +985,171 @@ static bool is_stranger(const struct lya_finding_end *end)
 static void fix_stranger(const struct telling *t)
 {
 	if (!got_through(t)) {
-		say(t, "Nothing got through; let the outer firewall drop such attempts, so that "
-		       "they do "
-		       "not reach ");
-		say_end_short(t, &t->finding->responder);
+		say(t, "Nothing got through; let ");
+		say_firewall(t);
+		say(t, " drop ");
+		say_ports(t);
+		say(t, ", so that such attempts do not reach ");
+		say_end_address(t, &t->finding->responder);
 		say(t, " at all.");
 		return;
 	}
-	say(t, "Close ");
-	say_ports(t);
-	say(t, " to ");
-	say_end_short(t, &t->finding->responder);
-	say(t, " in the outer firewall");
+	say(t, "Close the way ");
+	say_way(t);
+	say(t, " in ");
+	say_firewall(t);
 	say_or_exception(t);
 	end_sentence(t);
 }
 
-static void fix_unexpected_port(const struct telling *t)
+static void fix_program(const struct telling *t)
 {
-	int rule = t->finding->mixup, behind;
+	say(t, "Find out which program on ");
+	say_end_short(t, &t->finding->initiator);
+	say(t, t->finding->n_ports > 1 ? " tries these ports, and close the way "
+				       : " uses this port, and close the way ");
+	say_way(t);
+	say(t, " in ");
+	say_firewall(t);
+	say_or_exception(t);
+	end_sentence(t);
+}
 
-	if (is_stranger(&t->finding->initiator)) {
-		fix_stranger(t);
-		return;
-	}
-	behind = find_behind(t);
-	if (behind >= 0) {
-		say(t, "Let ");
-		say_end_short(t, &t->finding->initiator);
-		say(t, " address each of the servers behind ");
-		say_end_short(t, &t->finding->responder);
-		say(t, " instead of the VIP (%s).", rule_at(t, behind)->id);
-		return;
-	}
-	if (rule < 0) {
-		say(t, "Find out which program on ");
-		say_end_short(t, &t->finding->initiator);
-		say(t, t->finding->n_ports > 1
-			   ? " tries these ports, and close them between the two"
-			   : " uses this port, and close it between the two");
-		say_or_exception(t);
-		end_sentence(t);
-		return;
-	}
+/* The servers behind the VIP have the service: this port, or the one that was meant. */
+static void fix_members(const struct telling *t)
+{
+	say(t, "Let ");
+	say_end_short(t, &t->finding->initiator);
+	say(t, " address each of the servers behind ");
+	say_end_short(t, &t->finding->responder);
+	say(t, " on ");
+	say_ports(t);
+	say(t, " instead of the VIP, and open that in ");
+	say_firewall(t);
+	say(t, " (%s).", rule_at(t, t->finding->mixup)->id);
+}
+
+static void fix_unlisted(const struct telling *t)
+{
+	const struct lya_row_end *list = NULL;
+	const struct lya_finding_end *end = find_unlisted(t, &list);
+
+	say(t, "If ");
+	say_end_short(t, end);
+	say(t, is_many(end) ? " are " : " is ");
+	say_row_end(t, list);
+	say(t, ", declare that in the site description; if not, close the way ");
+	say_way(t);
+	say(t, " in ");
+	say_firewall(t);
+	say_or_exception(t);
+	end_sentence(t);
+}
+
+static void fix_mixup(const struct telling *t)
+{
 	say(t, "On ");
 	say_end_short(t, &t->finding->initiator);
 	say(t, ", let what points to ");
 	say_end_short(t, &t->finding->responder);
 	say(t, " use ");
 	say_meant(t);
-	say(t, " instead, and open that in the firewall (%s).", rule_at(t, rule)->id);
+	if (is_left_out(t))
+		say(t, " of the servers behind the VIP");
+	say(t, " instead, and open that in ");
+	say_firewall(t);
+	say(t, " (%s).", rule_at(t, t->finding->mixup)->id);
+}
+
+static void fix_unexpected_port(const struct telling *t)
+{
+	const struct lya_row_end *list;
+
+	if (find_unlisted(t, &list) != NULL)
+		fix_unlisted(t);
+	else if (is_stranger(&t->finding->initiator))
+		fix_stranger(t);
+	else if (is_for_members(t))
+		fix_members(t);
+	else if (t->finding->mixup >= 0 && t->finding->n_ports == 1)
+		fix_mixup(t);
+	else
+		fix_program(t);
 }
 
 static void fix_undocumented_path(const struct telling *t)
 {
-	bool through = got_through(t);
+	const struct lya_row_end *list;
 
+	if (find_unlisted(t, &list) != NULL) {
+		fix_unlisted(t);
+		return;
+	}
 	if (is_stranger(&t->finding->initiator)) {
 		fix_stranger(t);
 		return;
 	}
-	say(t, through ? "Close the way from " : "Nothing got through; find out what makes ");
-	say_end_short(t, &t->finding->initiator);
-	say(t, through ? " to " : " try ");
-	say_end_short(t, &t->finding->responder);
-	if (through)
-		say(t, " in the firewall");
+	if (got_through(t)) {
+		say(t, "Close the way ");
+		say_way(t);
+		say(t, " in ");
+		say_firewall(t);
+	} else {
+		say(t, "Nothing got through; find out what makes ");
+		say_end_short(t, &t->finding->initiator);
+		say(t, " try ");
+		say_end_address(t, &t->finding->responder);
+		say(t, " on ");
+		say_ports(t);
+	}
 	say_or_exception(t);
 	end_sentence(t);
 }
 
 static void fix_wrong_lb(const struct telling *t)
 {
+	if (t->finding->but != LYA_BUT_MODE) {
+		fix_unexpected_port(t);
+		return;
+	}
 	say(t, "Let ");
 	say_end_short(t, &t->finding->initiator);
-	say(t,
-	    " use the pool's servers themselves for this port, or, if the balancer is a hardware "
-	    "one, say so in load_balancing of the site description.");
+	say(t, " use the pool's servers themselves for ");
+	say_ports(t);
+	say(t, ", or, if ");
+	say_end_short(t, &t->finding->responder);
+	say(t, " is a hardware load balancer, say so in load_balancing of the site description.");
 }
 
+static void fix_sticky(const struct telling *t)
+{
+	bool inside = is_inside(t);
+
+	say(t, "Let %sclients reach each %s's own %saddress on ", inside ? "internal " : "",
+	    inside ? "Edge Server" : "A/V Edge Server", inside ? "internal " : "");
+	say_ports(t);
+	say(t, " in ");
+	say_firewall(t);
+	say(t, ", and check that the server names it, and not the VIP, in its answers.");
+}
+
+/* Outside the balancer is the gateway; inside routes lead to it (edge.p.internal-routed). */
 static void fix_snat(const struct telling *t)
 {
 	if (t->finding->snat_kinds == LYA_SNAT_STICKY_VIP) {
-		say(t, "Let clients reach each A/V Edge Server's own address in the outer firewall, "
-		       "and check that the server names it, and not the VIP, in its answers.");
+		fix_sticky(t);
 		return;
 	}
-	say(t, "On the load balancer, turn off source translation (SNAT, \"non-transparent\" mode) "
-	       "for "
-	       "the A/V service on ");
+	say(t, "On ");
+	say_balancer(t);
+	say(t, ", turn off source translation (SNAT, \"non-transparent\" mode) for the A/V service "
+	       "on ");
 	say_ports(t);
-	say(t, ", and make it the gateway of the A/V Edge so that answers pass it.");
+	say(t, is_inside(t) ? ", and on each Edge Server route the internal client networks through "
+			    : ", and make ");
+	say_balancer(t);
+	say(t, is_inside(t) ? " by persistent routes, so that answers pass it."
+			    : " the gateway of the A/V Edge, so that answers pass it.");
 }
 
 static void fix_relay(const struct telling *t)
@@ -1010,22 +1164,59 @@ static void fix_feature(const struct telling *t)
 	const struct lya_finding *f = t->finding;
 	int feature = f->n_rules > 0 ? rule_at(t, f->rules[0])->feature : -1;
 
-	say(t,
-	    "Close the port, or add \"%s\" to the features of the site description if it is "
-	    "deployed.",
+	say(t, "Close the way ");
+	say_way(t);
+	say(t, " in ");
+	say_firewall(t);
+	say(t, ", or add \"%s\" to the features of the site description if it is deployed.",
 	    feature >= 0 ? lya_feature_name((enum lya_feature)feature) : "?");
+}
+
+/* Who answers in truth: "edge01", "the servers behind hlb-ext". */
+static void say_servers(const struct telling *t)
+{
+	if (is_balancer_role(t->finding->responder.role))
+		say(t, "the servers behind ");
+	say_end_short(t, &t->finding->responder);
+}
+
+/* "the servers behind hlb-ext refuse anything but TLS on tcp 5061" */
+static void say_refuse(const struct telling *t)
+{
+	say_servers(t);
+	say(t, " refuse anything but TLS on ");
+	say_ports(t);
+}
+
+/* The leg of somebody's connection: in clear from its beginning, or from the balancer on. */
+static void fix_cleartext_leg(const struct telling *t)
+{
+	say(t, "Look first at who reaches the VIP in clear, which is a finding of its own; if "
+	       "nobody does, ");
+	say_balancer(t);
+	say(t, " ends TLS itself and has to pass it through; and let ");
+	say_refuse(t);
+	end_sentence(t);
 }
 
 static void fix_cleartext(const struct telling *t)
 {
+	if (is_balancer_role(t->finding->initiator.role)) {
+		fix_cleartext_leg(t);
+		return;
+	}
+	if (is_stranger(&t->finding->initiator)) {
+		say(t, "Let ");
+		say_refuse(t);
+		say(t, ", so that who is outside has to use it.");
+		return;
+	}
 	say(t, "On ");
 	say_end_short(t, &t->finding->initiator);
 	say(t, ", set the transport towards ");
 	say_end_short(t, &t->finding->responder);
 	say(t, " to TLS, and let ");
-	say_end_short(t, &t->finding->responder);
-	say(t, " refuse anything else on ");
-	say_ports(t);
+	say_refuse(t);
 	end_sentence(t);
 }
 
@@ -1035,19 +1226,21 @@ static void fix_mismatch(const struct telling *t)
 	say_ports(t);
 	say(t, " of ");
 	say_end_short(t, &t->finding->responder);
-	say(t, " and whether ");
+	say(t, ", and whether that is where ");
 	say_end_short(t, &t->finding->initiator);
-	say(t, " is pointed at the right address; close the way for what is not documented there.");
+	say(t, " should go; close the way ");
+	say_way(t);
+	say(t, " for what is not documented there.");
 }
 
 static void fix_missing_mutual(const struct telling *t)
 {
-	say(t, "Check that ");
+	say(t, "Check that a certificate that the other end trusts is assigned on ");
 	say_end_short(t, &t->finding->initiator);
-	say(t, " has a certificate assigned that the other end trusts, that ");
-	say_end_short(t, &t->finding->responder);
-	say(t, " requires mutual TLS on ");
+	say(t, ", that mutual TLS is required on ");
 	say_ports(t);
+	say(t, " of ");
+	say_servers(t);
 	say(t, ", and that no device between the two ends the TLS connection.");
 }
 
@@ -1102,7 +1295,7 @@ static const struct {
 	[LYA_FINDING_AV_EDGE_SNAT] = { what_snat, why_snat, fix_snat },
 	[LYA_FINDING_AV_EDGE_RELAY] = { what_relay, why_relay, fix_relay },
 	[LYA_FINDING_FEATURE_NOT_DEPLOYED] = { what_feature, why_feature, fix_feature },
-	[LYA_FINDING_WRONG_LOAD_BALANCING] = { what_wrong_lb, why_nearest, fix_wrong_lb },
+	[LYA_FINDING_WRONG_LOAD_BALANCING] = { what_wrong_lb, why_wrong_lb, fix_wrong_lb },
 	[LYA_FINDING_CLEARTEXT] = { what_cleartext, why_cleartext, fix_cleartext },
 	[LYA_FINDING_PROTOCOL_MISMATCH] = { what_mismatch, why_mismatch, fix_mismatch },
 	[LYA_FINDING_MISSING_MUTUAL_TLS] = { what_missing_mutual, why_missing_mutual,

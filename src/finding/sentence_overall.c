@@ -114,12 +114,10 @@ void why_blocked(const struct telling *t)
 
 void fix_blocked(const struct telling *t)
 {
-	say(t, "Check that the firewall lets ");
-	say_ports(t);
-	say(t, " pass from ");
-	say_end_short(t, &t->finding->initiator);
-	say(t, " to ");
-	say_end_short(t, &t->finding->responder);
+	say(t, "Check that ");
+	say_firewall(t);
+	say(t, " lets pass what goes ");
+	say_way(t);
 	say(t, ", that the service listens there, and that a route leads back.");
 }
 
@@ -171,9 +169,15 @@ void fix_sip(const struct telling *t)
 		say_end_short(t, &f->responder);
 		say(t, " are configured to use the side of ");
 		say_end_short(t, &f->initiator);
-		say(t, " as their next hop, and that the firewall lets ");
+		say(t, " as their next hop, and that ");
+		say_firewall(t);
+		say(t, " lets ");
 		say_ports(t);
-		say(t, " pass in that direction too.");
+		say(t, " pass from ");
+		say_end_address(t, &f->responder);
+		say(t, " to ");
+		say_end_address(t, &f->initiator);
+		say(t, " too.");
 		return;
 	}
 	fix_blocked(t);
@@ -315,12 +319,13 @@ void fix_gateway(const struct telling *t)
 void what_undeclared(const struct telling *t)
 {
 	say_responder(t);
-	say(t, " answers ");
+	say(t, is_many(&t->finding->responder) ? " answer " : " answers ");
 	say_initiator(t);
 	say(t, " on ");
 	say_ports(t);
 	say(t,
-	    " as a server of the deployment does, but the site description does not declare it.");
+	    " as a server of the deployment does, but the site description does not declare %s.",
+	    is_many(&t->finding->responder) ? "them" : "it");
 }
 
 void why_undeclared(const struct telling *t)

@@ -96,7 +96,8 @@ static void fill_macs(const uint8_t *macs, unsigned side, struct lya_flow *f)
 	memcpy(f->mac[side], macs + sizeof(f->to_mac[side]), sizeof(f->mac[side]));
 }
 
-void flow_fill_origin(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
+static inline __attribute__((always_inline)) void
+fill_origin(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
 {
 	const struct flow_cold *c = flow_cold_at(t, n);
 
@@ -150,7 +151,8 @@ static void forget(struct lya_flow_table *t, uint32_t n, uint32_t tag)
 	t->stats.open--;
 }
 
-void flow_fill(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
+static inline __attribute__((always_inline)) void
+fill(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
 {
 	memset(f, 0, sizeof(*f));
 	f->record = n;
@@ -159,12 +161,22 @@ void flow_fill(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
 	fill_evidence(flow_hot_at(t, n), f);
 }
 
+void flow_fill(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
+{
+	fill(t, n, f);
+}
+
+void flow_fill_origin(const struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
+{
+	fill_origin(t, n, f);
+}
+
 const struct lya_flow *flow_tell(struct lya_flow_table *t, uint32_t n)
 {
 	struct lya_flow *f = &t->ended;
 
 	flow_inspect_settle(t, n);
-	flow_fill(t, n, f);
+	fill(t, n, f);
 	flow_inspect_result(t, n, &f->app);
 	return f;
 }
@@ -177,7 +189,7 @@ const struct lya_flow *lya_flow_table_peek(struct lya_flow_table *t,
 	assert(flow_is(flow_hot_at(t, sight->record), FLOW_INSPECTED) &&
 	       "an inspection goes on undisturbed");
 	f = flow_tell(t, sight->record);
-	flow_fill_origin(t, sight->record, &t->ended);
+	fill_origin(t, sight->record, &t->ended);
 	return f;
 }
 
@@ -185,7 +197,7 @@ static int end_tagged(struct lya_flow_table *t, uint32_t n, uint32_t tag)
 {
 	const struct lya_flow *f = flow_tell(t, n);
 
-	flow_fill_origin(t, n, &t->ended);
+	fill_origin(t, n, &t->ended);
 	flow_loss_tell(t, n, &t->ended);
 	if (t->options.shares)
 		flow_share_tell(t, n, &t->ended);

@@ -77,3 +77,8 @@ const struct lya_rules *lya_policy_rules(const struct lya_policy *p)
 {
 	return p->rules;
 }
+
+bool lya_policy_is_strict(const struct lya_policy *p)
+{
+	return p->strict;
+}

@@ -152,12 +152,23 @@ static void verdict_line(const struct page *p)
 		coloured(p, INK_YELLOW, "The evidence is incomplete as well.\n");
 }
 
+/* Files of a folder that are no captures: no packet is from them. */
+static size_t count_skipped(const struct lya_report_input *in)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < in->n_sources; i++)
+		n += in->sources[i].skipped;
+	return n;
+}
+
 static void capture_lines(const struct page *p)
 {
 	const struct lya_policy *policy = lya_ledger_policy(p->in->ledger);
 	const struct lya_site *site = lya_policy_site(policy);
 	const struct lya_rules *rules = lya_policy_rules(policy);
 	struct report_span span = report_span(p->in);
+	size_t skipped = count_skipped(p->in), read = p->in->n_sources - skipped;
 	char first[LYA_TIME_TEXT], last[LYA_TIME_TEXT], packets[32], bytes[32];
 
 	lya_output_puts(p->out, "site ");
@@ -172,7 +183,10 @@ static void capture_lines(const struct page *p)
 	}
 	lya_output_printf(p->out, "%s packet%s, %s bytes from %zu source%s",
 			  grouped(span.packets, packets), plural(span.packets),
-			  grouped(span.bytes, bytes), p->in->n_sources, plural(p->in->n_sources));
+			  grouped(span.bytes, bytes), read, plural(read));
+	if (skipped > 0)
+		lya_output_printf(p->out, " (%zu other file%s passed over)", skipped,
+				  plural(skipped));
 	if (span.first_ns != LYA_TIME_NONE)
 		lya_output_printf(p->out, "\n%s to %s", lya_time_format(span.first_ns, 0, first),
 				  lya_time_format(span.last_ns, 0, last));
@@ -297,8 +311,8 @@ static void snat_lines(const struct page *p)
 			lya_output_puts(p->out, "not seen on both sides of the balancer\n");
 		else
 			lya_output_printf(p->out,
-					  "kept %" PRIu64 " times, rewritten %" PRIu64 " times\n",
-					  kept, lost);
+					  "kept %" PRIu64 " time%s, rewritten %" PRIu64 " time%s\n",
+					  kept, plural(kept), lost, plural(lost));
 	}
 	if (p->counts.av_probes > 0)
 		lya_output_printf(p->out, "  %" PRIu64 " health probe%s of the balancer\n",

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lyncaudit/alloc.h"
+#include "lyncaudit/text.h"
 #include "site/load.h"
 
 static const char *const host_members[] = {
@@ -55,6 +56,23 @@ static void parse_role_addresses(struct site_load *load, const struct lya_json *
 	}
 }
 
+/* "edge-access, edge-webconf, ...": what can be declared. */
+static void add_roles(struct lya_text *t)
+{
+	for (unsigned role = 0; role < LYA_ROLES_DECLARED; role++)
+		lya_text_addf(t, "%s%s", role > 0 ? ", " : "",
+			      lya_role_name((enum lya_role)role));
+}
+
+static void fault_no_role(const struct lya_json *at, const char *name)
+{
+	struct lya_text t = { 0 };
+
+	add_roles(&t);
+	lya_json_fault(at, "\"%s\" is no role; roles are %s", name, lya_text_str(&t));
+	lya_text_fini(&t);
+}
+
 /* A role that can be declared; the fault says why another name cannot. */
 static bool find_declarable(const struct lya_json *at, const char *name, enum lya_role *role)
 {
@@ -64,7 +82,7 @@ static bool find_declarable(const struct lya_json *at, const char *name, enum ly
 		if (lya_role_group_find(name, &group))
 			lya_json_fault(at, "\"%s\" is a group of roles: wanted a role", name);
 		else
-			lya_json_fault(at, "\"%s\" is no role", name);
+			fault_no_role(at, name);
 		return false;
 	}
 	if (*role < LYA_ROLES_DECLARED)

@@ -1,6 +1,8 @@
 """Commands, options and exit statuses (product.md "Command line")."""
 import json
 import os
+import signal
+import subprocess
 
 import program
 from program import (ACK, CLIENT, FRONT_END, PROXY, SYN, Case, documented, pcap, source,
@@ -90,6 +92,15 @@ class Audit(Case):
         for part in "NON-COMPLIANT", "wrong-direction", "fe01", "rp01", "4443", "but for the":
             self.assertIn(part, result.out)
         self.assertIn("COMPLIANT", self.audit("-r", "ok.pcap").out)
+
+    def test_passed_over(self):
+        """A file of a folder that is no capture is no source of packets."""
+        os.mkdir(self.path("day"))
+        for name in "one.pcap", "two.pcap":
+            self.write(os.path.join("day", name), pcap(documented()))
+        self.write(os.path.join("day", "notes"), b"no capture")
+        result = self.audit("-r", "day")
+        self.assertIn("from 2 sources (1 other file passed over)", result.out)
 
     def test_quiet(self):
         result = self.audit("-r", "bad.pcap", "--quiet")
@@ -220,6 +231,27 @@ class Rules(Case):
         self.assertEqual(len(rows), 137)
         self.assertEqual(len(entries), len({e["id"] for e in entries}))
 
+    def test_nobody_reads(self):
+        """Who stops reading ends it like any filter, whatever the caller ignores: no message."""
+        for words in ["list"], ["list", "--json"]:
+            read, write = os.pipe()
+            os.close(read)
+            done = subprocess.run([program.PROGRAM, "rules", *words, "--rules", self.rules],
+                                  stdout=write, stderr=subprocess.PIPE, restore_signals=False)
+            os.close(write)
+            self.assertEqual((done.returncode, done.stderr), (-signal.SIGPIPE, b""))
+
+    def test_counts(self):
+        rule = {"id": "a.1.1", "title": "x", "from": ["any"], "to": ["director"],
+                "transport": ["tcp"], "ports": ["any"], "port_of": "responder", "strict": None,
+                "application": "tcp", "feature": None, "required": False,
+                "document": {"key": "a", "table": 1, "row": 1}}
+        self.write("rules.json", json.dumps({"schema": "lyncaudit-rules/1", "rules": [rule],
+                                             "document": {"key": "a", "title": "A"}}))
+        result = self.run_program("rules", "check", "rules.json")
+        self.assertEqual((result.status, result.err), (0, ""))
+        self.assertEqual(result.out, "rules.json: 1 port rule and 0 statements, no error\n")
+
     def test_show(self):
         result = self.rules_command("show", "edge.3.4")
         self.assertEqual((result.status, result.err), (0, ""))
@@ -272,6 +304,22 @@ class Explain(Case):
         self.assertIn("out-of-scope", result.out)
         result = self.explain("tcp", "[fd00:10:20::5]:50123", "[fd00:10:2::11]:5061")
         self.assertEqual(result.status, 0, result.err)
+
+    def test_exception_by_date(self):
+        """EX-21 ends on 2026-06-30, last day included; EX-20 in 2028."""
+        ends = ["tcp", FRONT_END + ":50000", "10.9.0.20:10051"]
+        result = self.explain("--at", "2026-06-30", *ends)
+        self.assertEqual((result.status, result.err), (0, ""))
+        for part in "date       2026-06-30", "waived", "EX-21", "last day 2026-06-30":
+            self.assertIn(part, result.out)
+        for arguments in ["--at", "2026-07-01"], []: # today is behind it, whenever this runs
+            result = self.explain(*arguments, *ends)
+            self.assertEqual((result.status, result.err), (1, ""))
+            self.assertIn("verdict    undocumented-path", result.out)
+            self.assertIn("EX-21", result.out)
+            self.assertIn("ended on 2026-06-30", result.out)
+        for date in "2026-02-30", "tomorrow", "":
+            self.fails(self.explain("--at", date, *ends), "--at", "2027-06-30")
 
     def test_strict(self):
         ends = ["tcp", CLIENT + ":50123", "10.1.0.21:8057"]

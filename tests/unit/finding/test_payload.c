@@ -76,6 +76,43 @@ static const struct lya_finding *find(const struct lya_ledger *l, enum lya_findi
 	return NULL;
 }
 
+/* Orders go to who can follow them, and of a client no certificate is said to be wanted. */
+static void test_cleartext_words(void **state)
+{
+	static const struct {
+		const char *src, *dst;
+		const char *why, *fix;
+		bool mutual;
+	} cases[] = {
+		{ "203.0.113.50", "198.51.100.11", "for SIP in TLS",
+		  "Let the servers behind hlb-ext refuse anything but TLS on tcp 5061, so that", false },
+		{ "198.51.100.11", "198.51.100.21", "for SIP in TLS",
+		  "Look first at who reaches the VIP in clear, which is a finding of its own; if "
+		  "nobody does, hlb-ext ends TLS itself",
+		  false },
+		{ "10.20.1.10", "10.2.0.11", "for SIP in TLS",
+		  "On 10.20.1.10, set the transport towards fe01 to TLS, and let fe01 refuse", false },
+		{ "10.2.0.12", "10.2.0.11", "for SIP in mutual TLS",
+		  "On fe02, set the transport towards fe01 to TLS", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct lya_ledger *l = world_ledger(&world, 0);
+		struct lya_flow f = talk(cases[i].src, cases[i].dst, 5061, LYA_APP_SIP, "REGISTER");
+		const struct lya_finding *found;
+
+		take(l, &f);
+		finish(l);
+		found = find(l, LYA_FINDING_CLEARTEXT);
+		assert_non_null(found);
+		assert_non_null(strstr(found->why, cases[i].why));
+		assert_non_null(strstr(found->fix, cases[i].fix));
+		assert_int_equal(strstr(found->why, "mutual") != NULL, cases[i].mutual);
+		lya_ledger_free(l);
+	}
+}
+
 static void test_cleartext(void **state)
 {
 	struct lya_ledger *l = world_ledger(&world, 0);
@@ -198,6 +235,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cleartext),
+		cmocka_unit_test(test_cleartext_words),
 		cmocka_unit_test(test_mismatch),
 		cmocka_unit_test(test_no_bytes_elsewhere),
 		cmocka_unit_test(test_mutual),

@@ -50,7 +50,7 @@ static const struct {
 	  { "rp01 (reverse-proxy-internal, 10.1.0.41)", "reached", "fe01 (front-end, 10.2.0.11)",
 	    "tcp 443" },
 	  { "rproxy.2.2", "probably tcp 4443 was meant", "443 is the internal web site" },
-	  { "On rp01", "tcp 4443 instead" } },
+	  { "On rp01", "tcp 4443 instead", "open that in the inner firewall" } },
 	{ "80 for 8080",
 	  "10.1.0.41",
 	  50000,
@@ -98,7 +98,7 @@ static const struct {
 	  "undocumented-path",
 	  { "edge01 (edge-internal, 10.1.0.21)", "tcp 4443", "no document" },
 	  { "rproxy.p.4443-caution", "edge.2.2" },
-	  { "Nothing got through", "what makes rp01 try edge01" } },
+	  { "Nothing got through", "what makes rp01 try edge01 (10.1.0.21) on tcp 4443" } },
 	{ "the wrong way round",
 	  "10.2.0.11",
 	  50000,
@@ -110,7 +110,8 @@ static const struct {
 	  "wrong-direction",
 	  { "fe01 (front-end, 10.2.0.11) opened tcp 4443 to rp01", "the wrong way round" },
 	  { "but for the direction", "4443 is used for two different things" },
-	  { "exchanged source and destination" } },
+	  { "Check the rule for tcp 4443 in the inner firewall for exchanged source and destination",
+	    "on fe01 (10.2.0.11) opens these connections to rp01 (10.1.0.41)" } },
 	{ "from the service port",
 	  "10.1.0.21",
 	  5061,
@@ -122,7 +123,7 @@ static const struct {
 	  "wrong-direction",
 	  { "edge01", "from its service port tcp 5061" },
 	  { "but for the direction" },
-	  { "Check the firewall rule" } },
+	  { "Check the rule for tcp 5061 in the inner firewall" } },
 	{ "expired exception",
 	  "10.2.0.11",
 	  50000,
@@ -134,7 +135,7 @@ static const struct {
 	  "undocumented-path",
 	  { "reached 10.9.0.20 (internal) on tcp 10050" },
 	  { "EX-21", "would have waived it, but ended on 2026-06-30" },
-	  { "Close the way from fe01 to 10.9.0.20" } },
+	  { "Close the way from fe01 (10.2.0.11) to 10.9.0.20 (tcp 10050) in any firewall between" } },
 	{ "stranger",
 	  "203.0.113.77",
 	  50000,
@@ -146,7 +147,7 @@ static const struct {
 	  "undocumented-path",
 	  { "203.0.113.77 (external) reached fe01" },
 	  { "No documented row comes near it." },
-	  { "outer firewall", "tcp 3389" } },
+	  { "Close the way from 203.0.113.77 to fe01 (10.2.0.11) (tcp 3389) in the outer firewall" } },
 	{ "source translation",
 	  "198.51.100.2",
 	  50000,
@@ -159,7 +160,33 @@ static const struct {
 	  { "edge01 (edge-av, 198.51.100.23)", "udp 3478", "hlb-ext (hlb, 198.51.100.2)",
 	    "(proven)" },
 	  { "edge.p.av-no-snat", "one-way audio" },
-	  { "SNAT", "udp 3478" } },
+	  { "On hlb-ext, turn off source translation (SNAT", "udp 3478",
+	    "make hlb-ext the gateway of the A/V Edge" } },
+	{ "source translation inside",
+	  "10.1.0.2",
+	  50000,
+	  "10.1.0.21",
+	  3478,
+	  17,
+	  LYA_STATE_NONE,
+	  LYA_APP_STUN,
+	  "av-edge-snat",
+	  { "edge01 (edge-internal, 10.1.0.21)", "hlb-int (hlb, 10.1.0.2)" },
+	  { "edge.p.av-no-snat" },
+	  { "On hlb-int, turn off source translation",
+	    "route the internal client networks through hlb-int by persistent routes" } },
+	{ "inside, and outside the table",
+	  "10.2.0.12",
+	  50000,
+	  "192.0.2.80",
+	  443,
+	  6,
+	  LYA_STATE_ESTABLISHED,
+	  LYA_APP_NONE,
+	  "undocumented-path",
+	  { "reached 192.0.2.80 (external) on tcp 443" },
+	  { "edge.2.5" },
+	  { "Close the way from fe02 (10.2.0.12) to 192.0.2.80 (tcp 443)" } },
 	{ "feature",
 	  "203.0.113.79",
 	  60500,
@@ -183,7 +210,8 @@ static const struct {
 	  "unexpected-port",
 	  { "hlb-int (edge-internal-vip, 10.1.0.11) on tcp 4443" },
 	  { "for each server behind the VIP, not for the VIP: row edge.2.2" },
-	  { "Let fe01 address each of the servers behind hlb-int" } },
+	  { "Let fe01 address each of the servers behind hlb-int on tcp 4443 instead of the VIP",
+	    "open that in the inner firewall (edge.2.2)" } },
 };
 
 static void expect_words(const char *name, const char *text, const char *const words[WORDS])
@@ -221,6 +249,39 @@ static void test_words(void **state)
 		expect_words(cases[i].name, found->what, cases[i].what);
 		expect_words(cases[i].name, found->why, cases[i].why);
 		expect_words(cases[i].name, found->fix, cases[i].fix);
+		lya_ledger_free(l);
+	}
+}
+
+/* Which firewall keeps clients from the server itself depends on the side of the VIP. */
+static void test_sticky(void **state)
+{
+	static const struct {
+		const char *client, *vip, *fix;
+	} sides[] = {
+		{ "203.0.113.50", "198.51.100.13",
+		  "Let clients reach each A/V Edge Server's own address on udp 3478 in the outer "
+		  "firewall" },
+		{ "10.20.1.10", "10.1.0.11",
+		  "Let internal clients reach each Edge Server's own internal address on udp 3478 "
+		  "in the inner firewall" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sides) / sizeof(sides[0]); i++) {
+		struct lya_ledger *l = world_ledger(&world, 0);
+		struct lya_flow f = world_flow(sides[i].client, 50000, sides[i].vip, 3478, 17,
+					       LYA_STATE_NONE);
+		struct lya_snat_evidence evidence = { .kinds = LYA_SNAT_STICKY_VIP,
+						      .internal = i == 1,
+						      .client_side = -1 };
+		const struct lya_finding *found;
+
+		world_take_snat(&world, l, &f, &evidence);
+		world_finish(l);
+		found = world_finding(l, "av-edge-snat");
+		assert_non_null(found);
+		assert_non_null(strstr(found->fix, sides[i].fix));
 		lya_ledger_free(l);
 	}
 }
@@ -281,7 +342,89 @@ static void test_load_balancing(void **state)
 	assert_non_null(strstr(found->what, "vip (front-end-vip, 10.2.0.10) on tcp 5061"));
 	assert_non_null(strstr(found->fix, "load_balancing"));
 	lya_ledger_free(l);
+	/* What no mode gives the VIP is a mix-up like any other. */
+	l = world_ledger(&w, 0);
+	found = one_flow(&w, l, "10.20.0.5", "10.2.0.10", 5060, "wrong-load-balancing");
+	assert_non_null(found);
+	assert_non_null(strstr(found->why, "probably tcp 5061 was meant, as in row internal.2.1"));
+	assert_non_null(strstr(found->fix, "use tcp 5061 of the servers behind the VIP instead"));
+	lya_ledger_free(l);
+	l = world_ledger(&w, 0);
+	found = one_flow(&w, l, "10.20.0.5", "10.2.0.10", 3389, "wrong-load-balancing");
+	assert_non_null(found);
+	assert_non_null(strstr(found->fix, "close the way from 10.20.0.5 to vip (10.2.0.10)"));
+	lya_ledger_free(l);
 	world_close(&w);
+}
+
+/* A host that only the document's own list leaves out is told so, and no other port. */
+static void test_strict(void **state)
+{
+	static const struct {
+		const char *src, *dst;
+		uint16_t port;
+		const char *why, *fix;
+	} unlisted[] = {
+		{ "10.20.1.10", "10.1.0.21", 4443,
+		  "allows this only from front-end or central-management (--strict), and "
+		  "10.20.1.10 is none of these",
+		  "If 10.20.1.10 is front-end or central-management, declare that" },
+		{ "198.51.100.31", "192.0.2.141", 5061,
+		  "allows this only to federated-partner (--strict), and 192.0.2.141 is none of "
+		  "these",
+		  "If 192.0.2.141 is federated-partner, declare that in the site description; if "
+		  "not, close the way from edge02 (198.51.100.31) to 192.0.2.141 (tcp 5061) in "
+		  "the outer firewall" },
+	};
+	struct world w;
+
+	(void)state;
+	world_open_strict(&w);
+	for (size_t i = 0; i < sizeof(unlisted) / sizeof(unlisted[0]); i++) {
+		struct lya_ledger *l = world_ledger(&w, 0);
+		const struct lya_finding *found = one_flow(
+		    &w, l, unlisted[i].src, unlisted[i].dst, unlisted[i].port, "unexpected-port");
+
+		assert_non_null(found);
+		assert_non_null(strstr(found->why, unlisted[i].why));
+		assert_non_null(strstr(found->fix, unlisted[i].fix));
+		lya_ledger_free(l);
+	}
+	world_close(&w);
+}
+
+/* What nothing tried is told by the reading that is in force. */
+static void test_missing_ends(void **state)
+{
+	static const char *const ends[] = {
+		"tried tcp 4443 from any internal address to edge-internal",
+		"tried tcp 4443 from front-end or central-management to edge-internal"
+	};
+
+	(void)state;
+	for (int strict = 0; strict < 2; strict++) {
+		struct lya_flow f = world_flow("10.2.0.11", 50000, "10.1.0.21", 8057, 6,
+					       LYA_STATE_ESTABLISHED);
+		const struct lya_finding *list;
+		struct lya_ledger *l;
+		struct world w;
+		bool said = false;
+		size_t n;
+
+		if (strict != 0)
+			world_open_strict(&w);
+		else
+			world_open(&w, NULL);
+		l = world_ledger(&w, 0);
+		world_take(&w, l, &f, NULL, NULL);
+		world_finish(l);
+		list = lya_ledger_findings(l, &n);
+		for (size_t i = 0; i < n; i++)
+			said = said || strstr(list[i].what, ends[strict]) != NULL;
+		assert_true(said);
+		lya_ledger_free(l);
+		world_close(&w);
+	}
 }
 
 static void test_expiring(void **state)
@@ -307,8 +450,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_sticky),
 		cmocka_unit_test(test_moved),
 		cmocka_unit_test(test_load_balancing),
+		cmocka_unit_test(test_strict),
+		cmocka_unit_test(test_missing_ends),
 		cmocka_unit_test(test_expiring),
 	};
 

@@ -52,6 +52,20 @@ static inline void world_open(struct world *w, const char *site_text)
 	lya_diags_fini(&diags);
 }
 
+/* The example site, read strictly. */
+static inline void world_open_strict(struct world *w)
+{
+	struct lya_diags diags = { 0 };
+	int rc;
+
+	world_open(w, NULL);
+	lya_policy_free(w->policy);
+	rc = lya_policy_new(&w->policy, w->site, w->rules, true, &diags, NULL);
+	assert(rc == LYA_OK && "the policy can be made");
+	(void)rc;
+	lya_diags_fini(&diags);
+}
+
 static inline void world_close(struct world *w)
 {
 	lya_policy_free(w->policy);
@@ -136,6 +150,23 @@ static inline void world_take(const struct world *w, struct lya_ledger *l, const
 	lya_policy_end_of(w->policy, &f->addr[1], &ends[1]);
 	lya_policy_judge(w->policy, NULL, f, ends, -1, v);
 	rc = lya_ledger_take(l, f, ends, v, out);
+	assert(rc == LYA_OK && "the flow is taken");
+	(void)rc;
+}
+
+/* The same of a flow with evidence of rewriting. */
+static inline void world_take_snat(const struct world *w, struct lya_ledger *l,
+				   const struct lya_flow *f, struct lya_snat_evidence *evidence)
+{
+	struct lya_policy_end ends[2];
+	struct lya_verdict v;
+	int rc;
+
+	lya_policy_end_of(w->policy, &f->addr[0], &ends[0]);
+	lya_policy_end_of(w->policy, &f->addr[1], &ends[1]);
+	lya_policy_judge(w->policy, NULL, f, ends, -1, &v);
+	lya_snat_judge(evidence, f, &v);
+	rc = lya_ledger_take(l, f, ends, &v, NULL);
 	assert(rc == LYA_OK && "the flow is taken");
 	(void)rc;
 }

@@ -402,6 +402,34 @@ static const struct nearest_case NEAREST[] = {
 	  "internal.2.1",
 	  LYA_BUT_MODE,
 	  "-" },
+	{ "a port that no mode gives the VIP: the mix-up with one that another mode gives",
+	  "site-dns.json",
+	  { TCP, CLIENT, 40000, FE_VIP, 5060, .seen = SYN_X },
+	  LYA_FINDING_WRONG_LOAD_BALANCING,
+	  "internal.2.1",
+	  LYA_BUT_PORT,
+	  "internal.2.1" },
+	{ "for the servers behind the VIP",
+	  "site-hlb.json",
+	  { TCP, FE01, 40000, "10.1.0.10", 4443, .seen = SYN_X },
+	  LYA_FINDING_UNEXPECTED_PORT,
+	  "edge.2.2",
+	  LYA_BUT_RESPONDER,
+	  "edge.2.2" },
+	{ "no guess about an outside address",
+	  "site-hlb.json",
+	  { TCP, "198.51.100.31", 40000, STRANGER, 443, .seen = SYN_X },
+	  LYA_FINDING_UNEXPECTED_PORT,
+	  NULL,
+	  LYA_BUT_PORT,
+	  "-" },
+	{ "nor about what a partner's port was meant to be",
+	  "site-hlb.json",
+	  { TCP, "198.51.100.31", 40000, STRANGER, 5060, .seen = SYN_X },
+	  LYA_FINDING_UNEXPECTED_PORT,
+	  NULL,
+	  LYA_BUT_PORT,
+	  "-" },
 	{ "a Mediation VIP has no port with DNS",
 	  "site-dns.json",
 	  { TCP, FE01, 40000, "10.2.0.30", 5070, .seen = SYN_X },
@@ -444,6 +472,38 @@ static void test_nearest(void **state)
 		court_close(&c);
 	}
 	assert_int_equal(failed, 0);
+}
+
+/* What only the document's own list keeps out is told by that row, and is no mix-up. */
+static void test_nearest_strict(void **state)
+{
+	static const struct {
+		struct talk talk;
+		uint8_t finding;
+		const char *nearest;
+		enum lya_but but;
+	} cases[] = {
+		{ { TCP, CLIENT, 40000, EDGE_INT, 4443, .seen = SYN_X },
+		  LYA_FINDING_UNEXPECTED_PORT, "edge.2.2", LYA_BUT_INITIATOR },
+		{ { TCP, "198.51.100.31", 40000, STRANGER, 5061, .seen = SYN_X },
+		  LYA_FINDING_UNEXPECTED_PORT, "edge.3.5", LYA_BUT_RESPONDER },
+		{ { TCP, EDGE_INT, 40000, CLIENT, 5061, .seen = SYN_X },
+		  LYA_FINDING_UNDOCUMENTED_PATH, "edge.4.2", LYA_BUT_RESPONDER },
+	};
+	struct court c;
+
+	(void)state;
+	court_open(&c, NULL, "site-hlb.json", true);
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		struct lya_verdict v;
+
+		judge(&c, &cases[i].talk, &v);
+		assert_int_equal(v.finding, cases[i].finding);
+		assert_string_equal(rule_id(&c, v.nearest), cases[i].nearest);
+		assert_int_equal(v.but, cases[i].but);
+		assert_int_equal(v.mixup, -1);
+	}
+	court_close(&c);
 }
 
 /* The row of a mix-up has the port that was meant. */
@@ -597,6 +657,7 @@ int main(void)
 		cmocka_unit_test(test_any_port_moved),
 		cmocka_unit_test(test_unknown_override),
 		cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_nearest_strict),
 		cmocka_unit_test(test_mixup_port),
 		cmocka_unit_test(test_naming),
 		cmocka_unit_test(test_more_than_fit),

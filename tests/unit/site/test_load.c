@@ -103,7 +103,12 @@ static const struct {
 	  "or "
 	  "unspecified: no host has it as its own" },
 	{ "hosts", HOST("\"roles\": {\"edge-media\": [\"10.1.0.9\"]}"),
-	  "s: hosts[0].roles.edge-media: \"edge-media\" is no role" },
+	  "s: hosts[0].roles.edge-media: \"edge-media\" is no role; roles are edge-access, "
+	  "edge-webconf, edge-av, edge-internal, edge-access-vip, edge-webconf-vip, edge-av-vip, "
+	  "edge-internal-vip, reverse-proxy-external, reverse-proxy-internal, director, "
+	  "director-vip, front-end, front-end-vip, mediation, mediation-vip, persistent-chat, "
+	  "office-web-apps, central-management, survivable-branch, pstn-gateway, "
+	  "trusted-application, hlb, federated-partner" },
 	{ "hosts", HOST("\"roles\": {\"FE\": [\"10.1.0.9\"]}"),
 	  "s: hosts[0].roles.FE: \"FE\" is a group of roles: wanted a role" },
 	{ "hosts", HOST("\"roles\": {\"client\": [\"10.1.0.9\"]}"),
