@@ -67,7 +67,7 @@ struct lya_snat_proof {
 /* What an Allocate answer gives that it must not (av-edge-relay), as bits. */
 enum {
 	LYA_RELAY_PORT = 1 << 0,     /* a relay port outside the documented range */
-	LYA_RELAY_ADDRESS = 1 << 1,  /* a relay address that is no declared A/V Edge address */
+	LYA_RELAY_ADDRESS = 1 << 1,  /* a relay address that is private, or no A/V Edge's */
 	LYA_RELAY_ALTERNATE = 1 << 2 /* an alternate server that is a VIP */
 };
 

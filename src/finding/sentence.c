@@ -783,7 +783,9 @@ static void why_relay(const struct telling *t)
 	char when[LYA_TIME_TEXT];
 
 	if ((r->faults & LYA_RELAY_ADDRESS) != 0) {
-		say(t, "The relay address is no A/V Edge address of the site description");
+		say(t, lya_addr_is_private(&r->relay.addr)
+			   ? "The relay address is private"
+			   : "The relay address is no A/V Edge address of the site description");
 		join = "; ";
 	}
 	if ((r->faults & LYA_RELAY_PORT) != 0) {
@@ -1307,6 +1309,7 @@ static const struct {
 	[LYA_FINDING_MISSING_FLOW] = { what_missing, why_missing, fix_missing },
 	[LYA_FINDING_EDGE_ROUTING] = { what_routing, why_routing, fix_routing },
 	[LYA_FINDING_GATEWAY_MISMATCH] = { what_gateway, why_gateway, fix_gateway },
+	[LYA_FINDING_EDGE_PRIVATE_ADDRESS] = { what_private, why_private, fix_private },
 	[LYA_FINDING_UNDECLARED_SERVER] = { what_undeclared, why_undeclared, fix_undeclared },
 	[LYA_FINDING_EXCEPTION_EXPIRED] = { what_expired, why_expired, fix_expired },
 	[LYA_FINDING_EXCEPTION_EXPIRING] = { what_expiring, why_expiring, fix_expired },

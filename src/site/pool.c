@@ -89,8 +89,8 @@ static bool each_pool(const struct lya_site *site, size_t *order,
 	return more;
 }
 
-bool site_each_pool(const struct lya_site *site, bool (*fn)(void *ctx, const struct site_pool *pool),
-		    void *ctx)
+bool site_each_pool(const struct lya_site *site,
+		    bool (*fn)(void *ctx, const struct site_pool *pool), void *ctx)
 {
 	size_t *order = lya_calloc(site->n_hosts + 1, sizeof(*order));
 	bool good = order != NULL && each_pool(site, order, fn, ctx);

@@ -21,8 +21,8 @@ struct site_pool {
 };
 
 /* Show each pool, by name, until fn answers false.  False: it did, or memory ran out. */
-bool site_each_pool(const struct lya_site *site, bool (*fn)(void *ctx, const struct site_pool *pool),
-		    void *ctx);
+bool site_each_pool(const struct lya_site *site,
+		    bool (*fn)(void *ctx, const struct site_pool *pool), void *ctx);
 
 const struct lya_site_host *site_pool_host(const struct site_pool *pool, size_t i);
 /* All roles of the pool's hosts. */
