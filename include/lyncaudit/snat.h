@@ -124,7 +124,10 @@ struct lya_snat_options {
 
 struct lya_snat;
 
-/* policy must outlive it. */
+/*
+ * policy must outlive it.  LYA_ELIMIT: the site has more pairs of an A/V VIP and a node than
+ * half of max_bytes holds.
+ */
 int lya_snat_new(struct lya_snat **s, const struct lya_policy *policy,
 		 const struct lya_snat_options *options, struct lya_error *err);
 void lya_snat_free(struct lya_snat *s);
