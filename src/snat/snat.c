@@ -205,9 +205,10 @@ void lya_snat_packets(struct lya_snat *s, struct lya_packet *pkts, size_t n)
 		if (snat_is_elsewhere(&s->places, pkt))
 			continue;
 		wanted[here].pkt = pkt;
-		wanted[here++].hash = pkt->kind == LYA_PKT_UDP ?
-					  snat_transaction_ask(s, pkt->payload.pos + 4) :
-					  0;
+		wanted[here].hash = pkt->kind == LYA_PKT_UDP ?
+					snat_transaction_ask(s, pkt->payload.pos + 4, (uint32_t)here) :
+					0;
+		here++;
 	}
 	for (size_t i = 0; i < here; i++)
 		if (wanted[i].pkt->kind == LYA_PKT_UDP)
@@ -219,7 +220,7 @@ void lya_snat_packets(struct lya_snat *s, struct lya_packet *pkts, size_t n)
 void lya_snat_stun(struct lya_snat *s, const struct lya_packet *pkt, const struct lya_stun *msg)
 {
 	move_clock(s, pkt);
-	snat_transaction_take(s, pkt, msg, snat_transaction_ask(s, msg->id));
+	snat_transaction_take(s, pkt, msg, snat_transaction_ask(s, msg->id, 0));
 }
 
 void lya_snat_hello(struct lya_snat *s, const struct lya_packet *pkt,
