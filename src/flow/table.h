@@ -189,6 +189,7 @@ struct lya_flow_table {
 	uint64_t serial;
 	struct lya_flow_stats stats;
 	struct lya_flow ended; /* the one that is being told */
+	const struct lya_packet *packet; /* whose turn it is; NULL: none */
 	struct flow_ahead ahead[FLOW_BATCH];
 };
 
