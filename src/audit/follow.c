@@ -14,7 +14,7 @@ enum {
 	FLOWS_LESS_PART = 16,
 	TRAIL_PART = 32,
 	/* Legs pair within seconds: what holds more than a few of them only leaves the caches. */
-	SNAT_BYTES_MAX = 16 * 1024 * 1024
+	SNAT_BYTES_MAX = 8 * 1024 * 1024
 };
 
 /*
@@ -228,6 +228,8 @@ static int take_some(struct audit_follow *f, struct lya_packet *pkts, size_t n,
 {
 	int rc = 0;
 
+	if (n == 0)
+		return 0;
 	if (f->trail == NULL) {
 		rc = lya_flow_table_take(f->flows, pkts, n, batch);
 		see(f, (size_t)(pkts + n - f->hand.pkts));
