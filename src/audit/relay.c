@@ -43,6 +43,7 @@ struct audit_relay {
 	struct audit_judge *judge;
 	pthread_t follower, judger;
 	bool follows, judges; /* the thread was begun */
+	bool in_turn;         /* no thread judges: whoever waits does; set before they begin */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -149,7 +150,7 @@ static void judge_some(struct audit_relay *r, size_t n)
  */
 static void help_or_wait(struct audit_relay *r)
 {
-	if (!r->judges && !r->judging && some_told(r) > 0)
+	if (r->in_turn && !r->judging && some_told(r) > 0)
 		judge_some(r, some_told(r));
 	else
 		wait_for_change(r);
@@ -376,8 +377,9 @@ int audit_relay_start(struct audit_relay *r, struct audit_follow *follow, struct
 
 	r->follow = follow;
 	r->judge = judge;
+	r->in_turn = threads <= 2;
 	rc = start(&r->follower, run_follow, r, &r->follows, err);
-	if (rc == LYA_OK && threads > 2)
+	if (rc == LYA_OK && !r->in_turn)
 		rc = start(&r->judger, run_judge, r, &r->judges, err);
 	return rc;
 }
@@ -387,7 +389,7 @@ int audit_relay_block(struct audit_relay *r, struct audit_block **block)
 	int rc;
 
 	(void)pthread_mutex_lock(&r->lock);
-	if (!r->judges && !r->judging && r->told - r->judged > EVENTS / 2)
+	if (r->in_turn && !r->judging && r->told - r->judged > EVENTS / 2)
 		judge_some(r, some_told(r));
 	while (r->sent - r->followed == AUDIT_BLOCKS && !is_over(r))
 		help_or_wait(r);
