@@ -63,16 +63,33 @@ void *audit_recent_find(struct audit_recent *r, const void *key)
 	return value != NULL ? value : find_old(r, key);
 }
 
+/* One look where there is room, which is nearly always. */
+static void *put_young(struct audit_recent *r, const void *key, bool *made)
+{
+	void *value = lya_map_put(r->young, key, made);
+	const void *before;
+
+	if (value == NULL || !*made || r->old == NULL)
+		return value;
+	before = lya_map_find(r->old, key);
+	if (before == NULL)
+		return value;
+	memcpy(value, before, r->value_size);
+	*made = false;
+	return value;
+}
+
 void *audit_recent_put(struct audit_recent *r, const void *key, int64_t now_ns, bool *made)
 {
-	void *value = audit_recent_find(r, key);
+	void *value;
 
-	*made = value == NULL;
+	if (lya_map_count(r->young) < r->max)
+		return put_young(r, key, made);
+	value = audit_recent_find(r, key);
+	*made = false;
 	if (value != NULL)
 		return value;
-	if (lya_map_count(r->young) >= r->max && !turn(r, now_ns))
-		return NULL;
-	return lya_map_put(r->young, key, NULL);
+	return turn(r, now_ns) ? put_young(r, key, made) : NULL;
 }
 
 void audit_recent_each(const struct audit_recent *r, void (*fn)(void *ctx, void *value), void *ctx)

@@ -8,6 +8,8 @@
  */
 #include "finding/packing.h"
 
+#include <string.h>
+
 #include "lyncaudit/alloc.h"
 
 static bool is_outside(const struct lya_site_address *a)
@@ -45,6 +47,49 @@ void seen_fini(struct seen *s)
 	*s = (struct seen){ 0 };
 }
 
+static void add_flow(struct seen_sum *sum, const struct lya_flow *flow, unsigned side)
+{
+	int64_t first_ns = lya_flow_first_ns(flow), last_ns = lya_flow_last_ns(flow);
+
+	if (sum->flows == 0 || first_ns < sum->first_ns)
+		sum->first_ns = first_ns;
+	if (sum->flows == 0 || last_ns > sum->last_ns)
+		sum->last_ns = last_ns;
+	if (flow->digits > sum->digits)
+		sum->digits = flow->digits;
+	sum->flows++;
+	sum->sent += flow->packets[side] > 0;
+}
+
+/* The beginning of an address, which tells nearly all apart. */
+static inline uint64_t begin_of(const struct lya_addr *addr)
+{
+	uint64_t word;
+
+	memcpy(&word, addr->bytes, sizeof(word));
+	return word;
+}
+
+/* The address alone, in each of its roles; false: it is not declared so. */
+static bool take_single(struct seen_sum *sums, const struct lya_site_host *host,
+			const struct lya_flow *flow, unsigned side)
+{
+	uint64_t begin = begin_of(&flow->addr[side]);
+	bool found = false;
+
+	for (size_t i = 0; i < host->n_addresses; i++) {
+		const struct lya_site_address *a = &host->addresses[i];
+
+		if (begin_of(&a->net.addr) != begin || !is_outside(a) ||
+		    seen_is_network(&a->net) ||
+		    lya_addr_cmp(&a->net.addr, &flow->addr[side]) != 0)
+			continue;
+		add_flow(&sums[i], flow, side);
+		found = true;
+	}
+	return found;
+}
+
 /* How long the prefix is by which the host has the address outside; -1: it has not. */
 static int longest(const struct lya_site_host *host, const struct lya_addr *addr)
 {
@@ -59,20 +104,32 @@ static int longest(const struct lya_site_host *host, const struct lya_addr *addr
 	return bits;
 }
 
-static int add_flow(struct seen_sum *sum, const struct lya_net *net, const struct lya_flow *flow,
-		    unsigned side)
+static int take_network(struct seen_sum *sums, const struct lya_site_host *host,
+			const struct lya_flow *flow, unsigned side)
 {
-	struct seen_sum one = { .flows = 1,
-				.sent = flow->packets[side] > 0,
-				.first_ns = lya_flow_first_ns(flow),
-				.last_ns = lya_flow_last_ns(flow),
-				.digits = flow->digits };
-	int rc = seen_add(sum, &one);
+	const struct lya_addr *addr = &flow->addr[side];
+	int bits = longest(host, addr), rc = LYA_OK;
 
-	if (rc == LYA_OK && one.sent && seen_is_network(net))
-		rc = marks_add(&sum->senders, finding_hash(flow->addr[side].bytes,
-							   sizeof(flow->addr[side].bytes)));
+	for (size_t i = 0; i < host->n_addresses && rc == LYA_OK; i++) {
+		const struct lya_site_address *a = &host->addresses[i];
+
+		if (!is_outside(a) || a->net.bits != bits || !lya_net_holds(&a->net, addr))
+			continue;
+		add_flow(&sums[i], flow, side);
+		if (flow->packets[side] > 0)
+			rc = marks_add(&sums[i].senders,
+				       finding_hash(addr->bytes, sizeof(addr->bytes)));
+	}
 	return rc;
+}
+
+static int take_side(struct seen *s, const struct lya_site *site, const struct lya_flow *flow,
+		     int32_t number, unsigned side)
+{
+	const struct lya_site_host *host = &site->hosts[number];
+	struct seen_sum *sums = &s->list[s->first[number]];
+
+	return take_single(sums, host, flow, side) ? LYA_OK : take_network(sums, host, flow, side);
 }
 
 int seen_take(struct seen *s, const struct lya_site *site, const struct lya_flow *flow,
@@ -80,22 +137,9 @@ int seen_take(struct seen *s, const struct lya_site *site, const struct lya_flow
 {
 	int rc = LYA_OK;
 
-	for (unsigned side = 0; side < 2; side++) {
-		const struct lya_site_host *host;
-		int bits;
-
-		if (ends[side].host < 0 || (ends[side].roles & LYA_ROLES_EDGE_OUTSIDE) == 0)
-			continue;
-		host = &site->hosts[ends[side].host];
-		bits = longest(host, &flow->addr[side]);
-		for (size_t i = 0; i < host->n_addresses && rc == LYA_OK; i++) {
-			const struct lya_site_address *a = &host->addresses[i];
-
-			if (is_outside(a) && a->net.bits == bits &&
-			    lya_net_holds(&a->net, &flow->addr[side]))
-				rc = add_flow(&s->list[s->first[ends[side].host] + i], &a->net,
-					      flow, side);
-		}
+	for (unsigned side = 0; side < 2 && rc == LYA_OK; side++) {
+		if (ends[side].host >= 0 && (ends[side].roles & LYA_ROLES_EDGE_OUTSIDE) != 0)
+			rc = take_side(s, site, flow, ends[side].host, side);
 	}
 	return rc;
 }
