@@ -82,6 +82,9 @@ struct seen {
 	struct seen_sum *list; /* one for each address of each host, as the site has them */
 	size_t *first;         /* by host: where its own begin; and where the last ones end */
 	size_t n_hosts;
+	/* What was added to last, which is mostly what comes next; NULL: it has other roles, too. */
+	const struct lya_addr *last;
+	struct seen_sum *last_sum;
 };
 
 int seen_init(struct seen *s, const struct lya_site *site);

@@ -71,12 +71,13 @@ static inline uint64_t begin_of(const struct lya_addr *addr)
 }
 
 /* The address alone, in each of its roles; false: it is not declared so. */
-static bool take_single(struct seen_sum *sums, const struct lya_site_host *host,
+static bool take_single(struct seen *s, struct seen_sum *sums, const struct lya_site_host *host,
 			const struct lya_flow *flow, unsigned side)
 {
 	uint64_t begin = begin_of(&flow->addr[side]);
 	bool found = false;
 
+	s->last = NULL;
 	for (size_t i = 0; i < host->n_addresses; i++) {
 		const struct lya_site_address *a = &host->addresses[i];
 
@@ -85,6 +86,8 @@ static bool take_single(struct seen_sum *sums, const struct lya_site_host *host,
 		    lya_addr_cmp(&a->net.addr, &flow->addr[side]) != 0)
 			continue;
 		add_flow(&sums[i], flow, side);
+		s->last = found ? NULL : &a->net.addr; /* NULL from its second role on */
+		s->last_sum = &sums[i];
 		found = true;
 	}
 	return found;
@@ -129,7 +132,13 @@ static int take_side(struct seen *s, const struct lya_site *site, const struct l
 	const struct lya_site_host *host = &site->hosts[number];
 	struct seen_sum *sums = &s->list[s->first[number]];
 
-	return take_single(sums, host, flow, side) ? LYA_OK : take_network(sums, host, flow, side);
+	if (s->last != NULL && begin_of(s->last) == begin_of(&flow->addr[side]) &&
+	    lya_addr_cmp(s->last, &flow->addr[side]) == 0) {
+		add_flow(s->last_sum, flow, side);
+		return LYA_OK;
+	}
+	return take_single(s, sums, host, flow, side) ? LYA_OK
+						      : take_network(sums, host, flow, side);
 }
 
 int seen_take(struct seen *s, const struct lya_site *site, const struct lya_flow *flow,
