@@ -153,6 +153,7 @@ static void decode(struct lya_audit *a, const struct lya_frame *frames, struct l
 		   size_t n, struct lya_batch *batch)
 {
 	lya_decode_batch(frames, pkts, n, batch);
+	batch->duplicates = lya_reasm_mark(audit_follow_reasm(a->follow), pkts, n) != 0;
 	count_frames(&a->counts, n, batch);
 	count_packets(a, pkts, n, batch);
 }
