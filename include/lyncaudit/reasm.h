@@ -44,7 +44,10 @@ struct lya_reasm_stats {
 	uint64_t duplicates[4];   /* by enum lya_duplicate; [LYA_DUP_NONE] stays 0 */
 	uint64_t fragments;       /* of TCP and UDP, heads included */
 	uint64_t reassembled;     /* UDP datagrams put together */
-	uint64_t overlaps;        /* fragments that contradicted earlier ones */
+	/* Packets of which only memory tells; each has the event of the decoder beside it. */
+	uint64_t overlaps;        /* fragments that contradicted earlier ones: fragment-overlap */
+	uint64_t lengths;         /* the datagram that they completed has another length: udp-length */
+	uint64_t tunnels;         /* later fragments of tunnels, which became LYA_PKT_OTHER_IP */
 	uint64_t given_up;        /* fragments handed on without ports */
 	uint64_t evicted;         /* datagrams forgotten, not known to be whole, for want of room */
 	size_t bytes, bytes_peak; /* memory held */

@@ -221,6 +221,20 @@ int lya_audit_take(struct lya_audit *a, const struct lya_frame *frames, size_t n
 	return rc != 0 ? audit_tell_failure(rc, err) : LYA_OK;
 }
 
+/* Decoded packets are counted before reasm has seen them: what that makes of some comes here. */
+void audit_count_reasm(const struct lya_audit *a, struct lya_audit_counts *counts)
+{
+	const struct lya_reasm_stats *then = &a->stretch_reasm;
+	struct lya_reasm_stats now;
+
+	lya_reasm_stats(audit_follow_reasm(a->follow), &now);
+	for (size_t i = 0; i < sizeof(now.duplicates) / sizeof(now.duplicates[0]); i++)
+		counts->duplicates += now.duplicates[i] - then->duplicates[i];
+	counts->not_tcp_udp += now.tunnels - then->tunnels;
+	counts->events[LYA_EV_FRAGMENT_OVERLAP] += now.overlaps - then->overlaps;
+	counts->events[LYA_EV_UDP_LENGTH] += now.lengths - then->lengths;
+}
+
 /* What reasm says of the clocks goes to the measures of the sources. */
 static int measure_clocks(const struct lya_audit *a, struct lya_source_measures *measures,
 			  size_t n_sources, struct lya_error *err)
@@ -319,7 +333,7 @@ int lya_audit_evidence(const struct lya_audit *a, const struct lya_source *sourc
 void lya_audit_counts(const struct lya_audit *a, struct lya_audit_counts *out)
 {
 	*out = a->counts;
-	out->duplicates = lya_reasm_duplicates(audit_follow_reasm(a->follow));
+	audit_count_reasm(a, out);
 }
 
 const struct lya_snat *lya_audit_snat(const struct lya_audit *a)

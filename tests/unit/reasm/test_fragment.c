@@ -297,6 +297,7 @@ static void test_two_ends(void **state)
 	/* 1100 bytes are whole, but the UDP header speaks of more. */
 	assert_false(pkt.reassembled);
 	assert_int_equal(pkt.events, UINT32_C(1) << LYA_EV_UDP_LENGTH);
+	assert_int_equal(stats_of(r).lengths, 1);
 
 	pkt = decode_at(w, fragment4(w, 8, 17, 16, 24), 0);
 	take_one(r, &pkt);
@@ -452,6 +453,7 @@ static void test_tunnel(void **state)
 	assert_int_equal(take_one(r, &pkt), 1);
 	assert_int_equal(pkt.kind, LYA_PKT_OTHER_IP);
 	assert_int_equal(pkt.sport | pkt.dport, 0);
+	assert_int_equal(stats_of(r).tunnels, 2);
 	lya_reasm_free(r);
 	free(w);
 }
