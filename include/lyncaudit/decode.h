@@ -30,7 +30,7 @@ enum lya_packet_kind {
 	LYA_PKT_BAD         /* malformed, or cut before the ends are known: see events */
 };
 
-/* Second sightings of one packet; the decoder says LYA_DUP_NONE, lya_reasm_take the rest. */
+/* Second sightings of one packet; the decoder says LYA_DUP_NONE, lya_reasm_mark the rest. */
 enum lya_duplicate {
 	LYA_DUP_NONE,
 	LYA_DUP_EXACT,  /* the same in everything */
@@ -216,6 +216,7 @@ struct lya_batch {
 	bool ascending;               /* none is older than the one before it */
 	bool one_source;
 	bool plain;                   /* nothing but TCP and UDP, without an event */
+	bool short_way;               /* every packet is plain (lya_packet_is_plain): no fragments */
 	bool duplicates;              /* some were marked as such; set by who marks */
 };
 

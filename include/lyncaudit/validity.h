@@ -98,7 +98,7 @@ void lya_validity_free(struct lya_validity *v);
  */
 int lya_validity_packets(struct lya_validity *v, struct lya_packet *pkts, size_t n,
 			 const struct lya_batch *batch);
-/* Count the second sightings among packets that lya_reasm_take marked.  LYA_ENOMEM or 0. */
+/* Count the second sightings among packets that lya_reasm_mark marked.  LYA_ENOMEM or 0. */
 int lya_validity_duplicates(struct lya_validity *v, const struct lya_packet *pkts, size_t n);
 /* Take a flow that ended.  LYA_ENOMEM or 0. */
 int lya_validity_take(struct lya_validity *v, const struct lya_flow *flow);

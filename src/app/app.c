@@ -11,19 +11,19 @@
 #include "app/stream.h"
 #include "lyncaudit/ahead.h"
 
+enum { LINE = 64 }; /* bytes of a cache line */
+
 /*
  * An HTTP exchange is a probe's as long as it is no larger than a request with
  * a few headers and a status page.
  */
-enum { LINE = 64 }; /* bytes of a cache line */
-
 enum { PROBE_REQUEST_MAX = 2048, PROBE_ANSWER_MAX = 8192 };
 
 enum {
 	PREFIX_WAIT = 4, /* packets of one side, then the other's first bytes are not waited for */
 	SILENT_ENOUGH = 32768, /* bytes of a side that is done, while the other has little to say */
-	TURN_ENOUGH = 64,      /* messages of a TURN flow without media: these may follow */
-	STUN_ENOUGH = 16,      /* messages of a flow of plain STUN */
+	TURN_ENOUGH = 64,      /* messages of TURN without media, which may follow, and in TCP of STUN */
+	STUN_ENOUGH = 16,      /* datagrams of a flow with STUN, neither TURN nor ICE alone */
 	MEDIA_ENOUGH = 8,      /* messages of a flow that is known to carry media */
 	UNKNOWN_ENOUGH = 16    /* datagrams of a flow without a known protocol */
 };

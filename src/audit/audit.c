@@ -1,7 +1,7 @@
 /*
  * audit.c - the pipeline: frames in, judged flows and a ledger out.
  *
- *     frames -> decode -> follow: packets in order, flows -> judge: ledger
+ *     frames -> decode, mark second sightings -> follow: packets in order, flows -> judge: ledger
  */
 #include "audit/state.h"
 

@@ -52,8 +52,9 @@ static void see(struct audit_follow *f, size_t upto)
 static void see_with(struct audit_follow *f, const struct lya_packet *pkt)
 {
 	const struct in_hand *h = &f->hand;
+	uintptr_t first = (uintptr_t)h->pkts, at = (uintptr_t)pkt; /* it may be of another array */
 
-	if (h->n != 0 && pkt >= h->pkts && pkt < h->pkts + h->n)
+	if (at >= first && at < first + h->n * sizeof(*pkt))
 		see(f, (size_t)(pkt - h->pkts) + 1);
 }
 
@@ -265,7 +266,8 @@ static int take_in_order(struct audit_follow *f, struct lya_packet *pkts, size_t
 	return rc != 0 || done == n ? rc : take_some(f, pkts + done, n - done, NULL);
 }
 
-static int take(struct audit_follow *f, struct lya_packet *pkts, size_t n,
+/* batch: what is known of them together; NULL: nothing is. */
+static int take(struct audit_follow *f, struct lya_packet *pkts, size_t n, bool duplicates,
 		const struct lya_batch *batch)
 {
 	int rc = 0;
@@ -273,7 +275,7 @@ static int take(struct audit_follow *f, struct lya_packet *pkts, size_t n,
 	n = lya_reasm_take(f->reasm, pkts, n);
 	if (lya_reasm_failed(f->reasm))
 		return LYA_ENOMEM;
-	if (batch->duplicates)
+	if (duplicates)
 		rc = lya_validity_duplicates(f->validity, pkts, n);
 	if (f->trail == NULL)
 		f->hand = (struct in_hand){ .pkts = pkts, .n = n };
@@ -283,36 +285,43 @@ static int take(struct audit_follow *f, struct lya_packet *pkts, size_t n,
 	return rc;
 }
 
-/* Of a batch one packet, and what the next steps ask of it. */
-static struct lya_batch alone(const struct lya_packet *pkt)
+/* Reassembly remembers something of it. */
+static bool is_for_reasm(const struct lya_packet *pkt)
 {
-	return (struct lya_batch){ .oldest_ns = pkt->time_ns,
-				   .newest_ns = pkt->time_ns,
-				   .duplicates = pkt->duplicate != LYA_DUP_NONE };
+	return pkt->is_fragment || pkt->tunnel_head != NULL;
 }
 
-/* Where packets are kept, and some are fragments: they may wait, and are told of later. */
-static int take_fragments(struct audit_follow *f, struct lya_packet *pkts, size_t n)
+/* Of n packets those up to the first that is for reassembly. */
+static size_t whole_ones(const struct lya_packet *pkts, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && !is_for_reasm(&pkts[i]))
+		i++;
+	return i;
+}
+
+/*
+ * Packets among which some are fragments: each of these comes alone, for what reassembly
+ * has room for hangs on what is borrowed of it, until it is called again.
+ */
+static int take_fragments(struct audit_follow *f, struct lya_packet *pkts, size_t n,
+			  bool duplicates)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < n && rc == 0; i++) {
-		struct lya_batch batch = alone(&pkts[i]);
+	for (size_t i = 0; i < n && rc == 0;) {
+		size_t some = whole_ones(pkts + i, n - i);
 
-		if (pkts[i].is_fragment)
-			lya_trail_fragment(f->trail, &pkts[i]);
-		rc = take(f, &pkts[i], 1, &batch);
+		if (some == 0) {
+			some = 1;
+			if (f->trail != NULL && pkts[i].is_fragment) /* it may wait, and be told later */
+				lya_trail_fragment(f->trail, &pkts[i]);
+		}
+		rc = take(f, pkts + i, some, duplicates, NULL);
+		i += some;
 	}
 	return rc;
-}
-
-static bool has_fragments(const struct lya_packet *pkts, size_t n)
-{
-	bool any = false;
-
-	for (size_t i = 0; i < n; i++)
-		any |= pkts[i].is_fragment;
-	return any;
 }
 
 int audit_follow_take(struct audit_follow *f, struct lya_packet *pkts, size_t n,
@@ -322,9 +331,9 @@ int audit_follow_take(struct audit_follow *f, struct lya_packet *pkts, size_t n,
 
 	if (rc != 0)
 		return rc;
-	if (f->trail != NULL && has_fragments(pkts, n))
-		return take_fragments(f, pkts, n);
-	return take(f, pkts, n, batch);
+	if (!batch->short_way && whole_ones(pkts, n) < n)
+		return take_fragments(f, pkts, n, batch->duplicates);
+	return take(f, pkts, n, batch->duplicates, batch);
 }
 
 /*

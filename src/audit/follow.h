@@ -1,8 +1,8 @@
 /*
  * follow.h - the middle stage of the pipeline: decoded packets in, ended flows out.
  *
- * Everything that must see the packets in order: second sightings and
- * fragments, the other legs of rewritten conversations, the flow table.
+ * Everything that must see the packets in order: fragments, the other legs of rewritten
+ * conversations, the flow table.
  */
 #ifndef LYNCAUDIT_SRC_AUDIT_FOLLOW_H
 #define LYNCAUDIT_SRC_AUDIT_FOLLOW_H
@@ -42,7 +42,8 @@ void audit_follow_free(struct audit_follow *f);
 
 /*
  * Take n packets, at most AUDIT_BATCH, in order of time, whose second sightings are marked
- * (audit_follow_reasm), and what is known of them together.  Their bytes are not kept.  0, LYA_ENOMEM, or what the sink answered.
+ * (audit_follow_reasm), and what is known of them together.  Their bytes are not kept.
+ * 0, LYA_ENOMEM, or what the sink answered.
  */
 int audit_follow_take(struct audit_follow *f, struct lya_packet *pkts, size_t n,
 		      const struct lya_batch *batch);
@@ -50,7 +51,7 @@ int audit_follow_take(struct audit_follow *f, struct lya_packet *pkts, size_t n,
 int audit_follow_finish(struct audit_follow *f);
 /* Go on under another policy, of which snat was made: evidence that flows carry goes along. */
 void audit_follow_rebase(struct audit_follow *f, struct lya_snat *snat);
-/* snat for a policy.  observer: the struct audit_follow that keeps packets, where that is asked for. */
+/* snat for a policy.  observer: the struct audit_follow that keeps packets, where it does. */
 int audit_follow_make_snat(const struct lya_policy *policy, const struct lya_audit_options *options,
 			   void *observer, struct lya_snat **snat, struct lya_error *err);
 

@@ -1,7 +1,9 @@
 /*
  * relay.h - the stages of the pipeline in threads of their own.
  *
- *     caller:  decode ---> blocks ---> thread:  follow ---> events ---> judge: a thread, or whoever waits
+ *     caller:  decode, mark second sightings ---> blocks --->
+ *     thread:  follow ---> events --->
+ *     judge:   a thread, or whoever waits
  *
  * Two rings, each filled by one side and emptied by the other, in order: so what
  * is judged, and when, is the same as in one thread.  With two threads whoever has to wait
@@ -31,7 +33,8 @@ int audit_relay_new(struct audit_relay **r, struct lya_error *err);
 struct audit_sink audit_relay_sink(struct audit_relay *r);
 /*
  * Begin, with two threads in all or three; follow and judge are the threads' until
- * audit_relay_finish or _stop.
+ * audit_relay_finish or _free, but for the marking of second sightings, which stays the
+ * caller's (lya_reasm_mark).
  */
 int audit_relay_start(struct audit_relay *r, struct audit_follow *follow, struct audit_judge *judge,
 		      unsigned threads, struct lya_error *err);

@@ -285,11 +285,14 @@ void lya_decode_batch(const struct lya_frame *frames, struct lya_packet *pkts, s
 	uint64_t bytes = 0;
 	uint32_t other = 0;
 	uint32_t odd = 0;
+	bool short_way = true;
 	bool back = false;
 
 	for (size_t i = 0; i < n; i++) {
-		if (__builtin_expect(!decode_plain(&frames[i], &pkts[i]), 0))
+		if (__builtin_expect(!decode_plain(&frames[i], &pkts[i]), 0)) {
 			decode_general(&frames[i], &pkts[i]);
+			short_way = false;
+		}
 		odd |= pkts[i].events | (pkts[i].kind & ~(uint32_t)LYA_PKT_UDP);
 		other |= frames[i].source ^ frames[0].source;
 		bytes += frames[i].wirelen;
@@ -303,6 +306,7 @@ void lya_decode_batch(const struct lya_frame *frames, struct lya_packet *pkts, s
 		.ascending = !back,
 		.one_source = other == 0,
 		.plain = odd == 0,
+		.short_way = short_way,
 	};
 	if (back)
 		find_bounds(frames, n, batch);

@@ -13,7 +13,7 @@
 
 enum { FLOW_SESSION_WAYS = 4, SETS_MIN = 64 };
 
-/* Of packet time no more is asked than seconds, modulo 136 years: a set is one cache line. */
+/* Of packet time seconds are kept, and compared within 68 years: a set is one cache line. */
 struct flow_session {
 	uint64_t key; /* 0: free */
 	uint32_t time_s;
@@ -101,13 +101,14 @@ void flow_session_put(struct flow_sessions *s, uint64_t key, int64_t now_ns,
 
 enum lya_tls_client flow_session_get(const struct flow_sessions *s, uint64_t key, int64_t now_ns)
 {
+	uint32_t now_s = seconds_of(now_ns);
 	const struct flow_session *set;
 
 	if (key == 0)
 		return LYA_TLS_CLIENT_UNKNOWN;
 	set = set_of(s, key);
 	for (unsigned i = 0; i < FLOW_SESSION_WAYS; i++) {
-		if (set[i].key == key && age_s(&set[i], seconds_of(now_ns)) <= FLOW_SESSION_S)
+		if (set[i].key == key && age_s(&set[i], now_s) <= FLOW_SESSION_S)
 			return (enum lya_tls_client)set[i].client;
 	}
 	return LYA_TLS_CLIENT_UNKNOWN;

@@ -2,8 +2,9 @@
  * slots.c - where inspections under way are kept.
  *
  * There is a fixed number of slots.  When all of a pool are taken an inspection is
- * ended with what it has learnt, and counted: one slot after the other gives up its
- * own, so each has as long as a round takes.
+ * ended with what it has learnt, and counted: that of the next slot in turn.  While
+ * nothing is given back in between that is the oldest; else it may be any, on average
+ * half a round old.
  */
 #include "flow/table.h"
 

@@ -569,6 +569,59 @@ static void test_done(void **state)
 	free(st);
 }
 
+/* Datagrams of one kind that are looked at; so many that more would not matter. */
+static size_t listened_to(void (*add_one)(struct talk *t, unsigned i))
+{
+	struct lya_app_state *st = malloc(lya_app_state_size(UDP));
+	static struct talk t;
+	size_t n = 0;
+
+	assert_non_null(st);
+	lya_app_init(st, UDP);
+	while (!lya_app_done(st) && n < 10000) {
+		t.n = t.parts = 0;
+		add_one(&t, (unsigned)n);
+		lya_app_feed(st, (unsigned)n++ % 2, 0, t.bytes, t.n, t.n);
+	}
+	free(st);
+	return n;
+}
+
+static void one_keepalive(struct talk *t, unsigned i)
+{
+	add_stun(t, 0, i % 2 == 0 ? 0x0001 : 0x0101, 0);
+}
+
+static void one_turn(struct talk *t, unsigned i)
+{
+	add_turn(t, 0, i % 2 == 0 ? 0x0003 : 0x0103);
+}
+
+static void one_rtp(struct talk *t, unsigned i)
+{
+	add_rtp(t, 0, 7 + i % 2, i / 2);
+}
+
+static void one_unknown(struct talk *t, unsigned i)
+{
+	say(t, 0);
+	add8(t, 0xF0 + i % 8);
+	add_fill(t, 12, 0xE3);
+}
+
+/*
+ * What a flow settled to is not asked again: so long it must be listened to, that media may
+ * follow STUN and, longer, an allocation; and no longer, for every datagram costs.
+ */
+static void test_patience(void **state)
+{
+	(void)state;
+	assert_int_equal(listened_to(one_keepalive), 16);
+	assert_int_equal(listened_to(one_turn), 64);
+	assert_int_equal(listened_to(one_rtp), 8);
+	assert_int_equal(listened_to(one_unknown), 16);
+}
+
 static void test_names(void **state)
 {
 	(void)state;
@@ -586,6 +639,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_datagrams),
 		cmocka_unit_test(test_done),
+		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_names),
 	};
 

@@ -89,11 +89,95 @@ static void test_leg_after_the_end(void **state)
 	assert_int_equal(kinds_of_node_leg(steps, STEPS), kinds_of_node_leg(steps, 1));
 }
 
+enum {
+	DATAGRAMS = 1500, /* more than the least memory holds fragments of */
+	BEHIND = 300,     /* so many datagrams later the head comes, if it does */
+	TAKEN_MAX = 64,
+	MORE_FRAGMENTS = 0x2000
+};
+
+/* The n-th frame: a later fragment whose head is still to come, or the head of an older one. */
+static size_t fragment_frame(struct pipe *p, size_t n, uint8_t *frame)
+{
+	size_t i = n / 2;
+	bool head = n % 2 == 1 && i >= BEHIND && i % 3 != 0;
+	struct segment s = { .src = CLIENT, .dst = FRONT_END, .sport = 50000, .dport = 5060,
+			     .proto = 17, .len = 16, .id = (uint16_t)(1 + i),
+			     .fragment = 3 };
+
+	if (head) {
+		s.id = (uint16_t)(1 + i - BEHIND);
+		s.fragment = MORE_FRAGMENTS;
+	} else if (n % 2 == 1) {
+		s.id = (uint16_t)(20000 + i);
+		s.fragment = 0;
+	}
+	return pipe_frame(p, &s, frame);
+}
+
+/* What came of it all in one line. */
+static void audit_fragments(size_t handful, char *out, size_t size)
+{
+	static struct pipe p;
+	static uint8_t bytes[TAKEN_MAX][PIPE_FRAME];
+	struct lya_frame frames[TAKEN_MAX];
+	struct lya_audit_options options = { .max_memory = (size_t)16 << 20,
+					     .on_flow = pipe_on_flow, .ctx = &p };
+	const struct lya_limit *forgotten;
+	struct lya_error err;
+	size_t at;
+
+	pipe_open(&p);
+	lya_audit_free(p.audit);
+	assert_int_equal(lya_audit_new(&p.audit, p.policy, &options, &err), LYA_OK);
+	for (size_t n = 0; n < (size_t)2 * DATAGRAMS; n += handful) {
+		size_t k = 0;
+
+		for (; k < handful && n + k < (size_t)2 * DATAGRAMS; k++) {
+			size_t len = fragment_frame(&p, n + k, bytes[k]);
+
+			frames[k] = (struct lya_frame){ .time_ns = PIPE_START + (int64_t)(n + k) * 1000,
+							.data = bytes[k],
+							.caplen = (uint32_t)len,
+							.wirelen = (uint32_t)len,
+							.number = n + k + 1,
+							.link = LYA_LINK_ETHERNET,
+							.digits = 6 };
+		}
+		assert_int_equal(lya_audit_take(p.audit, frames, k, &err), LYA_OK);
+	}
+	p.sources[0].packets = (uint64_t)2 * DATAGRAMS;
+	pipe_finish(&p);
+	forgotten = pipe_limit(&p, "evicted", "fragments");
+	assert_non_null(forgotten);
+	at = (size_t)snprintf(out, size, "%s", forgotten->what);
+	for (size_t i = 0; i < p.n_flows && at < size; i++)
+		at += (size_t)snprintf(out + at, size - at, "; %u: %llu packets, %llu bytes",
+				       p.flows[i].flow.unknown,
+				       (unsigned long long)(p.flows[i].flow.packets[0] +
+							    p.flows[i].flow.packets[1]),
+				       (unsigned long long)(p.flows[i].flow.bytes[0] +
+							    p.flows[i].flow.bytes[1]));
+	pipe_close(&p);
+}
+
+/* When fragments must give way to others, which of them do is a matter of their order alone. */
+static void test_fragments_without_room(void **state)
+{
+	static char alone[4096], many[4096];
+
+	(void)state;
+	audit_fragments(1, alone, sizeof(alone));
+	audit_fragments(TAKEN_MAX, many, sizeof(many));
+	assert_string_equal(alone, many);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both_legs),
 		cmocka_unit_test(test_leg_after_the_end),
+		cmocka_unit_test(test_fragments_without_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,7 +159,7 @@ static void test_result(void **state)
 	test_done(t, &e);
 }
 
-/* More flows under inspection than there is room for: the oldest inspection ends early. */
+/* More flows under inspection than there is room for: one inspection after the other ends early. */
 static void test_pool(void **state)
 {
 	enum { FLOWS = 50 };
