@@ -28,6 +28,7 @@ struct event {
 	union {
 		struct {
 			struct lya_flow flow;
+			struct lya_flow_marks marks; /* where the flow has some */
 			struct lya_snat_evidence found;
 			struct lya_trail_flow kept; /* KIND_FLOW: until it is judged */
 		} ended;
@@ -40,7 +41,7 @@ struct event {
 
 struct audit_relay {
 	struct audit_follow *follow;
-	struct audit_judge *judge;
+	struct audit_sink judge; /* who is told in the end */
 	pthread_t follower, judger;
 	bool follows, judges; /* the thread was begun */
 
@@ -151,6 +152,10 @@ static int take_flow(void *ctx, const struct lya_flow *flow, const struct lya_sn
 	}
 	e->of.ended.kept = kept;
 	e->of.ended.flow = *flow;
+	if (flow->marks != NULL) {
+		e->of.ended.marks = *flow->marks;
+		e->of.ended.flow.marks = &e->of.ended.marks;
+	}
 	e->has_found = found != NULL;
 	if (found != NULL)
 		e->of.ended.found = *found;
@@ -206,8 +211,8 @@ static int judge_flow(struct audit_relay *r, struct event *e)
 	struct lya_trail_flow kept = e->of.ended.kept;
 
 	e->of.ended.kept = (struct lya_trail_flow){ 0 }; /* it is the judge's now */
-	return audit_judge_flow(r->judge, &e->of.ended.flow,
-				e->has_found ? &e->of.ended.found : NULL, kept);
+	return r->judge.flow(r->judge.ctx, &e->of.ended.flow,
+			     e->has_found ? &e->of.ended.found : NULL, kept);
 }
 
 static int judge_event(struct audit_relay *r, struct event *e)
@@ -216,14 +221,13 @@ static int judge_event(struct audit_relay *r, struct event *e)
 	case KIND_FLOW:
 		return judge_flow(r, e);
 	case KIND_LISTENER:
-		return audit_judge_listener(r->judge, &e->of.ended.flow);
+		return r->judge.listener(r->judge.ctx, &e->of.ended.flow);
 	case KIND_LISTENERS_KNOWN:
-		audit_judge_listeners_known(r->judge);
-		return 0;
+		return r->judge.listeners_known(r->judge.ctx);
 	default:
 		if (e->of.said.detail.name != NULL)
 			e->of.said.detail.name = e->of.said.name;
-		return audit_judge_detail(r->judge, &e->of.said.detail);
+		return r->judge.detail(r->judge.ctx, &e->of.said.detail);
 	}
 }
 
@@ -351,13 +355,13 @@ static int start(pthread_t *thread, void *(*run)(void *), struct audit_relay *r,
 	return LYA_OK;
 }
 
-int audit_relay_start(struct audit_relay *r, struct audit_follow *follow, struct audit_judge *judge,
-		      unsigned threads, struct lya_error *err)
+int audit_relay_start(struct audit_relay *r, struct audit_follow *follow,
+		      const struct audit_sink *judge, unsigned threads, struct lya_error *err)
 {
 	int rc;
 
 	r->follow = follow;
-	r->judge = judge;
+	r->judge = *judge;
 	rc = start(&r->follower, run_follow, r, &r->follows, err);
 	if (rc == LYA_OK && threads > 2)
 		rc = start(&r->judger, run_judge, r, &r->judges, err);
@@ -403,6 +407,26 @@ static void join(struct audit_relay *r)
 	if (r->judges)
 		(void)pthread_join(r->judger, NULL);
 	r->follows = r->judges = false;
+}
+
+/* Under the lock: blocks or events are under way. */
+static bool is_busy(const struct audit_relay *r)
+{
+	return r->sent != r->followed || some_told(r) > 0;
+}
+
+int audit_relay_settle(struct audit_relay *r)
+{
+	bool over;
+
+	(void)pthread_mutex_lock(&r->lock);
+	while (is_busy(r) && !is_over(r))
+		help_or_wait(r);
+	over = is_over(r);
+	(void)pthread_mutex_unlock(&r->lock);
+	if (over)
+		join(r);
+	return r->rc;
 }
 
 int audit_relay_finish(struct audit_relay *r)

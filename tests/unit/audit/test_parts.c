@@ -1,6 +1,6 @@
 /*
  * test_parts.c - an audit without end says in all what one that ends says: whatever passes
- * there were, and wherever it was cut.
+ * there were, wherever it was cut, and in however many threads.
  */
 #include "parts.h"
 
@@ -323,7 +323,7 @@ static void test_reload(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char *want = whole_report(&world, names[i]), *got;
-		struct lab_world worlds[8];
+		struct lab_world worlds[8] = { { .threads = world.threads } };
 		struct lya_audit_part part;
 		struct evidence e;
 		struct lab lab;
@@ -401,5 +401,9 @@ int main(void)
 		cmocka_unit_test(test_reload_refused),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	int failed = 0;
+
+	for (world.threads = 1; world.threads <= 3; world.threads++)
+		failed += cmocka_run_group_tests(tests, setup, teardown);
+	return failed;
 }
