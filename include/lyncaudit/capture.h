@@ -98,13 +98,18 @@ struct lya_capture_event {
 	const char *what; /* "the interface was down", "the kernel's buffer was full" */
 };
 
+enum { LYA_CAPTURE_RINGS_MAX = 16, LYA_CAPTURE_HOLD_MAX = 7 };
+
 struct lya_capture_listen_options {
 	const char *const *interfaces; /* names; borrowed during listen */
 	size_t n_interfaces;
 	const char *filter;            /* as for files; NULL: none */
 	const struct lya_capture_offset *offsets;
 	size_t n_offsets;
-	size_t ring_bytes;             /* of the buffer of each interface; 0: 64 MiB */
+	unsigned rings;                /* buffers that share the frames of each interface, at most
+	                                  LYA_CAPTURE_RINGS_MAX; 0: one */
+	size_t ring_bytes;             /* of each buffer; 0: 64 MiB */
+	unsigned hold;                 /* as for files; at most LYA_CAPTURE_HOLD_MAX */
 	bool adapter_time;             /* time stamps by the network card's clock */
 	void (*on_event)(void *ctx, const struct lya_capture_event *event); /* may be NULL */
 	void *ctx;
@@ -127,6 +132,7 @@ struct lya_capture_follow_options {
 	size_t n_offsets;
 	int64_t from_ns; /* packets up to that time are passed over; LYA_TIME_NONE: none are */
 	size_t max_bytes;
+	unsigned hold; /* as for files */
 	void (*on_event)(void *ctx, const struct lya_capture_event *event); /* may be NULL */
 	void *ctx;
 };
@@ -150,6 +156,12 @@ bool lya_capture_follow_resumed(const struct lya_capture *c);
  */
 size_t lya_capture_poll(const struct lya_capture *c, struct pollfd *fds, size_t max,
 			int *timeout_ms);
+
+/*
+ * Nobody borrows frames any more: buffers of interfaces go back to the kernel.  With `hold`
+ * to be called before waiting, or a buffer may be full of what was given.
+ */
+void lya_capture_release(struct lya_capture *c);
 
 /*
  * To be called about once a second, and when a descriptor polls with an error: counters

@@ -81,13 +81,22 @@ static void note_drops(struct lya_capture *c, const struct capture_interface *i,
 	spell_go_on(l, i, s, LYA_CAPTURE_DROP, now_ns);
 }
 
+/* By all rings of an interface. */
+static uint64_t dropped(struct lya_capture *c, const struct capture_interface *i)
+{
+	uint64_t sum = 0;
+
+	for (size_t k = i->first; k < i->first + i->n; k++)
+		sum += capture_ring_dropped(&c->listen->queues[k].ring);
+	return sum;
+}
+
 static void count_drops(struct lya_capture *c, struct capture_interface *i,
 			const struct capture_link *link, int64_t now_ns)
 {
 	uint64_t missed = 0;
 
-	note_drops(c, i, &i->full, "the kernel's packet buffer was full",
-		   capture_ring_dropped(&i->ring), now_ns);
+	note_drops(c, i, &i->full, "the kernel's packet buffer was full", dropped(c, i), now_ns);
 	if (!link->exists)
 		return;
 	if (link->index == i->index && link->lost > i->lost)
@@ -135,29 +144,66 @@ static void check_gap(const struct lya_capture *c, struct capture_interface *i,
 	}
 }
 
-/* It was made anew: listen to that one.  Until this works it counts as away. */
-static void rebind(struct capture_interface *i, struct capture_link *link)
+/* What a group of rings still holds is read; then they are done with. */
+static void close_group(struct capture_queue *list, size_t n)
 {
+	for (size_t k = 0; k < n; k++) {
+		struct capture_queue *q = &list[k];
+		int64_t time_ns;
+		bool fresh;
+
+		if (q->state != CAPTURE_QUEUE_OVER || q->ring.fd == -1 || q->has ||
+		    q->ring.done != q->ring.released ||
+		    capture_ring_peek(&q->ring, &time_ns, &fresh))
+			continue;
+		capture_ring_close(&q->ring);
+		q->state = CAPTURE_QUEUE_SPARE;
+	}
+}
+
+/* It was made anew: listen to that one.  Until this works it counts as away. */
+static void rebind(struct lya_capture *c, struct capture_interface *i, struct capture_link *link)
+{
+	struct capture_queue *list = &c->listen->queues[i->first], *last = &list[i->n - 1];
+
+	if (i->n > 1)
+		close_group(list, i->n - 1);
 	if (!link->exists || link->index == i->index)
 		return;
-	if (capture_ring_bind(&i->ring, link->index) == -1)
+	if (capture_ring_bind(&last->ring, link->index) == -1) {
 		link->exists = false;
-	else
-		i->index = link->index;
+		return;
+	}
+	i->index = link->index;
+	last->state = CAPTURE_QUEUE_HEARS;
+	for (size_t k = 0; k < i->n - 1; k++) {
+		if (list[k].state == CAPTURE_QUEUE_HEARS)
+			list[k].state = CAPTURE_QUEUE_OVER;
+	}
+}
+
+/* One of its rings was told; none of them tells it twice. */
+static bool failed(struct lya_capture *c, const struct capture_interface *i)
+{
+	bool any = false;
+
+	for (size_t k = i->first; k < i->first + i->n; k++)
+		any |= capture_ring_failed(&c->listen->queues[k].ring);
+	return any;
 }
 
 static int tick(struct lya_capture *c, struct capture_interface *i, int64_t now_ns,
 		struct lya_error *err)
 {
 	struct capture_link link;
-	bool failed = capture_ring_failed(&i->ring);
+	bool went = failed(c, i);
 	int rc = capture_netlink_ask(c->listen->netlink, i->name, &link, err);
 
 	if (rc != LYA_OK)
 		return rc;
 	count_drops(c, i, &link, now_ns);
-	rebind(i, &link);
-	check_gap(c, i, &link, failed, now_ns);
+	rebind(c, i, &link);
+	check_gap(c, i, &link, went, now_ns);
 	return LYA_OK;
 }
 
