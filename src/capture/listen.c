@@ -22,8 +22,8 @@
 
 enum { MS_NS = 1000000 };
 
-/* The timeout of a block, and as much as its timer may be late. */
-static const int64_t hold_ns = 2 * (int64_t)CAPTURE_RING_TIMEOUT_MS * MS_NS;
+/* The timeout of a block, one more for a kernel that looks only then, and one for its lateness. */
+static const int64_t hold_ns = 3 * (int64_t)CAPTURE_RING_TIMEOUT_MS * MS_NS;
 
 static int64_t steady_ns(void)
 {
@@ -335,9 +335,9 @@ static int next_merged(struct lya_capture *c, struct lya_frame *frames, size_t m
 			l->wake_ns = t.first->ready_ns + hold_ns;
 			if (now_ns < l->wake_ns)
 				break;
-			if (some > t.first->ring.left) /* what comes behind may be fresh */
-				some = t.first->ring.left;
 		}
+		if (some > t.first->ring.left) /* what comes behind is looked at first */
+			some = t.first->ring.left;
 		l->wake_ns = 0;
 		rc = give(c, t.first, frames + *n, some, t.until_ns, &taken, &kept, err);
 		*n += kept;

@@ -34,7 +34,7 @@ enum {
 
 #define TICK_NS LYA_SECOND_NS
 #define MEASURE_NS (5 * LYA_SECOND_NS)
-#define END_NS (LYA_SECOND_NS / 5)
+#define END_NS (LYA_SECOND_NS / 4)
 
 struct sensor {
 	struct live_watch *watch;
