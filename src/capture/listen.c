@@ -119,6 +119,7 @@ static int interface_open(struct lya_capture *c, struct capture_interface *i, co
 	memcpy(i->name, name, strlen(name) + 1);
 	i->index = link.index;
 	i->lost = link.lost;
+	i->dropped = link.dropped;
 	w.ring.name = i->name;
 	w.ring.arphrd = link.arphrd;
 	c->sources[i->source].digits = 9;
@@ -158,7 +159,7 @@ static int listen_new(struct lya_capture *c, const struct lya_capture_listen_opt
 		return lya_error_nomem(err);
 	c->listen = l;
 	l->netlink = -1;
-	l->ticked_ns = LYA_TIME_NONE;
+	l->ticked_ns = l->before_ns = LYA_TIME_NONE;
 	l->hold = options->hold;
 	l->on_event = options->on_event;
 	l->ctx = options->ctx;

@@ -46,7 +46,10 @@ struct capture_interface {
 	size_t first, n;   /* of its queues */
 	int index;         /* the kernel's number; another one once it was made anew */
 	uint64_t number;   /* frames so far */
-	uint64_t lost;     /* what the interface itself had lost when it was asked last */
+	uint64_t lost;     /* what the interface itself had lost when it was asked last, */
+	uint64_t dropped;  /* what the kernel had dropped of it, */
+	uint64_t suspect;  /* and of that, since the tick before */
+	bool tagged;       /* frames with a VLAN tag were seen */
 	struct capture_spell gap, full, missed;
 };
 
@@ -58,7 +61,7 @@ struct capture_listen {
 	unsigned hold; /* calls for which more what was given stays */
 	uint64_t call; /* the one under way, counted from 1 */
 	int netlink;       /* descriptor; -1: none */
-	int64_t ticked_ns; /* time of the last tick; LYA_TIME_NONE: there was none */
+	int64_t ticked_ns, before_ns; /* the last tick, the one before; LYA_TIME_NONE: none yet */
 	int64_t wake_ns;   /* CLOCK_MONOTONIC: when frames that are held back are due; 0: none are */
 	void (*on_event)(void *ctx, const struct lya_capture_event *event);
 	void *ctx;

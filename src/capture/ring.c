@@ -301,7 +301,7 @@ static void tag_restore(const struct tpacket3_hdr *h, uint8_t *data, struct lya_
 	f->wirelen += TAG_LEN;
 }
 
-static void frame_fill(const struct capture_ring *r, const struct tpacket3_hdr *h,
+static void frame_fill(struct capture_ring *r, const struct tpacket3_hdr *h,
 		       struct lya_frame *f)
 {
 	uint8_t *data = r->map + ((const uint8_t *)h - r->map) + h->tp_mac;
@@ -315,8 +315,10 @@ static void frame_fill(const struct capture_ring *r, const struct tpacket3_hdr *
 	f->flags = 0;
 	f->digits = 9;
 	if ((h->tp_status & TP_STATUS_VLAN_VALID) != 0 && !r->cooked &&
-	    h->tp_snaplen >= ADDRESSES_LEN)
+	    h->tp_snaplen >= ADDRESSES_LEN) {
+		r->tagged++;
 		tag_restore(h, data, f);
+	}
 }
 
 size_t capture_ring_take(struct capture_ring *r, struct lya_frame *frames, size_t max,

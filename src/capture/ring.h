@@ -51,6 +51,7 @@ struct capture_ring {
 	uint64_t done, released; /* blocks given out so far, and of them given back */
 	const uint8_t *next;    /* header of the next frame of block `at` */
 	uint32_t left;          /* frames of it not given out; 0: none is open */
+	uint64_t tagged;        /* frames whose VLAN tag was put back */
 	bool cooked;            /* frames begin behind their link header */
 	uint16_t link;          /* of the frames given out */
 };

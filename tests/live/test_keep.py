@@ -18,8 +18,11 @@ class Keep(Live):
         os.mkdir(self.path("state"), 0o700)
         os.chown(self.path("state"), user.pw_uid, user.pw_gid)
 
+    threads = "1"
+
     def keep(self, *args, **more):
-        return self.start("-i", "a0", "--state", "state", "--sensor", "s1", *args, **more)
+        return self.start("-i", "a0", "--state", "state", "--sensor", "s1", "--threads",
+                          self.threads, *args, **more)
 
     def reports(self):
         folder = self.path("state/reports")
@@ -218,6 +221,18 @@ class Killed(Keep):
         self.assertEqual(len([n for n in names if n.startswith("store.db") and n not in
                               ("store.db", "store.db-wal", "store.db-shm")]), 1, names)
         self.assertIn("set aside", service.said())
+
+
+class ReportsInThreads(Reports):
+    threads = "4"
+
+
+class ReloadInThreads(Reload):
+    threads = "3"
+
+
+class KilledInThreads(Killed):
+    threads = "2"
 
 
 class BadState(Keep):

@@ -185,6 +185,9 @@ static size_t next(struct lya_capture *c, struct lya_frame *frames)
 	}
 }
 
+/* Times of ticks, far from a quarter of an hour. */
+#define T(s) (START / (900 * SECOND) * (900 * SECOND) + (s) * SECOND)
+
 static void tick(struct lya_capture *c, int64_t now_ns)
 {
 	struct lya_error err;
@@ -269,6 +272,37 @@ static void tags_are_put_back(void **state)
 		assert_int_equal(frames[0].wirelen, len);
 		assert_memory_equal(frames[0].data, bytes, len);
 	}
+	lya_capture_close(c);
+	close(fd);
+}
+
+/* A frame with a tag that no interface of its own wants counts as dropped, and is none. */
+static void tagged_frames_are_no_loss(void **state)
+{
+	struct lya_frame frames[FRAMES];
+	struct told told = { .n = 0 };
+	struct lya_capture *c;
+	size_t n;
+	int fd;
+
+	(void)state;
+	if (!able)
+		skip();
+	c = listen_to("a0", NULL, NULL, 0, &told);
+	fd = sender("b0");
+	for (int s = 1; s < 6; s++) {
+		uint8_t bytes[FRAME_LEN + 8];
+
+		tick(c, T(s));
+		frame_of(bytes, 7);
+		bytes[12] = 0x81;
+		bytes[13] = bytes[14] = 0;
+		assert_int_equal(write(fd, bytes, FRAME_LEN), FRAME_LEN);
+		assert_int_equal(next(c, frames), 1);
+	}
+	lya_capture_listen_end(c, T(9));
+	assert_int_equal(told.n, 0);
+	assert_int_equal(lya_capture_sources(c, &n)->dropped, 0);
 	lya_capture_close(c);
 	close(fd);
 }
@@ -676,9 +710,6 @@ static void assert_gap(const struct told *told, int64_t from_ns, int64_t to_ns, 
 	assert_int_equal(e->to_ns, to_ns);
 }
 
-/* Times of ticks, far from a quarter of an hour. */
-#define T(s) (START / (900 * SECOND) * (900 * SECOND) + (s) * SECOND)
-
 static void down_and_up_is_a_gap(void **state)
 {
 	struct told told = { .n = 0 };
@@ -982,6 +1013,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(frames_come_as_they_were_sent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(tags_are_put_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(tagged_frames_are_no_loss, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_filter_leaves_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(flows_are_spread_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_full_ring_overflows, set_up, tear_down),
