@@ -67,7 +67,8 @@ struct lya_source {
 	uint64_t dropped;    /* told by the file's own statistics, or by kernel and interface */
 	uint64_t snapped;    /* packets of which less was captured than sent */
 	uint64_t steps_back; /* packets older than the one before them */
-	uint64_t filtered;   /* packets that the filter left out */
+	uint64_t filtered;   /* packets that the filter left out, */
+	bool filtered_unseen; /* and the kernel may have left out others, which nobody counts */
 	uint8_t digits;      /* decimals of its clock: 6 or 9 */
 	bool skipped;        /* a file in a directory that is no capture: `error` says why */
 	/*
@@ -76,6 +77,12 @@ struct lya_source {
 	 */
 	char *error;
 };
+
+/* A filter left packets of it out. */
+static inline bool lya_source_filtered(const struct lya_source *s)
+{
+	return s->filtered > 0 || s->filtered_unseen;
+}
 
 struct lya_capture;
 

@@ -121,6 +121,7 @@ static int tell_source(struct lya_tally *t, const struct lya_source *at,
 	out->steps_back = at->steps_back - s->steps_back;
 	out->filtered = at->filtered - s->filtered;
 	out->digits = at->digits;
+	out->filtered_unseen = at->filtered_unseen;
 	out->skipped = at->skipped;
 	out->error = at->error != NULL ? lya_strdup(at->error) : NULL;
 	return at->error != NULL && out->error == NULL ? LYA_ENOMEM : LYA_OK;

@@ -124,6 +124,8 @@ static int interface_open(struct lya_capture *c, struct capture_interface *i, co
 	w.ring.arphrd = link.arphrd;
 	c->sources[i->source].digits = 9;
 	c->sources[i->source].unread = false; /* it has no end */
+	c->sources[i->source].filtered_unseen =
+	    w.ring.filter != NULL && capture_filter_kernel(w.ring.filter);
 	rc = open_rings(c, i, &w, err);
 	if (rc == LYA_OK && c->filter != NULL)
 		rc = capture_filter_prepare(c->filter, c->listen->queues[i->first].ring.link, err);

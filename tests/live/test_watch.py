@@ -204,6 +204,23 @@ class Missing(Live):
         self.assertIn("the kernel's packet buffer was full", spans[0])
 
 
+class Filtered(Live):
+    def test_nobody_counts(self):
+        """What the kernel left out: not how much it was, but that it may have been."""
+        service = self.start("-i", "a0", "-o", "report.json", "-f", "tcp port 4443")
+        self.send_frames(documented() + wrong_direction())
+        time.sleep(0.3)
+        service.stop()
+        report = self.report()
+        one = report["capture"]["sources"][0]
+        self.assertEqual((one["packets"], one["filtered"], one["filtered_unseen"]),
+                         (len(wrong_direction()), 0, True))
+        self.assertIn("is not counted", self.limits("gap")[0]["what"])
+        self.assertIsNone(report["capture"].get("unseen_hosts"))
+        self.assertEqual([f["type"] for f in report["findings"] if f["severity"] != "info"],
+                         ["wrong-direction"])
+
+
 class End(Live):
     def test_silent_wire(self):
         """Nothing here waits for a packet."""
