@@ -2,14 +2,10 @@
 
 The program is the one with look_around.c linked in.
 """
-import json
 import os
 import pathlib
-import pwd
 import re
-import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -64,18 +60,6 @@ class Confined(Case):
             self.assertEqual(sorted(os.listdir(self.path("out"))), ["new", "report.json"])
             self.assertEqual(self.read("out/new"), b"")
 
-    def state(self, owner=None):
-        """A state directory, of another user where that is wanted and can be."""
-        subprocess.run([os.environ["MAKE_STATE"], self.path("state")], check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if owner is None:
-            return
-        os.chmod(self.dir, 0o755)
-        user = pwd.getpwnam(owner)
-        for folder, folders, files in os.walk(self.path("state")):
-            for name in [".", *folders, *files]:
-                os.chown(os.path.join(folder, name), user.pw_uid, user.pw_gid)
-
     def looked_around(self, result, new):
         """What a hit in the parsers of a state directory could reach."""
         answers = dict(re.findall(r"^at state: (.*): (\w+)$", result.err, re.M))
@@ -93,7 +77,8 @@ class Confined(Case):
     def test_state(self):
         if SANITIZED:
             self.skipTest("a sanitized build keeps what its leak checker needs")
-        self.state()
+        subprocess.run([os.environ["MAKE_STATE"], self.path("state")], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.mkdir(self.path("out"))
         made = self.run_program("report", "make", "--state", "state", "--day", "2026-11-21",
                                 "-o", "out/again.json")
@@ -104,40 +89,6 @@ class Confined(Case):
         self.assertEqual(shown.status, 0, shown.err)
         self.assertIn("unexpected-port", shown.out)
         self.looked_around(shown, "EACCES")
-
-    def test_state_in_use(self):
-        """Beside a service that writes, and of a copy that was made meanwhile."""
-        self.state()
-        writer = sqlite3.connect(self.path("state/store.db"))
-        self.addCleanup(writer.close)
-        writer.execute("PRAGMA journal_mode = WAL")
-        writer.execute("UPDATE finding SET flows = 4711")
-        writer.commit()
-        os.mkdir(self.path("copy"))
-        for name in "store.db", "store.db-wal":
-            shutil.copy(self.path("state/" + name), self.path("copy/" + name))
-        for folder in "state", "copy":
-            shown = self.run_program("history", "--state", folder)
-            self.assertEqual(shown.status, 0, shown.err)
-            self.assertIn("4711", shown.out)
-
-    def test_state_of_another(self):
-        """Root has no rights to it without its capabilities: its owner reads, root names."""
-        if os.geteuid() != 0:
-            self.skipTest("only root can become the owner")
-        self.state("nobody")
-        os.mkdir(self.path("out"), 0o700)
-        made = self.run_program("report", "make", "--state", "state", "--day", "2026-11-21",
-                                "-o", "out/again.json")
-        self.assertEqual(made.status, 0, made.err)
-        self.assertEqual(self.report("out/again.json")["period"]["partial"], True)
-        self.assertEqual(os.stat(self.path("out/again.json")).st_uid, 0)
-        shown = self.run_program("history", "--state", "state", "--json")
-        self.assertEqual(json.loads(shown.out)["schema"], "lyncaudit-history/1")
-        wrong = self.run_program("report", "make", "--state", "state", "--day", "2025-01-01",
-                                 "-o", "out/none.json")
-        self.assertEqual(wrong.status, 2)
-        self.assertNotIn("none.json", os.listdir(self.path("out")))
 
     def test_kernel(self):
         """While it waits for input: no capability, nothing to gain, system calls filtered."""
