@@ -297,9 +297,16 @@ static int finish_stages(struct lya_audit *a, struct lya_validity *validity,
 	return rc < 0 ? rc : audit_judge_finish(a->judge, validity, &a->counts, sources, n_sources, err);
 }
 
+/* A service that is stopped has no time to lose, nor a processor for each thread. */
 int audit_finish_flows(struct lya_audit *a)
 {
-	return a->relay != NULL ? audit_relay_finish(a->relay) : audit_follow_finish(a->follow);
+	int rc = 0;
+
+	if (a->relay != NULL && !a->options.continuous)
+		return audit_relay_finish(a->relay);
+	if (a->relay != NULL)
+		rc = audit_relay_end(a->relay);
+	return rc == 0 ? audit_follow_finish(a->follow) : rc;
 }
 
 int lya_audit_finish(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,

@@ -44,6 +44,7 @@ struct audit_relay {
 	struct audit_sink judge; /* who is told in the end */
 	pthread_t follower, judger;
 	bool follows, judges; /* the thread was begun */
+	bool direct;          /* there are none any more: what is told is judged at once */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -144,8 +145,11 @@ static int take_flow(void *ctx, const struct lya_flow *flow, const struct lya_sn
 {
 	struct audit_relay *r = ctx;
 	struct event *e;
-	int rc = next_event(r, KIND_FLOW, &e);
+	int rc;
 
+	if (r->direct)
+		return r->judge.flow(r->judge.ctx, flow, found, kept);
+	rc = next_event(r, KIND_FLOW, &e);
 	if (rc != 0) {
 		drop_packets(&kept);
 		return rc;
@@ -166,8 +170,11 @@ static int take_listener(void *ctx, const struct lya_flow *flow)
 {
 	struct audit_relay *r = ctx;
 	struct event *e;
-	int rc = next_event(r, KIND_LISTENER, &e);
+	int rc;
 
+	if (r->direct)
+		return r->judge.listener(r->judge.ctx, flow);
+	rc = next_event(r, KIND_LISTENER, &e);
 	if (rc != 0)
 		return rc;
 	e->of.ended.flow = *flow;
@@ -178,8 +185,11 @@ static int take_listeners_known(void *ctx)
 {
 	struct audit_relay *r = ctx;
 	struct event *e;
-	int rc = next_event(r, KIND_LISTENERS_KNOWN, &e);
+	int rc;
 
+	if (r->direct)
+		return r->judge.listeners_known(r->judge.ctx);
+	rc = next_event(r, KIND_LISTENERS_KNOWN, &e);
 	return rc != 0 ? rc : written(r);
 }
 
@@ -187,8 +197,11 @@ static int take_detail(void *ctx, const struct lya_flow_detail *detail)
 {
 	struct audit_relay *r = ctx;
 	struct event *e;
-	int rc = next_event(r, KIND_DETAIL, &e);
+	int rc;
 
+	if (r->direct)
+		return r->judge.detail(r->judge.ctx, detail);
+	rc = next_event(r, KIND_DETAIL, &e);
 	if (rc != 0)
 		return rc;
 	e->of.said.detail = *detail;
@@ -427,6 +440,19 @@ int audit_relay_settle(struct audit_relay *r)
 	if (over)
 		join(r);
 	return r->rc;
+}
+
+int audit_relay_end(struct audit_relay *r)
+{
+	int rc = audit_relay_settle(r);
+
+	(void)pthread_mutex_lock(&r->lock);
+	r->stop = true;
+	change(r);
+	(void)pthread_mutex_unlock(&r->lock);
+	join(r);
+	r->direct = true;
+	return rc;
 }
 
 int audit_relay_finish(struct audit_relay *r)

@@ -48,6 +48,8 @@ void audit_relay_send(struct audit_relay *r);
  * asked for.  As above.
  */
 int audit_relay_settle(struct audit_relay *r);
+/* The same, and the threads end: what follow is made to tell from then on is judged at once. */
+int audit_relay_end(struct audit_relay *r);
 /* No more blocks: everything is followed, every flow ends and is judged.  As above. */
 int audit_relay_finish(struct audit_relay *r);
 /* End the threads, with whatever is under way; NULL is fine. */
