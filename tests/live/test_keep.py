@@ -197,13 +197,28 @@ class Killed(Keep):
         self.assertFalse(report["capture"]["complete"])
 
     def test_stopped_and_started(self):
+        """A flow that goes on meanwhile is another one then, and the report says so."""
+        frames = documented()
         service = self.keep()
+        self.send_frames(frames[:-2])
+        time.sleep(0.3)
         service.stop()
+        self.assertFalse(self.restarts())
         time.sleep(1)
         service = self.keep()
+        self.send_frames(frames[-2:])
+        time.sleep(0.3)
         service.stop()
         whys = [gap["why"] for gap in self.last()["period"]["gaps"]]
         self.assertIn("The sensor was stopped.", whys)
+        self.assertEqual(self.last()["capture"]["packets"], len(frames))
+        self.assertEqual(self.last()["summary"]["flows"]["total"], 2)
+        self.assertEqual(len(self.restarts()), 1)
+        self.assertIn("1 time in this period", self.restarts()[0])
+
+    def restarts(self):
+        return [limit["what"] for limit in self.last()["validity"]["limits"]
+                if "started again" in limit["what"]]
 
     def test_data_base_damaged(self):
         service = self.keep()
