@@ -132,6 +132,8 @@ struct lya_app_observer; /* who wants details; below */
 
 /* Bytes that a state of that IP protocol (6 or 17) takes: the flow table keeps pools of them. */
 size_t lya_app_state_size(uint8_t transport);
+/* The state of a stream, which a segment of that side is soon fed to: ask the caches for it. */
+void lya_app_ask_ahead(const struct lya_app_state *st, unsigned side);
 /* Begin a flow of that protocol in storage of so many bytes. */
 void lya_app_init(struct lya_app_state *st, uint8_t transport);
 /* Tell details to obs (NULL: to nobody) from now on.  obs must outlive the state. */

@@ -20,9 +20,11 @@ struct lya_cursor {
 	bool failed;        /* sticky */
 };
 
+/* len bytes at data, which may be NULL when there are none. */
 static inline struct lya_cursor lya_cursor_of(const uint8_t *data, size_t len)
 {
-	return (struct lya_cursor){ .pos = data, .end = data + len, .failed = false };
+	/* an offset to NULL, be it 0, is undefined */
+	return (struct lya_cursor){ .pos = data, .end = len != 0 ? data + len : data };
 }
 
 static inline size_t lya_cursor_left(const struct lya_cursor *c)

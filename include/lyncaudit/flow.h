@@ -217,6 +217,8 @@ void lya_flow_table_free(struct lya_flow_table *t); /* flows still open are drop
  */
 int lya_flow_table_take(struct lya_flow_table *t, struct lya_packet *pkts, size_t n,
 			const struct lya_batch *batch);
+/* While a flow ends (on_end): the packet that had come by then, the last of those taken; else NULL. */
+const struct lya_packet *lya_flow_table_packet(const struct lya_flow_table *t);
 /*
  * Where packets are shown and come one at a time: n of them come next, at most 64.
  * Memory that they will want is asked for; nothing else changes.

@@ -9,18 +9,22 @@
 
 #include "app/scratch.h"
 #include "app/stream.h"
+#include "lyncaudit/ahead.h"
 
 /*
  * An HTTP exchange is a probe's as long as it is no larger than a request with
  * a few headers and a status page.
  */
+enum { LINE = 64 }; /* bytes of a cache line */
+
 enum { PROBE_REQUEST_MAX = 2048, PROBE_ANSWER_MAX = 8192 };
 
 enum {
 	PREFIX_WAIT = 4, /* packets of one side, then the other's first bytes are not waited for */
 	SILENT_ENOUGH = 32768, /* bytes of a side that is done, while the other has little to say */
-	TURN_ENOUGH = 64,      /* messages of a TURN or STUN flow without media */
-	MEDIA_ENOUGH = 16,     /* messages of a flow that is known to carry media */
+	TURN_ENOUGH = 64,      /* messages of a TURN flow without media: these may follow */
+	STUN_ENOUGH = 16,      /* messages of a flow of plain STUN */
+	MEDIA_ENOUGH = 8,      /* messages of a flow that is known to carry media */
 	UNKNOWN_ENOUGH = 16    /* datagrams of a flow without a known protocol */
 };
 
@@ -46,6 +50,17 @@ size_t lya_app_state_size(uint8_t transport)
 {
 	return transport == PROTO_UDP ? offsetof(struct lya_app_state, scratch)
 				      : sizeof(struct lya_app_state);
+}
+
+/* A machine seldom reads more of what it keeps than the beginning. */
+void lya_app_ask_ahead(const struct lya_app_state *st, unsigned side)
+{
+	const uint8_t *stream = (const uint8_t *)&st->stream[side];
+
+	lya_ask_ahead(st);
+	lya_ask_ahead(&st->transport);
+	lya_ask_ahead(stream);
+	lya_ask_ahead(stream + LINE);
 }
 
 void lya_app_init(struct lya_app_state *st, uint8_t transport)
@@ -242,10 +257,12 @@ static void run(struct lya_app_state *st, unsigned side, const uint8_t *data, si
 
 static void keep_head(struct app_side *s, const uint8_t *data, size_t len)
 {
-	while (s->head_len < LYA_APP_PREFIX && len > 0) {
-		s->head[s->head_len++] = *data++;
-		len--;
-	}
+	size_t n = LYA_APP_PREFIX - (size_t)s->head_len;
+
+	if (n > len)
+		n = len;
+	memcpy(s->head + s->head_len, data, n);
+	s->head_len = (uint8_t)(s->head_len + n);
 }
 
 static void count_bytes(struct app_side *s, size_t n)
@@ -385,7 +402,7 @@ static bool is_udp_settled(const struct lya_app_state *st)
 		return st->messages >= MEDIA_ENOUGH;
 	if (st->stun_ice && !st->not_ice)
 		return st->messages >= LYA_APP_ICE_MAX;
-	return st->messages >= TURN_ENOUGH;
+	return st->messages >= (st->seen & LYA_SEEN_TURN ? TURN_ENOUGH : STUN_ENOUGH);
 }
 
 static void feed_datagram(struct lya_app_state *st, unsigned side, const uint8_t *data, size_t len,

@@ -51,9 +51,15 @@ static enum line version_of(const struct app_line *l)
 	return LINE_NONE;
 }
 
+/* Of a method or a version; what has others is neither, wherever the blank comes. */
+static bool is_first_character(char c)
+{
+	return (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '-' || c == '/' || c == '.';
+}
+
 static enum line take_character(struct app_line *l, char c)
 {
-	if (l->len >= sizeof(l->token))
+	if (l->len >= sizeof(l->token) || !is_first_character(c))
 		return LINE_NONE;
 	l->token[l->len++] = c;
 	return LINE_MORE;

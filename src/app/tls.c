@@ -759,6 +759,18 @@ static bool is_enough(const struct lya_app_state *st, unsigned side)
 	return st->stream[side].u.tls.after >= AFTER_ENOUGH || is_past_handshake(st, side);
 }
 
+/* What there is of a record's header; true when it is whole. */
+static bool read_record_header(struct app_tls *t, struct lya_cursor *in)
+{
+	size_t n = sizeof(t->rec_hdr) - (size_t)t->rec_have;
+
+	if (n > lya_cursor_left(in))
+		n = lya_cursor_left(in);
+	memcpy(t->rec_hdr + t->rec_have, lya_cursor_take(in, n), n);
+	t->rec_have = (uint8_t)(t->rec_have + n);
+	return t->rec_have == sizeof(t->rec_hdr);
+}
+
 void app_tls_feed(struct lya_app_state *st, unsigned side, struct lya_cursor *in)
 {
 	struct app_tls *t = &st->stream[side].u.tls;
@@ -772,8 +784,7 @@ void app_tls_feed(struct lya_app_state *st, unsigned side, struct lya_cursor *in
 			return;
 		}
 		if (t->rec_have < sizeof(t->rec_hdr)) {
-			t->rec_hdr[t->rec_have++] = lya_cursor_u8(in);
-			if (t->rec_have < sizeof(t->rec_hdr))
+			if (!read_record_header(t, in))
 				continue;
 			if (!begin_record(st, side)) {
 				broken(st, side);

@@ -14,22 +14,55 @@ enum {
 	FLOWS_LESS_PART = 16,
 	TRAIL_PART = 32,
 	/* Legs pair within seconds: what holds more than a few of them only leaves the caches. */
-	SNAT_BYTES_MAX = 16 * 1024 * 1024
+	SNAT_BYTES_MAX = 8 * 1024 * 1024
+};
+
+/*
+ * Packets that the flow table is taking.  The address proof takes them many at a time, but
+ * before it is asked or told anything it must have seen all up to that moment, and no more:
+ * else what is known of a flow that ends would hang on how many packets come at a time.
+ */
+struct in_hand {
+	struct lya_packet *pkts;
+	size_t n, seen; /* by the address proof */
 };
 
 struct audit_follow {
 	struct audit_sink sink;
 	struct lya_reasm *reasm;
 	struct lya_snat *snat;
+	struct in_hand hand;
 	struct lya_flow_table *flows;
 	struct lya_trail *trail; /* NULL: no packets are kept */
 	struct lya_validity *validity;
 	uint64_t duplicates; /* that reasm had recognised when it was asked last */
 };
 
+/* Of the packets in hand the address proof is to see the first `upto`. */
+static void see(struct audit_follow *f, size_t upto)
+{
+	struct in_hand *h = &f->hand;
+
+	if (upto <= h->seen)
+		return;
+	lya_snat_packets(f->snat, h->pkts + h->seen, upto - h->seen);
+	h->seen = upto;
+}
+
+/* The same of all up to a packet; another than those in hand comes behind what was seen. */
+static void see_with(struct audit_follow *f, const struct lya_packet *pkt)
+{
+	const struct in_hand *h = &f->hand;
+
+	if (h->n != 0 && pkt >= h->pkts && pkt < h->pkts + h->n)
+		see(f, (size_t)(pkt - h->pkts) + 1);
+}
+
 static int tell_flow(void *ctx, const struct lya_flow *flow)
 {
 	struct audit_follow *f = ctx;
+
+	see_with(f, lya_flow_table_packet(f->flows));
 	return f->sink.flow(f->sink.ctx, flow, lya_snat_found(f->snat, flow),
 			    (struct lya_trail_flow){ 0 });
 }
@@ -88,15 +121,17 @@ static int tell_detail(void *ctx, const struct lya_flow_detail *detail)
 
 static void tell_stun(void *ctx, const struct lya_packet *pkt, const struct lya_stun *msg)
 {
-	const struct audit_follow *f = ctx;
+	struct audit_follow *f = ctx;
 
+	see_with(f, pkt);
 	lya_snat_stun(f->snat, pkt, msg);
 }
 
 static void tell_hello(void *ctx, const struct lya_packet *pkt, const struct lya_tls_hello *hello)
 {
-	const struct audit_follow *f = ctx;
+	struct audit_follow *f = ctx;
 
+	see_with(f, pkt);
 	lya_snat_hello(f->snat, pkt, hello);
 }
 
@@ -193,8 +228,13 @@ static int take_some(struct audit_follow *f, struct lya_packet *pkts, size_t n,
 {
 	int rc = 0;
 
-	if (f->trail == NULL)
-		return lya_flow_table_take(f->flows, pkts, n, batch);
+	if (n == 0)
+		return 0;
+	if (f->trail == NULL) {
+		rc = lya_flow_table_take(f->flows, pkts, n, batch);
+		see(f, (size_t)(pkts + n - f->hand.pkts));
+		return rc;
+	}
 	lya_flow_table_expect(f->flows, pkts, n);
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		lya_snat_packets(f->snat, &pkts[i], 1);
@@ -243,11 +283,14 @@ static int take(struct audit_follow *f, struct lya_packet *pkts, size_t n,
 	n = lya_reasm_take(f->reasm, pkts, n);
 	if (lya_reasm_failed(f->reasm))
 		return LYA_ENOMEM;
-	if (f->trail == NULL)
-		lya_snat_packets(f->snat, pkts, n);
 	if (has_duplicates(f))
 		rc = lya_validity_duplicates(f->validity, pkts, n);
-	return rc != 0 ? rc : take_in_order(f, pkts, n, batch);
+	if (f->trail == NULL)
+		f->hand = (struct in_hand){ .pkts = pkts, .n = n };
+	if (rc == 0)
+		rc = take_in_order(f, pkts, n, batch);
+	f->hand = (struct in_hand){ 0 };
+	return rc;
 }
 
 /* Where packets are kept, and some are fragments: they may wait, and are told of later. */

@@ -24,7 +24,9 @@ enum {
 	TCP_LEN = 20,
 	TCP_CHECKSUM = 16,
 	UDP_LEN = 8,
-	UDP_CHECKSUM = 6
+	UDP_CHECKSUM = 6,
+	STUN_LEN = 20, /* of a message without attributes */
+	STUN_TYPES = 2 /* that a message's first byte stays below: methods up to 0x7f */
 };
 
 /* The fields of a packet that are nothing here: duplicate to path. */
@@ -128,6 +130,7 @@ static inline bool set_tcp(struct lya_packet *pkt, const uint8_t *p, uint32_t wi
 	pkt->kind = LYA_PKT_TCP;
 	pkt->transport = PROTO_TCP;
 	pkt->tcp_flags = p[13];
+	pkt->opening = (p[13] & (LYA_TCP_SYN | LYA_TCP_ACK)) == LYA_TCP_SYN;
 	pkt->payload_len = wire - header;
 	pkt->payload.pos = p + header;
 	pkt->payload.end = p + left;
@@ -148,6 +151,7 @@ static inline bool set_udp(struct lya_packet *pkt, const uint8_t *p, uint32_t wi
 	pkt->payload.pos = p + UDP_LEN;
 	pkt->payload.end = p + least(len, left);
 	pkt->payload.failed = false;
+	pkt->opening = (least(len, left) >= UDP_LEN + STUN_LEN) & (p[UDP_LEN] < STUN_TYPES);
 	return true;
 }
 

@@ -237,6 +237,7 @@ int flow_end_list(struct lya_flow_table *t, uint32_t list)
 			__builtin_prefetch(&t->index.lines[flow_index_home(&t->index, key.tag)],
 					   1);
 			__builtin_prefetch(flow_cold_at(t, list));
+			__builtin_prefetch(flow_extra_of(t, flow_hot_at(t, list)));
 			list = flow_hot_at(t, list)->next;
 		}
 		for (unsigned i = 0; i < n && t->status == LYA_OK; i++)

@@ -210,6 +210,8 @@ int lya_flow_table_flush(struct lya_flow_table *t)
 			__builtin_prefetch(flow_cold_at(t, s.list[i + 8].record));
 			if (t->options.shares)
 				flow_share_expect(t, s.list[i + 8].record);
+			/* it is here by now */
+			__builtin_prefetch(flow_extra_of(t, flow_hot_at(t, s.list[i + 4].record)));
 		}
 		(void)flow_end(t, s.list[i].record);
 	}

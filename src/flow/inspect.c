@@ -255,23 +255,22 @@ static void inspect(struct lya_flow_table *t, uint32_t n, unsigned side, struct 
 		flow_inspect_settle(t, n);
 }
 
-/* Ask the caches for the state of a stream; of small ones it was asked before. */
-static inline void prefetch_large(const struct lya_flow_table *t, uint32_t n)
+/*
+ * Ask the caches for what a segment of that side wants of its stream's state; of small
+ * ones it was asked before.
+ */
+static inline void prefetch_large(const struct lya_flow_table *t, uint32_t n, unsigned side)
 {
-	const struct flow_pool *pool = &t->inspect.pools[FLOW_LARGE];
 	uint32_t word = flow_word(flow_hot_at(t, n));
-	const uint8_t *slot = pool->memory + ((word & FLOW_SLOT_NUMBER) - 1) * pool->stride;
 
-	if ((word & FLOW_SLOT_LARGE) == 0 || (word & FLOW_SLOT) == 0)
-		return;
-	for (size_t i = 0; i < pool->stride; i += 64)
-		__builtin_prefetch(slot + i, 1);
+	if ((word & FLOW_SLOT_LARGE) != 0 && (word & FLOW_SLOT) != 0)
+		lya_app_ask_ahead(flow_slot_at(&t->inspect, word), side);
 }
 
 void flow_prefetch_slot(const struct lya_flow_table *t, uint32_t n)
 {
 	flow_prefetch_small(&t->inspect, flow_hot_at(t, n), true);
-	prefetch_large(t, n);
+	prefetch_large(t, n, 0);
 }
 
 void flow_inspect_drain(struct lya_flow_table *t)
@@ -281,7 +280,7 @@ void flow_inspect_drain(struct lya_flow_table *t)
 
 	d->n = 0;
 	for (unsigned i = 0; i < n; i++)
-		prefetch_large(t, d->list[i].flow);
+		prefetch_large(t, d->list[i].flow, d->list[i].side);
 	for (unsigned i = 0; i < n; i++) {
 		const struct flow_due *due = &d->list[i];
 

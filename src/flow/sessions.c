@@ -13,11 +13,25 @@
 
 enum { FLOW_SESSION_WAYS = 4, SETS_MIN = 64 };
 
+/* Of packet time no more is asked than seconds, modulo 136 years: a set is one cache line. */
 struct flow_session {
 	uint64_t key; /* 0: free */
-	int64_t time_ns;
+	uint32_t time_s;
 	uint8_t client; /* enum lya_tls_client */
 };
+
+_Static_assert(FLOW_SESSION_WAYS * sizeof(struct flow_session) == 64, "a set is a cache line");
+
+static uint32_t seconds_of(int64_t ns)
+{
+	return (uint32_t)(ns / LYA_SECOND_NS);
+}
+
+/* Negative where the clock stepped back meanwhile. */
+static int32_t age_s(const struct flow_session *session, uint32_t now_s)
+{
+	return (int32_t)(now_s - session->time_s);
+}
 
 int flow_sessions_init(struct flow_sessions *s, size_t bytes)
 {
@@ -68,6 +82,7 @@ static struct flow_session *set_of(const struct flow_sessions *s, uint64_t key)
 void flow_session_put(struct flow_sessions *s, uint64_t key, int64_t now_ns,
 		      enum lya_tls_client client)
 {
+	uint32_t now_s = seconds_of(now_ns);
 	struct flow_session *set, *place;
 
 	if (key == 0)
@@ -78,10 +93,10 @@ void flow_session_put(struct flow_sessions *s, uint64_t key, int64_t now_ns,
 			place = &set[i];
 			break;
 		}
-		if (set[i].time_ns < place->time_ns)
+		if (age_s(&set[i], now_s) > age_s(place, now_s))
 			place = &set[i];
 	}
-	*place = (struct flow_session){ key, now_ns, (uint8_t)client };
+	*place = (struct flow_session){ key, now_s, (uint8_t)client };
 }
 
 enum lya_tls_client flow_session_get(const struct flow_sessions *s, uint64_t key, int64_t now_ns)
@@ -92,7 +107,7 @@ enum lya_tls_client flow_session_get(const struct flow_sessions *s, uint64_t key
 		return LYA_TLS_CLIENT_UNKNOWN;
 	set = set_of(s, key);
 	for (unsigned i = 0; i < FLOW_SESSION_WAYS; i++) {
-		if (set[i].key == key && now_ns - set[i].time_ns <= FLOW_SESSION_S * LYA_SECOND_NS)
+		if (set[i].key == key && age_s(&set[i], seconds_of(now_ns)) <= FLOW_SESSION_S)
 			return (enum lya_tls_client)set[i].client;
 	}
 	return LYA_TLS_CLIENT_UNKNOWN;

@@ -1,8 +1,9 @@
 /*
  * slots.c - where inspections under way are kept.
  *
- * There is a fixed number of slots.  When all of a pool are taken its oldest
- * inspection is ended with what it has learnt, and counted.
+ * There is a fixed number of slots.  When all of a pool are taken an inspection is
+ * ended with what it has learnt, and counted: one slot after the other gives up its
+ * own, so each has as long as a round takes.
  */
 #include "flow/table.h"
 
@@ -134,10 +135,15 @@ void flow_scratch_give(struct flow_inspect *in, void *piece)
 
 /* Slots -------------------------------------------------------------------- */
 
-/* The oldest inspection is the next one to be given up: have it at hand by then. */
-static void prefetch_oldest(const struct lya_flow_table *t, const struct flow_pool *p)
+static uint32_t slot_after(const struct flow_pool *p, uint32_t slot)
 {
-	uint32_t slot = p->links[0].next;
+	return slot % p->n + 1;
+}
+
+/* The inspection that is to be given up next: have it at hand by then. */
+static void ask_for_next(const struct lya_flow_table *t, const struct flow_pool *p)
+{
+	uint32_t slot = slot_after(p, p->hand);
 
 	for (size_t i = 0; i < p->stride; i += LINE)
 		__builtin_prefetch(p->memory + (slot - 1) * p->stride + i, 1);
@@ -150,32 +156,24 @@ static void make_slot_free(struct lya_flow_table *t, struct flow_pool *p)
 	if (p->free != 0 || p->high < p->n)
 		return;
 	t->stats.given_up++;
-	flow_inspect_settle(t, p->links[p->links[0].next].owner);
-	if (p->links[0].next != 0)
-		prefetch_oldest(t, p);
+	p->hand = slot_after(p, p->hand);
+	flow_inspect_settle(t, p->links[p->hand].owner);
+	ask_for_next(t, p);
 }
 
 uint32_t flow_slot_take(struct lya_flow_table *t, unsigned pool, uint32_t n)
 {
 	struct flow_pool *p = &t->inspect.pools[pool];
 	struct flow_hot *h = flow_hot_at(t, n);
-	struct flow_links *ring = p->links;
 	uint32_t slot;
 
 	make_slot_free(t, p);
 	slot = p->free;
 	if (slot != 0)
-		p->free = ring[slot].next;
+		p->free = p->links[slot].owner;
 	else
 		slot = ++p->high;
-	ring[slot] = (struct flow_links){
-		.owner = n,
-		.extra = flow_word(h),
-		.next = 0,
-		.prev = ring[0].prev,
-	};
-	ring[ring[0].prev].next = slot;
-	ring[0].prev = slot;
+	p->links[slot] = (struct flow_links){ .owner = n, .extra = flow_word(h) };
 	if (pool == FLOW_LARGE)
 		t->inspect.handshakes[slot] = (struct flow_handshake){ 0 };
 	slot |= pool == FLOW_LARGE ? FLOW_SLOT | FLOW_SLOT_LARGE : FLOW_SLOT;
@@ -188,13 +186,10 @@ void flow_slot_give(struct lya_flow_table *t, uint32_t n)
 	struct flow_hot *h = flow_hot_at(t, n);
 	uint32_t word = flow_word(h);
 	struct flow_pool *p = &t->inspect.pools[(word & FLOW_SLOT_LARGE) != 0];
-	struct flow_links *ring = p->links;
 	uint32_t slot = word & FLOW_SLOT_NUMBER;
 
-	flow_set_word(h, ring[slot].extra);
-	ring[ring[slot].prev].next = ring[slot].next;
-	ring[ring[slot].next].prev = ring[slot].prev;
-	ring[slot].next = p->free;
+	flow_set_word(h, p->links[slot].extra);
+	p->links[slot].owner = p->free;
 	p->free = slot;
 }
 

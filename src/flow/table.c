@@ -663,6 +663,7 @@ static int take_handful(struct lya_flow_table *t, struct lya_packet *pkts, size_
 	for (size_t i = 0; i < n; i++) {
 		int rc = LYA_OK;
 
+		t->packet = &pkts[i];
 		if (!one_second)
 			rc = flow_clock_move(t, pkts[i].time_ns);
 		if (rc == LYA_OK)
@@ -672,6 +673,11 @@ static int take_handful(struct lya_flow_table *t, struct lya_packet *pkts, size_
 	}
 	flow_drain(t);
 	return flow_lacks_memory(t) ? LYA_ENOMEM : LYA_OK;
+}
+
+const struct lya_packet *lya_flow_table_packet(const struct lya_flow_table *t)
+{
+	return t->packet;
 }
 
 /* The flow that a packet was counted to, or an ICMP error answers; 0: none. */
@@ -737,5 +743,6 @@ int lya_flow_table_take(struct lya_flow_table *t, struct lya_packet *pkts, size_
 		pkts += some;
 		n -= some;
 	}
+	t->packet = NULL;
 	return t->status;
 }

@@ -85,16 +85,16 @@ enum { FLOW_SMALL, FLOW_LARGE, FLOW_POOLS };
 
 /* What is asked only when an inspection begins or ends. */
 struct flow_links {
-	uint32_t owner;      /* flow under inspection */
-	uint32_t extra;      /* its extra; 0: none */
-	uint32_t next, prev; /* in order of their beginning; next: free list */
+	uint32_t owner; /* flow under inspection; of a free slot, the next free one */
+	uint32_t extra; /* its extra; 0: none */
 };
 
 struct flow_pool {
 	uint8_t *memory;          /* n slots of stride bytes; slot 1 first */
-	struct flow_links *links; /* [0]: head of the ring */
+	struct flow_links *links; /* [0] unused */
 	size_t stride;
 	uint32_t n, high, free;
+	uint32_t hand; /* the slot whose inspection was given up last */
 };
 
 /* What is remembered of a TLS handshake under way, for each large slot. */
@@ -189,6 +189,7 @@ struct lya_flow_table {
 	uint64_t serial;
 	struct lya_flow_stats stats;
 	struct lya_flow ended; /* the one that is being told */
+	const struct lya_packet *packet; /* whose turn it is; NULL: none */
 	struct flow_ahead ahead[FLOW_BATCH];
 };
 
@@ -386,7 +387,7 @@ static inline void flow_drain(struct lya_flow_table *t)
 int flow_slots_init(struct flow_inspect *in, size_t bytes);
 void flow_slots_fini(struct flow_inspect *in);
 size_t flow_slots_bytes(const struct flow_inspect *in);
-/* A slot for flow n, which gets its word; when all are taken the oldest inspection ends. */
+/* A slot for flow n, which gets its word; when all are taken an inspection ends early. */
 uint32_t flow_slot_take(struct lya_flow_table *t, unsigned pool, uint32_t n);
 /* Give a flow's slot back: its word is its extra's again. */
 void flow_slot_give(struct lya_flow_table *t, uint32_t n);

@@ -21,6 +21,7 @@
 #include <emmintrin.h>
 #endif
 
+#include "lyncaudit/ahead.h"
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/hash.h"
 
@@ -211,7 +212,7 @@ static void mark_batch(struct duplicates *d, struct clocks *c, struct lya_packet
 	for (size_t i = 0; i < n; i++) {
 		if (pkts[i].print == 0)
 			pkts[i].print = lya_packet_print(&pkts[i]);
-		__builtin_prefetch(set_of(d, pkts[i].print), 1);
+		lya_ask_ahead(set_of(d, pkts[i].print));
 	}
 	for (size_t i = 0; i < n; i++) {
 		uint64_t print = pkts[i].print;

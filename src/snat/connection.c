@@ -25,7 +25,7 @@ static void be32(uint8_t *out, uint32_t n)
 /* TCP options that a balancer leaves as they are; it may clamp the segment size. */
 static void read_options(const struct lya_packet *pkt, struct snat_connection *c)
 {
-	struct lya_cursor in = lya_cursor_of(pkt->options, pkt->options != NULL ? pkt->options_len : 0);
+	struct lya_cursor in = lya_cursor_of(pkt->options, pkt->options_len);
 
 	c->wscale = -1;
 	while (lya_cursor_left(&in) > 0) {

@@ -11,7 +11,6 @@
 enum {
 	DEFAULT_BYTES = 16 * 1024 * 1024,
 	UDP = 17,
-	UDP_LEN = 8,
 	STUN_LEN = 20, /* of a message without attributes */
 	SNAT_ID = 16
 };
@@ -169,24 +168,17 @@ static void take(struct lya_snat *s, const struct wanted *w)
 		snat_transaction_take(s, pkt, &msg, w->hash);
 }
 
-/*
- * A whole UDP datagram with the shape of a STUN message, or a SYN; no
- * duplicates.  Bytes are looked at as they lie, before anything else is.
- */
-static inline bool is_wanted(const struct lya_packet *pkt)
+/* A whole UDP datagram with the shape of a STUN message, or a SYN; no duplicates. */
+static bool is_wanted(const struct lya_packet *pkt)
 {
-	bool syn = (pkt->tcp_flags & (LYA_TCP_SYN | LYA_TCP_ACK)) == LYA_TCP_SYN;
-	bool stun, is_udp = pkt->kind == LYA_PKT_UDP;
-
-	if (__builtin_expect(!lya_packet_is_plain(pkt), 0)) {
-		stun = is_udp && lya_cursor_left(&pkt->payload) >= STUN_LEN &&
-		       pkt->payload.pos[0] < 2;
-		syn = syn && pkt->kind == LYA_PKT_TCP;
-	} else { /* no branches: datagrams and segments come mixed, and there is a ninth byte */
-		stun = is_udp & (lya_cursor_left(&pkt->payload) >= STUN_LEN) &
-		       (pkt->ip[pkt->l4_at + UDP_LEN] < 2);
-	}
-	return (stun | syn) & (pkt->duplicate == LYA_DUP_NONE);
+	if (pkt->duplicate != LYA_DUP_NONE)
+		return false;
+	if (lya_packet_is_plain(pkt))
+		return pkt->opening;
+	if (pkt->kind == LYA_PKT_UDP)
+		return lya_cursor_left(&pkt->payload) >= STUN_LEN && pkt->payload.pos[0] < 2;
+	return pkt->kind == LYA_PKT_TCP &&
+	       (pkt->tcp_flags & (LYA_TCP_SYN | LYA_TCP_ACK)) == LYA_TCP_SYN;
 }
 
 void lya_snat_packets(struct lya_snat *s, struct lya_packet *pkts, size_t n)
@@ -195,19 +187,20 @@ void lya_snat_packets(struct lya_snat *s, struct lya_packet *pkts, size_t n)
 	size_t n_wanted = 0, here = 0;
 
 	assert(n <= SNAT_BATCH);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++) { /* without a branch: they come mixed */
 		wanted[n_wanted].pkt = &pkts[i];
-		n_wanted += is_wanted(&pkts[i]);
+		n_wanted += pkts[i].opening | !lya_packet_is_plain(&pkts[i]);
 	}
 	for (size_t i = 0; i < n_wanted; i++) {
 		struct lya_packet *pkt = wanted[i].pkt;
 
-		if (snat_is_elsewhere(&s->places, pkt))
+		if (!is_wanted(pkt) || snat_is_elsewhere(&s->places, pkt))
 			continue;
 		wanted[here].pkt = pkt;
-		wanted[here++].hash = pkt->kind == LYA_PKT_UDP ?
-					  snat_transaction_ask(s, pkt->payload.pos + 4) :
-					  0;
+		wanted[here].hash = pkt->kind == LYA_PKT_UDP ?
+					snat_transaction_ask(s, pkt->payload.pos + 4, (uint32_t)here) :
+					0;
+		here++;
 	}
 	for (size_t i = 0; i < here; i++)
 		if (wanted[i].pkt->kind == LYA_PKT_UDP)
@@ -219,7 +212,7 @@ void lya_snat_packets(struct lya_snat *s, struct lya_packet *pkts, size_t n)
 void lya_snat_stun(struct lya_snat *s, const struct lya_packet *pkt, const struct lya_stun *msg)
 {
 	move_clock(s, pkt);
-	snat_transaction_take(s, pkt, msg, snat_transaction_ask(s, msg->id));
+	snat_transaction_take(s, pkt, msg, snat_transaction_ask(s, msg->id, 0));
 }
 
 void lya_snat_hello(struct lya_snat *s, const struct lya_packet *pkt,

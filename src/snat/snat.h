@@ -87,6 +87,7 @@ struct snat_table {
 	size_t size, key_at, key_len;
 	size_t clear; /* bytes of a new item that are made zero */
 	uint32_t cap, mask, next;
+	bool is_full; /* every item was used */
 	struct lya_hash_key key;
 };
 
@@ -95,9 +96,12 @@ int snat_table_init(struct snat_table *t, size_t size, size_t key_at, size_t key
 		    size_t clear, size_t bytes);
 void snat_table_fini(struct snat_table *t);
 uint32_t snat_table_hash(const struct snat_table *t, const void *key);
-/* What is known of that hash is wanted soon: first its slot, then its item. */
-void snat_table_prefetch(const struct snat_table *t, uint32_t hash);
-void snat_table_prefetch_item(const struct snat_table *t, uint32_t hash);
+/*
+ * What is known of that hash is wanted soon: first its slot is asked for, and the slot that
+ * would be given up for it were it new, as the nth of a few; then its item.
+ */
+void snat_table_ask(const struct snat_table *t, uint32_t hash, uint32_t nth);
+void snat_table_ask_item(const struct snat_table *t, uint32_t hash);
 /* The newest item with that key, NULL: none; and the next older one. */
 void *snat_table_find(const struct snat_table *t, uint32_t hash, const void *key);
 void *snat_table_again(const struct snat_table *t, const void *item);
@@ -185,10 +189,10 @@ struct snat_connection {
 enum { SNAT_BATCH = LYA_SNAT_BATCH };
 
 /*
- * A message with that id (16 bytes) is taken soon, in which case hash is what
- * this gives; first all of them are asked for, then all are looked up.
+ * A message with that id (16 bytes) is taken soon, as the nth, in which case hash is
+ * what this gives; first all of them are asked for, then all are looked up.
  */
-uint32_t snat_transaction_ask(const struct lya_snat *s, const uint8_t *id);
+uint32_t snat_transaction_ask(const struct lya_snat *s, const uint8_t *id, uint32_t nth);
 void snat_transaction_look_up(const struct lya_snat *s, uint32_t hash);
 void snat_transaction_take(struct lya_snat *s, const struct lya_packet *pkt,
 			   const struct lya_stun *msg, uint32_t hash);

@@ -11,9 +11,10 @@
 
 #include <string.h>
 
+#include "lyncaudit/ahead.h"
 #include "lyncaudit/alloc.h"
 
-enum { CAP_MIN = 64, CAP_MAX = 1 << 20, SAME_MAX = 16, SOON = 4 /* items */ };
+enum { CAP_MIN = 64, CAP_MAX = 1 << 20, SAME_MAX = 16, SOON = 16 /* items */ };
 
 int snat_table_init(struct snat_table *t, size_t size, size_t key_at, size_t key_len,
 		    size_t clear, size_t bytes)
@@ -167,15 +168,6 @@ static uint32_t number_after(const struct snat_table *t, uint32_t n, uint32_t by
 	return n + by <= t->cap ? n + by : n + by - t->cap;
 }
 
-/* Items that come next, and the slots that they give up, are wanted soon. */
-static void prefetch_next(const struct snat_table *t)
-{
-	const struct snat_item *item = item_at(t, number_after(t, t->next, SOON));
-
-	__builtin_prefetch(&t->slots[item->hash & t->mask], 1);
-	__builtin_prefetch(item_at(t, number_after(t, t->next, 2 * SOON)), 1);
-}
-
 void *snat_table_put(struct snat_table *t, uint32_t hash, const void *key)
 {
 	uint32_t n = t->next, i = hash & t->mask;
@@ -187,24 +179,31 @@ void *snat_table_put(struct snat_table *t, uint32_t hash, const void *key)
 	memcpy((uint8_t *)item + t->key_at, key, t->key_len);
 	item->used = true;
 	item->hash = hash;
+	t->is_full |= n == t->cap;
 	t->next = n == t->cap ? 1 : n + 1;
 	while (t->slots[i].item != 0)
 		i = slot_after(t, i);
 	t->slots[i] = (struct snat_slot){ hash, n };
 	bound_same(t, hash);
-	prefetch_next(t);
+	__builtin_prefetch(item_at(t, number_after(t, t->next, SOON)), 1);
 	return item;
 }
 
-void snat_table_prefetch(const struct snat_table *t, uint32_t hash)
+void snat_table_ask(const struct snat_table *t, uint32_t hash, uint32_t nth)
 {
-	__builtin_prefetch(&t->slots[hash & t->mask], 1);
+	const struct snat_item *gone = item_at(t, number_after(t, t->next, nth % CAP_MIN));
+
+	lya_ask_ahead(&t->slots[hash & t->mask]);
+	if (t->is_full)
+		lya_ask_ahead(&t->slots[gone->hash & t->mask]);
 }
 
-void snat_table_prefetch_item(const struct snat_table *t, uint32_t hash)
+void snat_table_ask_item(const struct snat_table *t, uint32_t hash)
 {
-	struct snat_slot slot = t->slots[hash & t->mask];
+	uint32_t i = hash & t->mask;
 
-	if (slot.hash == hash)
-		__builtin_prefetch(item_at(t, slot.item), 1);
+	while (t->slots[i].item != 0 && t->slots[i].hash != hash)
+		i = slot_after(t, i);
+	if (t->slots[i].item != 0)
+		lya_ask_ahead(item_at(t, t->slots[i].item));
 }

@@ -244,17 +244,17 @@ static void pair(struct lya_snat *s, struct snat_transaction *t, const struct si
 	}
 }
 
-uint32_t snat_transaction_ask(const struct lya_snat *s, const uint8_t *id)
+uint32_t snat_transaction_ask(const struct lya_snat *s, const uint8_t *id, uint32_t nth)
 {
 	uint32_t hash = snat_table_hash(&s->transactions, id);
 
-	snat_table_prefetch(&s->transactions, hash);
+	snat_table_ask(&s->transactions, hash, nth);
 	return hash;
 }
 
 void snat_transaction_look_up(const struct lya_snat *s, uint32_t hash)
 {
-	snat_table_prefetch_item(&s->transactions, hash);
+	snat_table_ask_item(&s->transactions, hash);
 }
 
 /* NULL: it was not seen before. */

@@ -167,7 +167,8 @@ static bool has_no_flows(enum lya_finding_type kind)
 static bool is_of_all_flows(enum lya_finding_type kind)
 {
 	return kind == LYA_FINDING_BLOCKED_FLOW || kind == LYA_FINDING_SIP_ONE_WAY ||
-	       kind == LYA_FINDING_EDGE_ROUTING || kind == LYA_FINDING_UNDECLARED_SERVER;
+	       kind == LYA_FINDING_EDGE_ROUTING || kind == LYA_FINDING_UNDECLARED_SERVER ||
+	       kind == LYA_FINDING_GATEWAY_MISMATCH;
 }
 
 /* The flows that said they raise this finding. */

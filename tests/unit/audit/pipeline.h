@@ -70,6 +70,7 @@ struct segment {
 struct pipe_flow {
 	struct lya_flow flow;
 	struct lya_verdict verdict;
+	unsigned snat_kinds; /* of the verdict's evidence, which is borrowed */
 };
 
 struct pipe {
@@ -92,7 +93,9 @@ static inline int pipe_on_flow(void *ctx, const struct lya_audit_flow *f)
 	struct pipe *p = ctx;
 
 	assert_true(p->n_flows < PIPE_FLOWS);
-	p->flows[p->n_flows++] = (struct pipe_flow){ *f->flow, *f->verdict };
+	p->flows[p->n_flows++] = (struct pipe_flow){
+		*f->flow, *f->verdict, f->verdict->snat != NULL ? f->verdict->snat->kinds : 0
+	};
 	return 0;
 }
 

@@ -73,6 +73,14 @@ static void same_always(const struct lya_packet *a, const struct lya_packet *b)
 	same_path(&a->path, &b->path);
 }
 
+/* By the packet's own fields; the shortest STUN message has 20 bytes, RFC 5389 6. */
+static bool is_opening(const struct lya_packet *p)
+{
+	if (p->kind == LYA_PKT_TCP)
+		return (p->tcp_flags & (LYA_TCP_SYN | LYA_TCP_ACK)) == LYA_TCP_SYN;
+	return lya_cursor_left(&p->payload) >= 20 && p->payload.pos[0] <= 1;
+}
+
 static void compare(const struct lya_frame *f)
 {
 	struct lya_packet a, b;
@@ -82,6 +90,8 @@ static void compare(const struct lya_frame *f)
 	lya_decode(f, &a);
 	decode_general(f, &b);
 	same_always(&a, &b);
+	if (lya_packet_is_plain(&a))
+		assert_int_equal(a.opening, is_opening(&b));
 	if (a.ip != NULL)
 		same_ip(&a, &b);
 	if (a.kind == LYA_PKT_TCP) {

@@ -18,6 +18,12 @@ struct lya_app_state {
 
 static unsigned fed, begun, ended, lent, refused;
 
+void lya_app_ask_ahead(const struct lya_app_state *st, unsigned side)
+{
+	(void)st;
+	(void)side;
+}
+
 size_t lya_app_state_size(uint8_t transport)
 {
 	(void)transport;
