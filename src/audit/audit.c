@@ -10,7 +10,7 @@
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/timeutil.h"
 
-/* What follow tells is judged: at once, or in threads once it has its turn ----------------------- */
+/* What follow tells is judged: at once, or in threads in its turn ------------------------------ */
 
 static int take_flow(void *ctx, const struct lya_flow *flow, const struct lya_snat_evidence *found,
 		     struct lya_trail_flow kept)

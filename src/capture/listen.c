@@ -57,8 +57,8 @@ static int ask_link(const struct capture_listen *l, const char *name, struct cap
 /* What an interface's rings are to be. */
 struct wanted {
 	struct capture_ring_options ring;
-	unsigned n;        /* that share its frames */
-	unsigned group;    /* they are in */
+	unsigned n;     /* that share its frames */
+	unsigned group; /* they are in */
 };
 
 static int bind_queue(struct capture_queue *q, const struct capture_interface *i,
@@ -364,7 +364,8 @@ int capture_listen_next(struct lya_capture *c, struct lya_frame *frames, size_t 
 }
 
 /* A ring that holds frames back polls as one that has some: then only time helps. */
-size_t lya_capture_poll(const struct lya_capture *c, struct pollfd *fds, size_t max, int *timeout_ms)
+size_t lya_capture_poll(const struct lya_capture *c, struct pollfd *fds, size_t max,
+			int *timeout_ms)
 {
 	const struct capture_listen *l = c->listen;
 	size_t n = 0;

@@ -25,7 +25,7 @@ enum {
 	ADDRESSES_LEN = 12, /* of an Ethernet header, in front of the tag */
 	LINE = 64,
 	AHEAD = 2048,
-	FRAME_LEAST = 2048, /* by which the kernel checks the ring's size; frames have any */
+	FRAME_LEAST = 2048,  /* by which the kernel checks the ring's size; frames have any */
 	GROUP_MADE = 1 << 16 /* beside the number of a group, which may be 0 */
 };
 
@@ -149,8 +149,8 @@ int capture_ring_hear(struct capture_ring *r, const struct capture_ring_options 
  * What one ring has no room for comes to another: frames of all are read in order of their
  * time, so it matters to nobody which they come through.
  */
-int capture_ring_join(struct capture_ring *r, const struct capture_ring_options *o,
-		      unsigned *group, struct lya_error *err)
+int capture_ring_join(struct capture_ring *r, const struct capture_ring_options *o, unsigned *group,
+		      struct lya_error *err)
 {
 	unsigned how = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_ROLLOVER;
 	unsigned value;
@@ -301,8 +301,7 @@ static void tag_restore(const struct tpacket3_hdr *h, uint8_t *data, struct lya_
 	f->wirelen += TAG_LEN;
 }
 
-static void frame_fill(struct capture_ring *r, const struct tpacket3_hdr *h,
-		       struct lya_frame *f)
+static void frame_fill(struct capture_ring *r, const struct tpacket3_hdr *h, struct lya_frame *f)
 {
 	uint8_t *data = r->map + ((const uint8_t *)h - r->map) + h->tp_mac;
 

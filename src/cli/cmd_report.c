@@ -74,8 +74,9 @@ static int make(const struct wanted *w, int argc, char **argv)
 		.n_arguments = (size_t)argc,
 	};
 	struct making m = { .wanted = w, .run = &run };
-	struct cli_state state = { .dir = w->state, .output = w->output, .read = make_report,
-				   .ctx = &m };
+	struct cli_state state = {
+		.dir = w->state, .output = w->output, .read = make_report, .ctx = &m
+	};
 	struct lya_error err;
 
 	if (gethostname(host, sizeof(host) - 1) == 0)

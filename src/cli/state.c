@@ -31,7 +31,9 @@ static int confine(const struct cli_state *s, bool renames, struct lya_error *er
 {
 	const char *reads[] = { s->dir, "/usr/share/zoneinfo" };
 	char *changes[LYA_STORE_SHARED];
-	struct lya_confine want = { .reads = reads, .n_reads = 2, .renames = &s->output,
+	struct lya_confine want = { .reads = reads,
+				    .n_reads = 2,
+				    .renames = &s->output,
 				    .n_renames = renames && s->output != NULL ? 1 : 0 };
 	struct lya_confined got;
 	int rc = lya_store_shared(s->dir, changes, err);

@@ -14,7 +14,8 @@ struct cli_state {
 	void *ctx;
 };
 
-/* EXIT_FINE; EXIT_ERROR, and why has been said.  The process has few rights afterwards, or is root. */
+/* EXIT_FINE; EXIT_ERROR, and why has been said.  The process has few rights afterwards, or is root.
+ */
 int cli_read_state(const struct cli_state *s);
 
 #endif

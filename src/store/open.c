@@ -190,8 +190,7 @@ static int open_writer(struct lya_store *s, struct lya_error *err)
 	return rc == LYA_OK ? store_migrate(s, err) : rc;
 }
 
-int lya_store_shared(const char *dir, char *paths[static LYA_STORE_SHARED],
-		     struct lya_error *err)
+int lya_store_shared(const char *dir, char *paths[static LYA_STORE_SHARED], struct lya_error *err)
 {
 	paths[0] = path_of(dir, "store.db", "-shm");
 	paths[1] = path_of(dir, "store.db", "-wal");
