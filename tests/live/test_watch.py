@@ -13,8 +13,8 @@ from program import documented, source, wrong_direction
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "golden"))
 import carriers  # noqa: E402
-import wire  # noqa: E402
 import wrap  # noqa: E402
+import wire as captures  # noqa: E402
 
 SANITIZED = os.environ.get("LYNCAUDIT_SANITIZED") == "1"
 
@@ -65,7 +65,7 @@ class Same(Live):
 
     def test_threads_and_carriers(self):
         """What the kernel hashes otherwise than its flow: fragments, two tags, and both."""
-        packets = list(wire.read_any(source("pcaps", "lab-day.pcapng")))
+        packets = list(captures.read_any(source("pcaps", "lab-day.pcapng")))
         small = [p for p in packets if len(p[1]) < 1400]
         pieces = wrap.fragmented(packets, 64, False)[0]
         for name, some, carry in (("pieces", pieces, carriers.ethernet),
