@@ -216,6 +216,7 @@ struct lya_batch {
 	bool ascending;               /* none is older than the one before it */
 	bool one_source;
 	bool plain;                   /* nothing but TCP and UDP, without an event */
+	bool duplicates;              /* some were marked as such; set by who marks */
 };
 
 /*

@@ -316,6 +316,40 @@ struct lya_waiver {
 /* By id of the exception. */
 const struct lya_waiver *lya_ledger_waivers(const struct lya_ledger *l, size_t *n);
 
+/*
+ * An address or network on the external side of an Edge pool, as it is declared, and what was
+ * seen of it.  Who is only sent to was not seen: it may not exist.
+ */
+struct lya_edge_address {
+	const struct lya_site_host *host;
+	const struct lya_site_address *declared;
+	uint64_t flows;   /* it was an end of */
+	uint64_t sent;    /* of the flows: it sent something in them */
+	uint64_t senders; /* different addresses that sent: more than one of a network alone */
+	bool senders_estimated;
+	int64_t first_ns, last_ns; /* LYA_TIME_NONE: no flow */
+	uint8_t digits;
+};
+
+struct lya_edge_pool {
+	struct lya_site_edge_pool site;   /* what is declared, and what is needed */
+	uint64_t seen_ipv4, seen_ipv6;    /* different public addresses that sent */
+	struct lya_edge_address *list;    /* by service, its nodes first, then by address */
+	size_t n;
+};
+
+/* By name of the pool. */
+const struct lya_edge_pool *lya_ledger_edge_pools(const struct lya_ledger *l, size_t *n);
+
+/* An address that no Edge of the site has, in a role that only an Edge plays. */
+struct lya_edge_stray {
+	struct lya_addr addr;
+	const struct lya_finding *finding; /* that tells of it: undeclared-server, av-edge-relay */
+};
+
+/* By address, then finding.  Of a finding with many addresses the busiest. */
+const struct lya_edge_stray *lya_ledger_edge_strays(const struct lya_ledger *l, size_t *n);
+
 /* True when an address of that host of the site was an end of any flow. */
 bool lya_ledger_saw_host(const struct lya_ledger *l, size_t host);
 

@@ -5,6 +5,7 @@
  * tell: the ports of a later fragment, the payload of a datagram put together,
  * the mark of a second sighting.  Memory is bounded, whatever the traffic.
  *
+ *	lya_reasm_mark(r, pkts, n);
  *	n = lya_reasm_take(r, pkts, n);
  *	... pkts[0..n-1] go on
  *	more = lya_reasm_released(r, &n_more);
@@ -43,7 +44,10 @@ struct lya_reasm_stats {
 	uint64_t duplicates[4];   /* by enum lya_duplicate; [LYA_DUP_NONE] stays 0 */
 	uint64_t fragments;       /* of TCP and UDP, heads included */
 	uint64_t reassembled;     /* UDP datagrams put together */
-	uint64_t overlaps;        /* fragments that contradicted earlier ones */
+	/* Packets of which only memory tells; each has the event of the decoder beside it. */
+	uint64_t overlaps;        /* fragments that contradicted earlier ones: fragment-overlap */
+	uint64_t lengths;         /* the datagram that they completed has another length: udp-length */
+	uint64_t tunnels;         /* later fragments of tunnels, which became LYA_PKT_OTHER_IP */
 	uint64_t given_up;        /* fragments handed on without ports */
 	uint64_t evicted;         /* datagrams forgotten, not known to be whole, for want of room */
 	size_t bytes, bytes_peak; /* memory held */
@@ -63,11 +67,17 @@ int lya_reasm_new(struct lya_reasm **r, const struct lya_reasm_options *options,
 void lya_reasm_free(struct lya_reasm *r);
 
 /*
- * Take n packets in order of time.  They are changed in place:
+ * Mark second sightings (`duplicate`) among n packets, which come in order of time; returns
+ * how many there are.  Only packets with an IP header are compared.  A TCP retransmission is
+ * none (its IP id or its time differs), a copy with translated addresses neither.  Another
+ * thread may meanwhile take packets that were marked before.
+ */
+size_t lya_reasm_mark(struct lya_reasm *r, struct lya_packet *pkts, size_t n);
+
+/*
+ * Take n packets that were marked, in the same order: a copy of a fragment must not be put
+ * together a second time.  They are changed in place:
  *
- * - `duplicate` marks second sightings.  Only packets with an IP header are
- *   compared.  A TCP retransmission is none (its IP id or its time differs), a
- *   copy with translated addresses neither.
  * - A later fragment of TCP or UDP whose head is known becomes LYA_PKT_TCP or
  *   LYA_PKT_UDP with the head's ports (TCP: seq, ack, window and flags 0).  Its
  *   payload is empty, payload_len stays what it carries.
@@ -109,7 +119,7 @@ void lya_reasm_flush(struct lya_reasm *r);
 int lya_reasm_clocks(const struct lya_reasm *r, struct lya_clock_offset **list, size_t *n,
 		     struct lya_error *err);
 
-/* How many second sightings there were so far. */
+/* How many second sightings were marked so far. */
 uint64_t lya_reasm_duplicates(const struct lya_reasm *r);
 
 /* Sticky: memory ran out below the cap, and a message in fragments was not put together. */

@@ -117,7 +117,8 @@ struct lya_report_input {
 
 /*
  * Every external A/V VIP with every A/V Edge node behind it (same pool, same
- * address family), counts zero, sorted.  *list is freed with lya_free.
+ * address family), counts zero, sorted.  *list is freed with lya_free.  How many a site may
+ * have is bounded where it is audited (lya_snat_new).
  */
 int lya_report_snat_pairs(const struct lya_site *site, struct lya_report_snat_pair **list,
 			  size_t *n, struct lya_error *err);

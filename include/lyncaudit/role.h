@@ -57,6 +57,7 @@ extern const lya_roles LYA_ROLES_VIPS;            /* every ...-vip */
 extern const lya_roles LYA_ROLES_INTERNAL_SERVER; /* group internal-server */
 extern const lya_roles LYA_ROLES_ANY_INTERNAL;    /* group any-internal */
 extern const lya_roles LYA_ROLES_ANY;             /* group any: every role */
+extern const lya_roles LYA_ROLES_EDGE_OUTSIDE;    /* the Edge's external side: nodes and VIPs */
 
 const char *lya_role_name(enum lya_role role);              /* "edge-access" */
 bool lya_role_find(const char *name, enum lya_role *role);  /* false: no such role */

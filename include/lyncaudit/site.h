@@ -160,6 +160,24 @@ void lya_site_explain(const struct lya_site *site, const struct lya_addr *addr,
 bool lya_site_match(const struct lya_site_match *m, const struct lya_addr *addr,
                     const struct lya_endpoint *ep);
 
+/* Different public addresses of one family on the external side of an Edge pool. */
+struct lya_site_public {
+	bool in_use; /* an address of the family is declared there, public or not */
+	uint64_t declared;
+	uint64_t needed; /* edge.p.public-addresses: 3 x (nodes + 1) */
+};
+
+struct lya_site_edge_pool {
+	const char *name; /* borrowed from the site; NULL: the pool without a name */
+	size_t nodes;
+	bool balanced; /* in hardware: what is needed is so, and private addresses are a fault */
+	struct lya_site_public ipv4, ipv6;
+};
+
+/* The pools with an external side of an Edge, by name; *list is freed with lya_free. */
+int lya_site_edge_pools(const struct lya_site *site, struct lya_site_edge_pool **list, size_t *n,
+			struct lya_error *err);
+
 /*
  * A documented constraint that the site description itself breaks: "site-..."
  * findings.  The types, their statements, and about what there is one each:

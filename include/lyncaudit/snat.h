@@ -67,7 +67,7 @@ struct lya_snat_proof {
 /* What an Allocate answer gives that it must not (av-edge-relay), as bits. */
 enum {
 	LYA_RELAY_PORT = 1 << 0,     /* a relay port outside the documented range */
-	LYA_RELAY_ADDRESS = 1 << 1,  /* a relay address that is no declared A/V Edge address */
+	LYA_RELAY_ADDRESS = 1 << 1,  /* a relay address that is private, or no A/V Edge's */
 	LYA_RELAY_ALTERNATE = 1 << 2 /* an alternate server that is a VIP */
 };
 
@@ -124,7 +124,10 @@ struct lya_snat_options {
 
 struct lya_snat;
 
-/* policy must outlive it. */
+/*
+ * policy must outlive it.  LYA_ELIMIT: the site has more pairs of an A/V VIP and a node than
+ * half of max_bytes holds.
+ */
 int lya_snat_new(struct lya_snat **s, const struct lya_policy *policy,
 		 const struct lya_snat_options *options, struct lya_error *err);
 void lya_snat_free(struct lya_snat *s);

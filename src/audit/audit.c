@@ -155,6 +155,7 @@ static void decode(struct lya_audit *a, const struct lya_frame *frames, struct l
 		   size_t n, struct lya_batch *batch)
 {
 	lya_decode_batch(frames, pkts, n, batch);
+	batch->duplicates = lya_reasm_mark(audit_follow_reasm(a->follow), pkts, n) != 0;
 	count_frames(&a->counts, n, batch);
 	count_packets(a, pkts, n, batch);
 }
@@ -236,6 +237,20 @@ int audit_settle(const struct lya_audit *a)
 int lya_audit_settle(struct lya_audit *a, struct lya_error *err)
 {
 	return audit_tell_failure(audit_settle(a), err);
+}
+
+/* Decoded packets are counted before reasm has seen them: what that makes of some comes here. */
+void audit_count_reasm(const struct lya_audit *a, struct lya_audit_counts *counts)
+{
+	const struct lya_reasm_stats *then = &a->stretch_reasm;
+	struct lya_reasm_stats now;
+
+	lya_reasm_stats(audit_follow_reasm(a->follow), &now);
+	for (size_t i = 0; i < sizeof(now.duplicates) / sizeof(now.duplicates[0]); i++)
+		counts->duplicates += now.duplicates[i] - then->duplicates[i];
+	counts->not_tcp_udp += now.tunnels - then->tunnels;
+	counts->events[LYA_EV_FRAGMENT_OVERLAP] += now.overlaps - then->overlaps;
+	counts->events[LYA_EV_UDP_LENGTH] += now.lengths - then->lengths;
 }
 
 /* What reasm says of the clocks goes to the measures of the sources. */
@@ -349,7 +364,7 @@ void lya_audit_counts(const struct lya_audit *a, struct lya_audit_counts *out)
 {
 	(void)audit_settle(a); /* its failure is told to who takes frames */
 	*out = a->counts;
-	out->duplicates = lya_reasm_duplicates(audit_follow_reasm(a->follow));
+	audit_count_reasm(a, out);
 }
 
 const struct lya_snat *lya_audit_snat(const struct lya_audit *a)

@@ -1,18 +1,18 @@
 /*
  * details.c - what payloads said that concerns other flows, or comes before
- * what they end as: ports that an endpoint mapper named, listeners that show a
+ * what they end as: ports that an endpoint mapper named, servers that show the
  * certificate of another host, and clients that ask for the name of another.
  *
- * Bounded: when full, no more are learnt.  A child is then judged by its port
- * alone, and of misplaced certificates and names fewer are told; how often is counted.
+ * Bounded: what was not asked for for longest makes room.  A child is then judged by its
+ * port alone, and of misplaced certificates and names fewer are told; how often is counted.
  */
 #include "audit/details.h"
 
 #include <string.h>
 #include <strings.h>
 
+#include "audit/recent.h"
 #include "lyncaudit/alloc.h"
-#include "lyncaudit/hash.h"
 #include "lyncaudit/timeutil.h"
 
 struct child_key {
@@ -24,14 +24,10 @@ struct child {
 	int64_t first_ns, last_ns; /* when it was told */
 };
 
-struct listener_key {
-	struct lya_addr addr;
-	uint16_t port;
-};
-
-struct listener {
-	int64_t first_ns;
-	int32_t shows;
+/* A flow whose server shows the certificate of another host. */
+struct shown {
+	int32_t host;
+	bool judged; /* it has been asked for */
 };
 
 /* A flow whose client asked for a name of other hosts. */
@@ -40,9 +36,10 @@ struct asked {
 	int32_t host;
 	uint16_t answers; /* names of the server's certificate */
 	bool own, borne;  /* one of them is the server's own; is the one asked for */
+	bool judged;
 };
 
-enum { CHILD_BYTES = 128, LISTENER_BYTES = 80, ASKED_BYTES = 64 }; /* of the maps, with slots */
+enum { CHILD_BYTES = 128, SHOWN_BYTES = 32, ASKED_BYTES = 64 }; /* of the maps, with slots */
 
 /* Names of one certificate come in a row: this one is not over yet. */
 struct certificate {
@@ -50,17 +47,38 @@ struct certificate {
 	int32_t other;
 	uint64_t serial;
 	int64_t time_ns;
-	struct listener_key at;
 	struct lya_policy_end end;
 };
 
 struct audit_details {
 	const struct lya_policy *policy;
-	struct lya_map *children, *listeners, *asked;
-	size_t max_children, max_listeners, max_asked;
+	struct audit_recent children;
+	struct audit_recent shown, asked; /* by serial of the flow */
 	struct certificate certificate;
-	uint64_t forgotten;
 };
+
+static bool is_expected(const struct child *child, int64_t time_ns)
+{
+	return time_ns - child->last_ns <= AUDIT_RPC_EXPECTED_S * LYA_SECOND_NS;
+}
+
+static bool child_is_of_use(const void *value, int64_t now_ns)
+{
+	return is_expected(value, now_ns);
+}
+
+/* Of a flow that is open, every pass asks again, and finds it among the young. */
+static bool shown_is_of_use(const void *value, int64_t now_ns)
+{
+	(void)now_ns;
+	return !((const struct shown *)value)->judged;
+}
+
+static bool asked_is_of_use(const void *value, int64_t now_ns)
+{
+	(void)now_ns;
+	return !((const struct asked *)value)->judged;
+}
 
 struct audit_details *audit_details_new(const struct lya_policy *policy, size_t max_bytes)
 {
@@ -69,14 +87,12 @@ struct audit_details *audit_details_new(const struct lya_policy *policy, size_t 
 	if (a == NULL)
 		return NULL;
 	a->policy = policy;
-	a->max_children = max_bytes / 2 / CHILD_BYTES + 1;
-	a->max_listeners = max_bytes / 4 / LISTENER_BYTES + 1;
-	a->max_asked = max_bytes / 4 / ASKED_BYTES + 1;
-	a->children = lya_map_new(sizeof(struct child_key), sizeof(struct child), a->max_children);
-	a->listeners =
-	    lya_map_new(sizeof(struct listener_key), sizeof(struct listener), a->max_listeners);
-	a->asked = lya_map_new(sizeof(uint64_t), sizeof(struct asked), a->max_asked);
-	if (a->children != NULL && a->listeners != NULL && a->asked != NULL)
+	if (audit_recent_init(&a->children, sizeof(struct child_key), sizeof(struct child),
+			      max_bytes / 2 / CHILD_BYTES, child_is_of_use) &&
+	    audit_recent_init(&a->shown, sizeof(uint64_t), sizeof(struct shown),
+			      max_bytes / 4 / SHOWN_BYTES, shown_is_of_use) &&
+	    audit_recent_init(&a->asked, sizeof(uint64_t), sizeof(struct asked),
+			      max_bytes / 4 / ASKED_BYTES, asked_is_of_use))
 		return a;
 	audit_details_free(a);
 	return NULL;
@@ -86,19 +102,10 @@ void audit_details_free(struct audit_details *a)
 {
 	if (a == NULL)
 		return;
-	lya_map_free(a->children);
-	lya_map_free(a->listeners);
-	lya_map_free(a->asked);
+	audit_recent_fini(&a->children);
+	audit_recent_fini(&a->shown);
+	audit_recent_fini(&a->asked);
 	lya_free(a);
-}
-
-/* *value is NULL when the map is full; out of memory is another matter. */
-static int put(struct audit_details *a, struct lya_map *map, size_t max, const void *key,
-	       void **value, bool *made)
-{
-	*value = lya_map_put(map, key, made);
-	a->forgotten += *value == NULL;
-	return *value != NULL || lya_map_count(map) >= max ? LYA_OK : LYA_ENOMEM;
 }
 
 /* Endpoint mapper ------------------------------------------------------------- */
@@ -118,32 +125,29 @@ static struct child_key child_key(const struct lya_addr *server, const struct ly
 static int take_port(struct audit_details *a, const struct lya_flow_detail *d)
 {
 	struct child_key key = child_key(&d->addr, &d->peer, d->rpc_port);
-	struct child *child;
-	void *value;
 	bool made;
-	int rc = put(a, a->children, a->max_children, &key, &value, &made);
+	struct child *child = audit_recent_put(&a->children, &key, d->time_ns, &made);
 
-	if (value == NULL)
-		return rc;
-	child = value;
+	if (child == NULL)
+		return LYA_ENOMEM;
 	if (made)
 		child->first_ns = d->time_ns;
 	child->last_ns = d->time_ns;
 	return LYA_OK;
 }
 
-int audit_details_expected(const struct audit_details *a, const struct lya_flow *flow)
+int audit_details_expected(struct audit_details *a, const struct lya_flow *flow)
 {
 	if (flow->transport != 6 || flow->unknown != LYA_UNKNOWN_NOT ||
-	    lya_map_count(a->children) == 0)
+	    audit_recent_is_empty(&a->children))
 		return -1;
 	for (int side = 0; side < 2; side++) {
 		struct child_key key =
 		    child_key(&flow->addr[side], &flow->addr[1 - side], flow->port[side]);
-		const struct child *child = lya_map_find(a->children, &key);
+		const struct child *child = audit_recent_find(&a->children, &key);
 
 		if (child != NULL && flow->first_ns >= child->first_ns &&
-		    flow->first_ns - child->last_ns <= AUDIT_RPC_EXPECTED_S * LYA_SECOND_NS)
+		    is_expected(child, flow->first_ns))
 			return side;
 	}
 	return -1;
@@ -151,46 +155,35 @@ int audit_details_expected(const struct audit_details *a, const struct lya_flow 
 
 /* Certificates ---------------------------------------------------------------- */
 
-static struct listener_key listener_key(const struct lya_addr *addr, uint16_t port)
-{
-	struct listener_key key;
-
-	memset(&key, 0, sizeof(key));
-	key.addr = *addr;
-	key.port = port;
-	return key;
-}
-
 /* All its names are known: keep it when it belongs elsewhere. */
 static int close_certificate(struct audit_details *a)
 {
 	struct certificate *c = &a->certificate;
-	void *value;
+	struct shown *shown;
 	bool made;
-	int rc;
 
 	if (!c->open)
 		return LYA_OK;
 	c->open = false;
 	if (c->own || c->other < 0)
 		return LYA_OK;
-	rc = put(a, a->listeners, a->max_listeners, &c->at, &value, &made);
-	if (value != NULL && made)
-		*(struct listener *)value = (struct listener){ c->time_ns, c->other };
-	return rc;
+	shown = audit_recent_put(&a->shown, &c->serial, c->time_ns, &made);
+	if (shown == NULL)
+		return LYA_ENOMEM;
+	if (made)
+		*shown = (struct shown){ .host = c->other };
+	return LYA_OK;
 }
 
 static int take_name(struct audit_details *a, const struct lya_flow_detail *d)
 {
-	struct listener_key at = listener_key(&d->addr, d->port);
 	struct certificate *c = &a->certificate;
 	int rc = LYA_OK;
 
-	if (!c->open || c->serial != d->serial || memcmp(&c->at, &at, sizeof(at)) != 0) {
+	if (!c->open || c->serial != d->serial) {
 		rc = close_certificate(a);
 		*c = (struct certificate){ .open = true, .other = -1, .serial = d->serial };
 		c->time_ns = d->time_ns;
-		c->at = at;
 		lya_policy_end_of(a->policy, &d->addr, &c->end);
 	}
 	if (c->end.host >= 0)
@@ -199,18 +192,17 @@ static int take_name(struct audit_details *a, const struct lya_flow_detail *d)
 }
 
 /* The host whose certificate the flow's server shows; -1: none. */
-static int32_t shown_by(const struct audit_details *a, const struct lya_flow *flow)
+static int32_t shown_by(struct audit_details *a, const struct lya_flow *flow)
 {
-	int client = flow->app.client_side;
-	const struct listener *l;
-	struct listener_key key;
+	struct shown *shown;
 
-	if (lya_map_count(a->listeners) == 0 || client < 0 ||
-	    (flow->app.tls & LYA_TLS_SERVER_CERT) == 0)
+	if ((flow->app.tls & LYA_TLS_SERVER_CERT) == 0 || audit_recent_is_empty(&a->shown))
 		return -1;
-	key = listener_key(&flow->addr[!client], flow->port[!client]);
-	l = lya_map_find(a->listeners, &key);
-	return l != NULL && flow->last_ns >= l->first_ns ? l->shows : -1;
+	shown = audit_recent_find(&a->shown, &flow->serial);
+	if (shown == NULL)
+		return -1;
+	shown->judged = true;
+	return shown->host;
 }
 
 /* Names asked for ------------------------------------------------------------- */
@@ -218,27 +210,28 @@ static int32_t shown_by(const struct audit_details *a, const struct lya_flow *fl
 static int take_sni(struct audit_details *a, const struct lya_flow_detail *d)
 {
 	struct lya_policy_end client, server;
-	struct asked asked = { 0 };
-	void *value;
+	struct asked asked = { 0 }, *kept;
 	bool made;
-	int rc;
 
 	lya_policy_end_of(a->policy, &d->addr, &client);
 	lya_policy_end_of(a->policy, &d->peer, &server);
 	asked.name = lya_policy_asked(a->policy, &client, &server, d->name, &asked.host);
 	if (asked.name == NULL)
 		return LYA_OK;
-	rc = put(a, a->asked, a->max_asked, &d->serial, &value, &made);
-	if (value != NULL && made)
-		*(struct asked *)value = asked;
-	return rc;
+	kept = audit_recent_put(&a->asked, &d->serial, d->time_ns, &made);
+	if (kept == NULL)
+		return LYA_ENOMEM;
+	if (made)
+		*kept = asked;
+	return LYA_OK;
 }
 
 /* The server of a flow answers with this name, among others. */
 static void take_answer(struct audit_details *a, const struct lya_flow_detail *d)
 {
-	struct asked *asked =
-	    lya_map_count(a->asked) > 0 ? lya_map_find(a->asked, &d->serial) : NULL;
+	struct asked *asked = audit_recent_is_empty(&a->asked)
+				  ? NULL
+				  : audit_recent_find(&a->asked, &d->serial);
 	struct lya_policy_end server;
 	int32_t other = -1;
 
@@ -257,12 +250,16 @@ static void take_answer(struct audit_details *a, const struct lya_flow_detail *d
  * one that goes on does not care for names, and what it asks for says nothing;
  * nor does it where the server is who ended it.
  */
-static int32_t asked_in_vain(const struct audit_details *a, const struct lya_flow *flow)
+static int32_t asked_in_vain(struct audit_details *a, const struct lya_flow *flow)
 {
-	const struct asked *asked =
-	    lya_map_count(a->asked) > 0 ? lya_map_find(a->asked, &flow->serial) : NULL;
+	struct asked *asked = audit_recent_is_empty(&a->asked)
+				  ? NULL
+				  : audit_recent_find(&a->asked, &flow->serial);
 
-	if (asked == NULL || lya_app_tls_client(&flow->app) == LYA_TLS_CLIENT_REJECTED ||
+	if (asked == NULL)
+		return -1;
+	asked->judged = true;
+	if (lya_app_tls_client(&flow->app) == LYA_TLS_CLIENT_REJECTED ||
 	    !asked->own || asked->borne || asked->answers >= LYA_CERT_NAMES_MAX ||
 	    (flow->app.tls & (LYA_TLS_APP_DATA | LYA_TLS_GAP)) != 0)
 		return -1;
@@ -304,19 +301,17 @@ static int32_t host_by_name(const struct lya_site *site, const char *name)
 	return -1;
 }
 
-static void rebase_listeners(struct audit_details *a, const struct lya_site *old,
-			     const struct lya_site *new)
+struct rebase {
+	const struct lya_site *old, *new;
+};
+
+static void rebase_shown(void *ctx, void *value)
 {
-	const void *key;
-	void *value;
-	size_t pos = 0;
+	const struct rebase *r = ctx;
+	struct shown *shown = value;
 
-	while (lya_map_next(a->listeners, &pos, &key, &value)) {
-		struct listener *l = value;
-
-		if (l->shows >= 0)
-			l->shows = host_by_name(new, old->hosts[l->shows].name);
-	}
+	if (shown->host >= 0)
+		shown->host = host_by_name(r->new, r->old->hosts[shown->host].name);
 }
 
 /* The new site's spelling of a name of this host; NULL: it has no such name any more. */
@@ -333,24 +328,18 @@ static const char *name_of_host(const struct lya_site *site, int32_t host, const
 	return NULL;
 }
 
-static void rebase_asked(struct audit_details *a, const struct lya_site *old,
-			 const struct lya_site *new)
+static void rebase_asked(void *ctx, void *value)
 {
-	const void *key;
-	void *value;
-	size_t pos = 0;
+	const struct rebase *r = ctx;
+	struct asked *asked = value;
+	const char *name = NULL;
 
-	while (lya_map_next(a->asked, &pos, &key, &value)) {
-		struct asked *asked = value;
-		const char *name = NULL;
-
-		if (asked->host >= 0)
-			asked->host = host_by_name(new, old->hosts[asked->host].name);
-		if (asked->host >= 0)
-			name = name_of_host(new, asked->host, asked->name);
-		asked->host = name != NULL ? asked->host : -1;
-		asked->name = name != NULL ? name : "";
-	}
+	if (asked->host >= 0)
+		asked->host = host_by_name(r->new, r->old->hosts[asked->host].name);
+	if (asked->host >= 0)
+		name = name_of_host(r->new, asked->host, asked->name);
+	asked->host = name != NULL ? asked->host : -1;
+	asked->name = name != NULL ? name : "";
 }
 
 int audit_details_settle(struct audit_details *a)
@@ -360,14 +349,14 @@ int audit_details_settle(struct audit_details *a)
 
 void audit_details_rebase(struct audit_details *a, const struct lya_policy *policy)
 {
-	const struct lya_site *old = lya_policy_site(a->policy), *new = lya_policy_site(policy);
+	struct rebase r = { lya_policy_site(a->policy), lya_policy_site(policy) };
 
-	rebase_listeners(a, old, new);
-	rebase_asked(a, old, new);
+	audit_recent_each(&a->shown, rebase_shown, &r);
+	audit_recent_each(&a->asked, rebase_asked, &r);
 	a->policy = policy;
 }
 
-uint64_t audit_details_forgotten(const struct audit_details *a)
+uint64_t audit_details_lost(const struct audit_details *a)
 {
-	return a->forgotten;
+	return a->children.lost + a->shown.lost + a->asked.lost;
 }

@@ -21,13 +21,13 @@ int audit_details_settle(struct audit_details *a);
 /* After that: go on with another policy.  Hosts are known by their names. */
 void audit_details_rebase(struct audit_details *a, const struct lya_policy *policy);
 /* The side whose endpoint mapper told the other one to come to its port; -1: none. */
-int audit_details_expected(const struct audit_details *a, const struct lya_flow *flow);
+int audit_details_expected(struct audit_details *a, const struct lya_flow *flow);
 /*
  * *host is the one whose certificate the server of this flow shows instead of
  * its own; -2 - *host the one whose name its client asked for in vain; -1: none.
  */
 int audit_details_shown(struct audit_details *a, const struct lya_flow *flow, int32_t *host);
-/* How often something was not learnt because the memory was full. */
-uint64_t audit_details_forgotten(const struct audit_details *a);
+/* How often something was forgotten for want of room while it was of use. */
+uint64_t audit_details_lost(const struct audit_details *a);
 
 #endif

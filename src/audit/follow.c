@@ -35,7 +35,6 @@ struct audit_follow {
 	struct lya_flow_table *flows;
 	struct lya_trail *trail; /* NULL: no packets are kept */
 	struct lya_validity *validity;
-	uint64_t duplicates; /* that reasm had recognised when it was asked last */
 };
 
 /* Of the packets in hand the address proof is to see the first `upto`. */
@@ -266,15 +265,6 @@ static int take_in_order(struct audit_follow *f, struct lya_packet *pkts, size_t
 	return rc != 0 || done == n ? rc : take_some(f, pkts + done, n - done, NULL);
 }
 
-/* True when reasm has recognised second sightings since it was asked last. */
-static bool has_duplicates(struct audit_follow *f)
-{
-	uint64_t before = f->duplicates;
-
-	f->duplicates = lya_reasm_duplicates(f->reasm);
-	return f->duplicates != before;
-}
-
 static int take(struct audit_follow *f, struct lya_packet *pkts, size_t n,
 		const struct lya_batch *batch)
 {
@@ -283,7 +273,7 @@ static int take(struct audit_follow *f, struct lya_packet *pkts, size_t n,
 	n = lya_reasm_take(f->reasm, pkts, n);
 	if (lya_reasm_failed(f->reasm))
 		return LYA_ENOMEM;
-	if (has_duplicates(f))
+	if (batch->duplicates)
 		rc = lya_validity_duplicates(f->validity, pkts, n);
 	if (f->trail == NULL)
 		f->hand = (struct in_hand){ .pkts = pkts, .n = n };
@@ -293,15 +283,25 @@ static int take(struct audit_follow *f, struct lya_packet *pkts, size_t n,
 	return rc;
 }
 
+/* Of a batch one packet, and what the next steps ask of it. */
+static struct lya_batch alone(const struct lya_packet *pkt)
+{
+	return (struct lya_batch){ .oldest_ns = pkt->time_ns,
+				   .newest_ns = pkt->time_ns,
+				   .duplicates = pkt->duplicate != LYA_DUP_NONE };
+}
+
 /* Where packets are kept, and some are fragments: they may wait, and are told of later. */
 static int take_fragments(struct audit_follow *f, struct lya_packet *pkts, size_t n)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < n && rc == 0; i++) {
+		struct lya_batch batch = alone(&pkts[i]);
+
 		if (pkts[i].is_fragment)
 			lya_trail_fragment(f->trail, &pkts[i]);
-		rc = take(f, &pkts[i], 1, NULL);
+		rc = take(f, &pkts[i], 1, &batch);
 	}
 	return rc;
 }
@@ -369,7 +369,7 @@ struct lya_validity *audit_follow_validity(struct audit_follow *f)
 	return f->validity;
 }
 
-const struct lya_reasm *audit_follow_reasm(const struct audit_follow *f)
+struct lya_reasm *audit_follow_reasm(struct audit_follow *f)
 {
 	return f->reasm;
 }

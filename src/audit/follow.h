@@ -41,8 +41,8 @@ int audit_follow_new(struct audit_follow **f, const struct lya_policy *policy,
 void audit_follow_free(struct audit_follow *f);
 
 /*
- * Take n packets, at most AUDIT_BATCH, in order of time, and what is known of them
- * together.  Their bytes are not kept.  0, LYA_ENOMEM, or what the sink answered.
+ * Take n packets, at most AUDIT_BATCH, in order of time, whose second sightings are marked
+ * (audit_follow_reasm), and what is known of them together.  Their bytes are not kept.  0, LYA_ENOMEM, or what the sink answered.
  */
 int audit_follow_take(struct audit_follow *f, struct lya_packet *pkts, size_t n,
 		      const struct lya_batch *batch);
@@ -58,7 +58,7 @@ int audit_follow_make_snat(const struct lya_policy *policy, const struct lya_aud
 struct lya_snat *audit_follow_snat(struct audit_follow *f);
 /* What the packets tell of the sources. */
 struct lya_validity *audit_follow_validity(struct audit_follow *f);
-const struct lya_reasm *audit_follow_reasm(const struct audit_follow *f);
+struct lya_reasm *audit_follow_reasm(struct audit_follow *f);
 struct lya_flow_table *audit_follow_flows(struct audit_follow *f);
 void audit_follow_stats(const struct audit_follow *f, struct lya_flow_stats *out);
 /* What was let go for want of room. */

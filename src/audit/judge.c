@@ -217,7 +217,7 @@ struct lya_validity *audit_judge_validity(const struct audit_judge *j)
 
 uint64_t audit_judge_forgotten(const struct audit_judge *j)
 {
-	return audit_listeners_forgotten(j->listeners) + audit_details_forgotten(j->details);
+	return audit_listeners_lost(j->listeners) + audit_details_lost(j->details);
 }
 
 /* What the ledger must know of the sources: where silence proves nothing. */

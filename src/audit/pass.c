@@ -185,7 +185,7 @@ static void begin_counts(struct lya_audit *a, const struct lya_source *sources, 
 		begin_source(&a->sources[i], &sources[i]);
 	a->counts =
 	    (struct lya_audit_counts){ .first_ns = LYA_TIME_NONE, .last_ns = LYA_TIME_NONE };
-	a->stretch_duplicates = lya_reasm_duplicates(audit_follow_reasm(a->follow));
+	lya_reasm_stats(audit_follow_reasm(a->follow), &a->stretch_reasm);
 	audit_follow_stats(a->follow, &a->stretch_stats);
 	a->stretch_forgotten = forgotten_so_far(a);
 	lya_snat_begin(audit_follow_snat(a->follow));
@@ -221,8 +221,7 @@ static int fill_tally(struct lya_audit *a, struct lya_tally *t, const struct lya
 		rc = tell_validity(a, over, &t->validity, err);
 	}
 	t->counts = a->counts;
-	t->counts.duplicates =
-	    lya_reasm_duplicates(audit_follow_reasm(a->follow)) - a->stretch_duplicates;
+	audit_count_reasm(a, &t->counts);
 	tell_flows(a, t);
 	if (rc == LYA_OK && over)
 		lya_snat_end(audit_follow_snat(a->follow));

@@ -45,6 +45,7 @@ struct audit_relay {
 	pthread_t follower, judger;
 	bool follows, judges; /* the thread was begun */
 	bool direct;          /* there are none any more: what is told is judged at once */
+	bool in_turn;         /* no thread judges: whoever waits does; set before they begin */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -53,6 +54,7 @@ struct audit_relay {
 	uint64_t sent, followed; /* blocks */
 	uint64_t told, judged;   /* events */
 	bool last_sent, last_told;
+	bool judging;
 	bool stop;
 	int rc; /* not 0: why nothing goes on */
 
@@ -98,6 +100,63 @@ static size_t some_told(const struct audit_relay *r)
 	return n < EVENTS_SOME ? (size_t)n : EVENTS_SOME;
 }
 
+/* Judging ---------------------------------------------------------------------------- */
+
+static int judge_flow(struct audit_relay *r, struct event *e)
+{
+	struct lya_trail_flow kept = e->of.ended.kept;
+
+	e->of.ended.kept = (struct lya_trail_flow){ 0 }; /* it is the judge's now */
+	return r->judge.flow(r->judge.ctx, &e->of.ended.flow,
+			     e->has_found ? &e->of.ended.found : NULL, kept);
+}
+
+static int judge_event(struct audit_relay *r, struct event *e)
+{
+	switch (e->kind) {
+	case KIND_FLOW:
+		return judge_flow(r, e);
+	case KIND_LISTENER:
+		return r->judge.listener(r->judge.ctx, &e->of.ended.flow);
+	case KIND_LISTENERS_KNOWN:
+		return r->judge.listeners_known(r->judge.ctx);
+	default:
+		if (e->of.said.detail.name != NULL)
+			e->of.said.detail.name = e->of.said.name;
+		return r->judge.detail(r->judge.ctx, &e->of.said.detail);
+	}
+}
+
+/* Under the lock, which is let go meanwhile: judge n events.  Nobody else is judging. */
+static void judge_some(struct audit_relay *r, size_t n)
+{
+	uint64_t first = r->judged;
+	int rc = 0;
+
+	r->judging = true;
+	(void)pthread_mutex_unlock(&r->lock);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = judge_event(r, &r->events[(first + i) % EVENTS]);
+	(void)pthread_mutex_lock(&r->lock);
+	r->judging = false;
+	r->judged = first + n;
+	fail(r, rc);
+	change(r);
+}
+
+/*
+ * Under the lock: what who cannot go on does.  Where no thread is there to judge, caller and
+ * follower do it in turn, so that what was told is judged while either waits: the caller
+ * for input, however long that is silent, and the follower for a block, or for room.
+ */
+static void help_or_wait(struct audit_relay *r)
+{
+	if (r->in_turn && !r->judging && some_told(r) > 0)
+		judge_some(r, some_told(r));
+	else
+		wait_for_change(r);
+}
+
 /* Telling (the follower's) ----------------------------------------------------------- */
 
 /* Tell what was written; with `wait`, until there is room for more. */
@@ -109,7 +168,7 @@ static int tell(struct audit_relay *r, bool wait)
 	r->told = r->telling;
 	change(r);
 	while (wait && r->telling - r->judged == EVENTS && !is_over(r))
-		wait_for_change(r);
+		help_or_wait(r);
 	r->room = r->judged + EVENTS;
 	rc = r->stop && r->rc == 0 ? LYA_ESTOP : r->rc;
 	(void)pthread_mutex_unlock(&r->lock);
@@ -217,47 +276,7 @@ struct audit_sink audit_relay_sink(struct audit_relay *r)
 				    .detail = take_detail };
 }
 
-/* Judging ---------------------------------------------------------------------------- */
-
-static int judge_flow(struct audit_relay *r, struct event *e)
-{
-	struct lya_trail_flow kept = e->of.ended.kept;
-
-	e->of.ended.kept = (struct lya_trail_flow){ 0 }; /* it is the judge's now */
-	return r->judge.flow(r->judge.ctx, &e->of.ended.flow,
-			     e->has_found ? &e->of.ended.found : NULL, kept);
-}
-
-static int judge_event(struct audit_relay *r, struct event *e)
-{
-	switch (e->kind) {
-	case KIND_FLOW:
-		return judge_flow(r, e);
-	case KIND_LISTENER:
-		return r->judge.listener(r->judge.ctx, &e->of.ended.flow);
-	case KIND_LISTENERS_KNOWN:
-		return r->judge.listeners_known(r->judge.ctx);
-	default:
-		if (e->of.said.detail.name != NULL)
-			e->of.said.detail.name = e->of.said.name;
-		return r->judge.detail(r->judge.ctx, &e->of.said.detail);
-	}
-}
-
-/* Under the lock, which is let go meanwhile: judge n events. */
-static void judge_some(struct audit_relay *r, size_t n)
-{
-	uint64_t first = r->judged;
-	int rc = 0;
-
-	(void)pthread_mutex_unlock(&r->lock);
-	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = judge_event(r, &r->events[(first + i) % EVENTS]);
-	(void)pthread_mutex_lock(&r->lock);
-	r->judged = first + n;
-	fail(r, rc);
-	change(r);
-}
+/* The judge's thread ------------------------------------------------------------------ */
 
 static void *run_judge(void *arg)
 {
@@ -283,7 +302,7 @@ static struct audit_block *next_block(struct audit_relay *r)
 
 	(void)pthread_mutex_lock(&r->lock);
 	while (r->sent == r->followed && !r->last_sent && !is_over(r))
-		wait_for_change(r);
+		help_or_wait(r);
 	if (r->sent != r->followed && !is_over(r))
 		block = &r->blocks[r->followed % AUDIT_BLOCKS];
 	(void)pthread_mutex_unlock(&r->lock);
@@ -375,19 +394,11 @@ int audit_relay_start(struct audit_relay *r, struct audit_follow *follow,
 
 	r->follow = follow;
 	r->judge = *judge;
+	r->in_turn = threads <= 2;
 	rc = start(&r->follower, run_follow, r, &r->follows, err);
-	if (rc == LYA_OK && threads > 2)
+	if (rc == LYA_OK && !r->in_turn)
 		rc = start(&r->judger, run_judge, r, &r->judges, err);
 	return rc;
-}
-
-/* Under the lock: what the caller does when it cannot go on. */
-static void help_or_wait(struct audit_relay *r)
-{
-	if (!r->judges && some_told(r) > 0)
-		judge_some(r, some_told(r));
-	else
-		wait_for_change(r);
 }
 
 int audit_relay_block(struct audit_relay *r, struct audit_block **block)
@@ -395,7 +406,7 @@ int audit_relay_block(struct audit_relay *r, struct audit_block **block)
 	int rc;
 
 	(void)pthread_mutex_lock(&r->lock);
-	if (!r->judges && r->told - r->judged > EVENTS / 2)
+	if (r->in_turn && !r->judging && r->told - r->judged > EVENTS / 2)
 		judge_some(r, some_told(r));
 	while (r->sent - r->followed == AUDIT_BLOCKS && !is_over(r))
 		help_or_wait(r);

@@ -1,11 +1,11 @@
 /*
  * relay.h - the stages of the pipeline in threads of their own.
  *
- *     caller:  decode ---> blocks ---> thread:  follow ---> events ---> judge: thread or caller
+ *     caller:  decode ---> blocks ---> thread:  follow ---> events ---> judge: a thread, or whoever waits
  *
  * Two rings, each filled by one side and emptied by the other, in order: so what
- * is judged, and when, is the same as in one thread.  With two threads the caller
- * judges while it has to wait, and when events pile up.
+ * is judged, and when, is the same as in one thread.  With two threads whoever has to wait
+ * judges, and the caller when events pile up.
  */
 #ifndef LYNCAUDIT_SRC_AUDIT_RELAY_H
 #define LYNCAUDIT_SRC_AUDIT_RELAY_H

@@ -42,11 +42,14 @@ struct lya_audit {
 	struct audit_source *sources;
 	size_t n_sources, cap_sources;
 	struct lya_flow_stats stretch_stats; /* as they were when it began */
-	uint64_t stretch_duplicates;
+	struct lya_reasm_stats stretch_reasm;
 	struct lya_forgotten stretch_forgotten;
 	struct audit_pass pass;
 	struct lya_packet batch[AUDIT_BATCH];
 };
+
+/* audit.c: add what reasm counted since the stretch began. */
+void audit_count_reasm(const struct lya_audit *a, struct lya_audit_counts *counts);
 
 /* tally.c: what became of the flows that were entered; ledger may be NULL. */
 struct lya_judged audit_judged_of(const struct lya_ledger *ledger);

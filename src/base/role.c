@@ -25,6 +25,9 @@ const lya_roles LYA_ROLES_VIPS = VIPS;
 const lya_roles LYA_ROLES_INTERNAL_SERVER = INTERNAL_SERVER;
 const lya_roles LYA_ROLES_ANY_INTERNAL = ANY_INTERNAL;
 const lya_roles LYA_ROLES_ANY = ANY;
+const lya_roles LYA_ROLES_EDGE_OUTSIDE = BIT(EDGE_ACCESS) | BIT(EDGE_WEBCONF) | BIT(EDGE_AV) |
+					 BIT(EDGE_ACCESS_VIP) | BIT(EDGE_WEBCONF_VIP) |
+					 BIT(EDGE_AV_VIP);
 
 static const char *const names[LYA_ROLES] = {
 	[LYA_ROLE_EDGE_ACCESS] = "edge-access",

@@ -59,8 +59,9 @@ static bool build_ports(const struct lya_ledger *l, const struct pair *pair, con
 		ex = &l->site->exceptions[pair->key.host[0]];
 		out->n_ports = ex->n_ports;
 	} else if (pair->key.type == LYA_FINDING_EDGE_ROUTING ||
-		   pair->key.type == LYA_FINDING_GATEWAY_MISMATCH) {
-		return true; /* a route, whatever port it is used for */
+		   pair->key.type == LYA_FINDING_GATEWAY_MISMATCH ||
+		   pair->key.type == LYA_FINDING_EDGE_PRIVATE_ADDRESS) {
+		return true; /* a route or an address, whatever port it is used for */
 	} else {
 		ex = NULL;
 		out->n_ports = pair->scan == e ? scan_ranges(pair->ports, NULL) : 1;
@@ -204,6 +205,8 @@ bool build_finding(const struct lya_ledger *l, const struct pair *pair, const st
 	} else if (kind == LYA_FINDING_GATEWAY_MISMATCH) {
 		out->gateway = e->gateway;
 		build_statement(l, "edge.p.access-vip-gateway", out);
+	} else if (kind == LYA_FINDING_EDGE_PRIVATE_ADDRESS) {
+		build_statement(l, "edge.p.av-firewall-keeps-address", out);
 	}
 	return out->id[0] != '\0' && build_ports(l, pair, e, out) && sentence_write(l, out);
 }

@@ -53,6 +53,7 @@ void lya_ledger_free(struct lya_ledger *l)
 	for (size_t i = 0; i < l->n_findings; i++)
 		finding_fini(&l->findings[i]);
 	lya_free(l->findings);
+	edge_fini(l);
 	lya_free(l->waivers);
 	lya_free(l->waived);
 	lya_free(l->expired);
@@ -241,6 +242,31 @@ static int raise_flow(struct lya_ledger *l, enum lya_finding_type type, const st
 	return raise_finding(l, &key, ports, flow, ends, v, out);
 }
 
+/* A finding of all ports and either transport between these ends. */
+static int raise_any_port(struct lya_ledger *l, struct pair_key *key, const struct lya_flow *flow,
+			  const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
+			  struct lya_flow_findings *out)
+{
+	key->transport = 0;
+	return raise_finding(l, key, (struct lya_port_range){ 0, UINT16_MAX }, flow, ends, v, out);
+}
+
+/* Told from the Edge's side, whoever opened the flow, and of all whom it talks with. */
+static int raise_address(struct lya_ledger *l, unsigned side, const struct lya_flow *flow,
+			 const struct lya_policy_end ends[static 2], struct lya_verdict about,
+			 struct lya_flow_findings *out)
+{
+	bool vip = (ends[side].roles & LYA_ROLE_BIT(LYA_ROLE_EDGE_AV_VIP)) != 0;
+	struct pair_key key;
+
+	about.initiator = (uint8_t)side;
+	key = key_of(l, LYA_FINDING_EDGE_PRIVATE_ADDRESS, flow, ends, &about);
+	key.role[0] = vip ? LYA_ROLE_EDGE_AV_VIP : LYA_ROLE_EDGE_AV;
+	key.role[1] = LYA_ROLE_EXTERNAL;
+	key.host[1] = -1;
+	return raise_any_port(l, &key, flow, ends, &about, out);
+}
+
 /* What a flow shows whatever its verdict; the rows it was judged by are another matter. */
 static int raise_misplaced(struct lya_ledger *l, const struct lya_flow *flow,
 			   const struct lya_policy_end ends[static 2], const struct lya_verdict *v,
@@ -250,6 +276,7 @@ static int raise_misplaced(struct lya_ledger *l, const struct lya_flow *flow,
 	struct lya_verdict about = *v;
 	struct pair_key key;
 	int server = misplaced_server(l->policy, flow, ends, v);
+	int private_side = misplaced_address(l->policy, flow, ends, v);
 	int rc = LYA_OK;
 
 	about.n_rules = 0;
@@ -257,10 +284,10 @@ static int raise_misplaced(struct lya_ledger *l, const struct lya_flow *flow,
 	about.expired = -1;
 	if (misplaced_route(flow, ends, v)) {
 		key = key_of(l, LYA_FINDING_EDGE_ROUTING, flow, ends, v);
-		key.transport = 0;
-		rc = raise_finding(l, &key, (struct lya_port_range){ 0, UINT16_MAX }, flow, ends,
-				   &about, out);
+		rc = raise_any_port(l, &key, flow, ends, &about, out);
 	}
+	if (rc == LYA_OK && private_side >= 0)
+		rc = raise_address(l, (unsigned)private_side, flow, ends, about, out);
 	if (rc == LYA_OK && server >= 0) {
 		about.rules[about.n_rules++] = (int16_t)server;
 		key = key_of(l, LYA_FINDING_UNDECLARED_SERVER, flow, ends, v);
@@ -361,6 +388,7 @@ bool lya_finding_concerns(const struct lya_policy *p, const struct lya_flow *flo
 	       v->payload.finding != LYA_FINDING_NONE || v->payload.shown != 0 ||
 	       (v->snat != NULL && (v->snat->kinds | v->snat->relay.faults) != 0) ||
 	       misplaced_route(flow, ends, v) || misplaced_server(p, flow, ends, v) >= 0 ||
+	       misplaced_address(p, flow, ends, v) >= 0 ||
 	       overall_shows(p, flow, ends, v);
 }
 
@@ -490,6 +518,8 @@ int lya_ledger_finish(struct lya_ledger *l, const struct lya_ledger_end *end, st
 		qsort(l->findings, l->n_findings, sizeof(*l->findings), by_severity);
 	for (size_t i = 0; i < l->n_findings; i++)
 		l->counts.findings[l->findings[i].severity]++;
+	if (edge_finish(l) != LYA_OK)
+		return lya_error_nomem(err);
 	folds_dropped(&l->folds, &l->counts.folded_findings, &l->counts.folded_flows);
 	coverage_finish(&l->coverage, l->policy);
 	l->end.sources = NULL; /* they were lent */
@@ -524,6 +554,18 @@ const struct lya_waiver *lya_ledger_waivers(const struct lya_ledger *l, size_t *
 {
 	*n = l->n_waivers;
 	return l->waivers;
+}
+
+const struct lya_edge_pool *lya_ledger_edge_pools(const struct lya_ledger *l, size_t *n)
+{
+	*n = l->n_edge_pools;
+	return l->edge_pools;
+}
+
+const struct lya_edge_stray *lya_ledger_edge_strays(const struct lya_ledger *l, size_t *n)
+{
+	*n = l->n_edge_strays;
+	return l->edge_strays;
 }
 
 bool lya_ledger_saw_host(const struct lya_ledger *l, size_t host)

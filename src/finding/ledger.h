@@ -62,6 +62,21 @@ int crowd_merge(struct crowd *c, const struct crowd *from);
 void crowd_read(const struct crowd *c, struct lya_finding_end *out);
 void crowd_fini(struct crowd *c);
 
+/* seen.c: what was seen of an address as it is declared ------------------------ */
+
+struct seen_sum {
+	uint64_t flows; /* it was an end of */
+	uint64_t sent;  /* of the flows: it sent something */
+	int64_t first_ns, last_ns;
+	uint8_t digits;
+	struct marks senders; /* of a network: its addresses that sent */
+};
+
+/* Add sums to sums. */
+int seen_add(struct seen_sum *sum, const struct seen_sum *more);
+/* More than one address. */
+bool seen_is_network(const struct lya_net *net);
+
 /* entry.c: the sums of one finding -------------------------------------------- */
 
 struct entry {
@@ -254,6 +269,10 @@ struct lya_ledger {
 	size_t n_findings;
 	struct lya_waiver *waivers;
 	size_t n_waivers;
+	struct lya_edge_pool *edge_pools;
+	size_t n_edge_pools;
+	struct lya_edge_stray *edge_strays;
+	size_t n_edge_strays;
 };
 
 /* The name of a host by its index, a former one too. */
@@ -285,6 +304,10 @@ int deployment_waivers(struct lya_ledger *l);
  */
 bool deployment_days_left(const struct lya_site *site, const struct lya_exception *ex,
 			  int64_t last_ns, int64_t *days);
+
+/* edge.c: the external side of the Edge, once findings are sorted */
+int edge_finish(struct lya_ledger *l);
+void edge_fini(struct lya_ledger *l);
 
 /* sentence.c: what, why and fix; false when out of memory */
 bool sentence_write(const struct lya_ledger *l, struct lya_finding *f);

@@ -1,6 +1,6 @@
 /*
- * misplaced.c - what one flow shows of routes that are missing, and of servers
- * that nobody declared.
+ * misplaced.c - what one flow shows of routes that are missing, of private addresses where
+ * public ones are due, and of servers that nobody declared.
  */
 #include "finding/ledger.h"
 
@@ -70,6 +70,40 @@ bool misplaced_route(const struct lya_flow *flow, const struct lya_policy_end en
 			return true;
 	}
 	return false;
+}
+
+/* An A/V node or VIP of a pool whose VIPs stand on a hardware load balancer. */
+static bool is_balanced_av(const struct lya_policy *p, const struct lya_policy_end *end)
+{
+	if (lya_policy_site(p)->lb[LYA_LB_EDGE] != LYA_LB_HLB)
+		return false;
+	if ((end->roles & BIT(EDGE_AV_VIP)) != 0)
+		return true;
+	/* A node that stands in for the VIP has none in front of it. */
+	return (end->roles & BIT(EDGE_AV)) != 0 && (end->effective & BIT(EDGE_AV_VIP)) == 0;
+}
+
+/* A relay address that is private is told by av-edge-relay. */
+static bool gives_private_relay(const struct lya_verdict *v)
+{
+	return v->snat != NULL && (v->snat->relay.faults & LYA_RELAY_ADDRESS) != 0 &&
+	       lya_addr_is_private(&v->snat->relay.relay.addr);
+}
+
+int misplaced_address(const struct lya_policy *p, const struct lya_flow *flow,
+		      const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
+{
+	if (flow->unknown != LYA_UNKNOWN_NOT || flow->group_dst || ends[0].no_role ||
+	    ends[1].no_role || v->leg == LYA_LEG_PROBE || v->kind == LYA_VERDICT_WAIVED ||
+	    !flow_through(flow) || gives_private_relay(v))
+		return -1;
+	for (unsigned side = 0; side < 2; side++) {
+		if (is_balanced_av(p, &ends[side]) && lya_addr_is_private(&flow->addr[side]) &&
+		    flow->packets[side] > 0 && is_external(&ends[!side]) &&
+		    !lya_addr_is_private(&flow->addr[!side]))
+			return (int)side;
+	}
+	return -1;
 }
 
 /* Ports that many a server has which is none of the product's. */

@@ -34,7 +34,8 @@ int overall_init(struct overall *o, const struct lya_policy *p, size_t max_findi
 	o->tried = lya_calloc(o->n_rules + 1, sizeof(*o->tried));
 	o->hosts = lya_calloc(o->n_hosts + 1, sizeof(*o->hosts));
 	if (o->sip == NULL || o->tried == NULL || o->hosts == NULL ||
-	    gateway_init(&o->gateway, p) != LYA_OK)
+	    gateway_init(&o->gateway, p) != LYA_OK ||
+	    seen_init(&o->seen, lya_policy_site(p)) != LYA_OK)
 		return LYA_ENOMEM;
 	return attempts_init(&o->attempts, max < ATTEMPTS_MAX ? max : ATTEMPTS_MAX);
 }
@@ -50,6 +51,7 @@ void overall_fini(struct overall *o)
 	lya_free(o->hosts);
 	attempts_fini(&o->attempts);
 	gateway_fini(&o->gateway);
+	seen_fini(&o->seen);
 	*o = (struct overall){ 0 };
 }
 
@@ -158,6 +160,8 @@ int overall_take(struct overall *o, const struct lya_policy *p, const struct lya
 		note_meant(o, p, ends, v);
 	if (rc == LYA_OK)
 		rc = gateway_take(&o->gateway, p, flow, ends, v);
+	if (rc == LYA_OK)
+		rc = seen_take(&o->seen, lya_policy_site(p), flow, ends);
 	if (rc == LYA_OK && sip != NULL)
 		rc = split_add(sip, flow, ends, v, NULL);
 	return rc;
@@ -170,6 +174,8 @@ int overall_merge(struct overall *o, const struct overall *from)
 
 	if (rc == LYA_OK)
 		rc = gateway_merge(&o->gateway, &from->gateway);
+	if (rc == LYA_OK)
+		rc = seen_merge(&o->seen, &from->seen);
 	for (size_t i = 0; i < o->n_rules; i++)
 		o->tried[i] = o->tried[i] || from->tried[i];
 	for (size_t i = 0; i < o->n_hosts; i++)

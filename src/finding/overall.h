@@ -15,6 +15,7 @@
 #include "lyncaudit/finding.h"
 
 struct entry;
+struct seen_sum;
 struct lya_map;
 
 /* split.c: sums by capture source, since a source may turn out to show one direction only */
@@ -75,6 +76,23 @@ struct folds;
 int attempts_finish(const struct attempts *a, const struct lya_site *site,
 		    const struct lya_ledger_end *end, struct folds *folds);
 
+/* seen.c: the declared addresses on the external side of the Edge ----------------------- */
+
+struct seen {
+	struct seen_sum *list; /* one for each address of each host, as the site has them */
+	size_t *first;         /* by host: where its own begin; and where the last ones end */
+	size_t n_hosts;
+	/* What was added to last, which is mostly what comes next; NULL: it has other roles, too. */
+	const struct lya_addr *last;
+	struct seen_sum *last_sum;
+};
+
+int seen_init(struct seen *s, const struct lya_site *site);
+void seen_fini(struct seen *s);
+int seen_take(struct seen *s, const struct lya_site *site, const struct lya_flow *flow,
+	      const struct lya_policy_end ends[static 2]);
+int seen_merge(struct seen *s, const struct seen *from);
+
 /* overall.c -------------------------------------------------------------------------- */
 
 enum sip_way { SIP_TO_EDGE, SIP_FROM_EDGE, SIP_WAYS };
@@ -87,6 +105,7 @@ struct overall {
 	bool *hosts; /* per host of the site: one of its addresses was an end */
 	size_t n_rules, n_hosts;
 	struct gateway gateway;
+	struct seen seen;
 };
 
 int overall_init(struct overall *o, const struct lya_policy *p, size_t max_findings);
@@ -102,7 +121,11 @@ struct lya_ledger;
 /* Findings of one-way SIP, rows never tried and wrong gateways are added to the list. */
 int overall_findings(const struct lya_ledger *l, struct lya_finding **list, size_t *n, size_t *cap);
 
-/* misplaced.c: what one flow shows of routes and of servers that nobody declared -------- */
+/* misplaced.c: what one flow shows of routes, addresses and servers that nobody declared */
+
+/* The side of an A/V Edge with a private address that talks with the Internet; -1: neither. */
+int misplaced_address(const struct lya_policy *p, const struct lya_flow *flow,
+		      const struct lya_policy_end ends[static 2], const struct lya_verdict *v);
 
 bool misplaced_route(const struct lya_flow *flow, const struct lya_policy_end ends[static 2],
 		     const struct lya_verdict *v);

@@ -7,7 +7,7 @@
 
 #include "lyncaudit/alloc.h"
 
-_Static_assert(LYA_ROLES == 27 && LYA_FINDING_TYPES == 23 && LYA_VERDICTS == 7 &&
+_Static_assert(LYA_ROLES == 27 && LYA_FINDING_TYPES == 24 && LYA_VERDICTS == 7 &&
 		   LYA_APP_COUNT == 20 && LYA_BASIS_FIRST_PACKET == 6 && LYA_BUT_RESPONDER == 6 &&
 		   LYA_MUTUALS == 5 && LYA_STATE_MIDSTREAM == 6 && LYA_SNAT_KINDS == 6 &&
 		   LYA_SEVERITIES == 5,

@@ -37,14 +37,14 @@ static uint8_t digits(struct unpacking *u)
 
 /* Crowds ------------------------------------------------------------------------------- */
 
-static void pack_marks(struct packing *p, const struct marks *m)
+void pack_marks(struct packing *p, const struct marks *m)
 {
 	lya_pack_uint(&p->body, m->n);
 	for (size_t i = 0; i < m->n; i++)
 		lya_pack_u64(&p->body, m->list[i]);
 }
 
-static void unpack_marks(struct unpacking *u, struct marks *m)
+void unpack_marks(struct unpacking *u, struct marks *m)
 {
 	size_t n = lya_unpack_count(&u->in, MARKS_MAX, 8);
 

@@ -131,6 +131,7 @@ void pack_overall(struct packing *p, const struct overall *o)
 	pack_set(p, &p->hosts, o->hosts, o->n_hosts);
 	attempts_pack(p, &o->attempts);
 	pack_gateway(p, &o->gateway);
+	seen_pack(p, &o->seen);
 }
 
 void unpack_overall(struct unpacking *u, struct overall *o)
@@ -140,4 +141,6 @@ void unpack_overall(struct unpacking *u, struct overall *o)
 	unpack_set(u, unpacking_host, o->hosts, o->n_hosts);
 	attempts_unpack(u, &o->attempts);
 	unpack_gateway(u, &o->gateway);
+	if (!unpacking_failed(u))
+		seen_unpack(u, &o->seen);
 }

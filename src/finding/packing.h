@@ -17,7 +17,7 @@
 #include "finding/ledger.h"
 #include "lyncaudit/pack.h"
 
-enum { PACK_VERSION = 1, PACK_NAME_MAX = 65536 };
+enum { PACK_VERSION = 2, PACK_NAME_MAX = 65536 };
 
 /* Indices of one kind that were used, in that order. */
 struct packing_names {
@@ -66,6 +66,9 @@ struct entry *unpack_entry(struct unpacking *u);
 void pack_ports(struct packing *p, struct lya_port_range ports);
 struct lya_port_range unpack_ports(struct unpacking *u);
 
+void pack_marks(struct packing *p, const struct marks *m);
+void unpack_marks(struct unpacking *u, struct marks *m);
+
 /* pack_folds.c */
 void pack_pair_key(struct packing *p, const struct pair_key *key);
 /* False: it is about something that is not there any more. */
@@ -83,9 +86,11 @@ void unpack_overall(struct unpacking *u, struct overall *o);
 void pack_gateway(struct packing *p, const struct gateway *g);
 void unpack_gateway(struct unpacking *u, struct gateway *g);
 
-/* attempts.c and matrix.c pack what they alone know. */
+/* attempts.c, matrix.c and seen.c pack what they alone know. */
 void attempts_pack(struct packing *p, const struct attempts *a);
 void attempts_unpack(struct unpacking *u, struct attempts *a);
+void seen_pack(struct packing *p, const struct seen *s);
+void seen_unpack(struct unpacking *u, struct seen *s);
 void matrix_pack(struct packing *p, const struct matrix *m);
 void matrix_unpack(struct unpacking *u, struct matrix *m);
 

@@ -1,5 +1,5 @@
 /*
- * phrase.c - the phrases that findings are written with: ends, ports, rows.
+ * phrase.c - the phrases that findings are written with: ends, ports, rows, outcomes.
  */
 #include "finding/sentence.h"
 
@@ -268,4 +268,61 @@ void say_exception(const struct telling *t, int exception)
 	if (ex->owner != NULL)
 		say(t, "; owner: %s", ex->owner);
 	say(t, ")");
+}
+
+const struct lya_rule *rule_at(const struct telling *t, int rule)
+{
+	return &t->ledger->rules->list[rule];
+}
+
+void end_sentence(const struct telling *t)
+{
+	say(t, ".");
+}
+
+bool got_through(const struct telling *t)
+{
+	return t->finding->through > 0;
+}
+
+void say_unanswered(const struct telling *t)
+{
+	const struct lya_finding *f = t->finding;
+
+	if (got_through(t))
+		return;
+	if (f->attempted == 0)
+		say(t, " (%s refused)", f->flows == 1 ? "the attempt was" : "every attempt was");
+	else if (f->refused == 0)
+		say(t, " (%s)", f->flows == 1 ? "not answered" : "never answered");
+	else
+		say(t, " (never answered or refused)");
+}
+
+void what_flow(const struct telling *t)
+{
+	say_initiator(t);
+	say(t, got_through(t) ? " reached " : " tried to reach ");
+	say_responder(t);
+	say(t, " on ");
+	say_ports(t);
+	say_unanswered(t);
+}
+
+void say_expired(const struct telling *t)
+{
+	const struct lya_finding *f = t->finding;
+
+	if (f->exception < 0)
+		return;
+	say(t, "; ");
+	say_exception(t, f->exception);
+	say(t, " would have waived it, but ended on %s",
+	    t->ledger->site->exceptions[f->exception].expires);
+}
+
+/* A stranger cannot be asked what it is doing; the firewall can be closed. */
+bool is_stranger(const struct lya_finding_end *end)
+{
+	return end->host == NULL && end->role == LYA_ROLE_EXTERNAL;
 }

@@ -35,6 +35,46 @@ void say_row_end(const struct telling *t, const struct lya_row_end *end);
 /* "EX-7 (reason; owner dba)" */
 void say_exception(const struct telling *t, int exception);
 
+const struct lya_rule *rule_at(const struct telling *t, int rule);
+void end_sentence(const struct telling *t);
+/* One of the flows got an answer. */
+bool got_through(const struct telling *t);
+/* " (never answered)", " (every attempt was refused)"; nothing where one got through */
+void say_unanswered(const struct telling *t);
+/* "fe01 (...) reached 10.9.0.20 (...) on tcp 1433": how many sentences begin */
+void what_flow(const struct telling *t);
+/* "; exception EX-7 (...) would have waived it, but ended on 2026-11-20" */
+void say_expired(const struct telling *t);
+/* A stranger cannot be asked what it is doing; the firewall can be closed. */
+bool is_stranger(const struct lya_finding_end *end);
+
+/* meant.c: what was probably meant */
+/* "tcp 4443": of a row with several ports the one that was meant. */
+void say_meant(const struct telling *t);
+/* "; probably tcp 4443 was meant, as in row ...: why" */
+void say_mixup(const struct telling *t);
+/* 4443 between a pair that neither of its two kinds of traffic knows. */
+void say_4443(const struct telling *t);
+/* The likely row is for the servers behind the VIP: the right service at the wrong address. */
+bool is_for_members(const struct telling *t);
+/* The end that a strict reading's list leaves out, or NULL: it is not that. */
+const struct lya_finding_end *find_unlisted(const struct telling *t,
+					    const struct lya_row_end **list);
+/* "row ... allows this only from A or B, and X is none of them" */
+void say_unlisted(const struct telling *t);
+/* The load balancing of the site leaves the likely row out for this VIP. */
+bool is_left_out(const struct telling *t);
+
+/* spoken.c: protocols */
+/* "SIP", "SIP and HTTP" */
+void say_spoken(const struct telling *t);
+/* " (first bytes 49 4e 56 49)": no other payload ever leaves. */
+void say_prefix(const struct telling *t);
+/* "media (RTP) or file transfer": what the cited rows document, each once. */
+void say_documented_apps(const struct telling *t);
+/* "It matches row ... and row ...", whose service it is not. */
+void say_matches(const struct telling *t);
+
 /* where.c: what an order needs to be carried out */
 /* "the outer firewall", "the inner firewall", "any firewall between the two" */
 void say_firewall(const struct telling *t);
@@ -50,6 +90,57 @@ bool is_balancer_role(enum lya_role role);
 bool is_inside(const struct telling *t);
 /* The end is several addresses: "these external addresses are". */
 bool is_many(const struct lya_finding_end *end);
+
+/* sentence_flow.c, sentence_flow_fix.c */
+void what_wrong_direction(const struct telling *t);
+void what_unexpected_port(const struct telling *t);
+void what_undocumented_path(const struct telling *t);
+void what_wrong_lb(const struct telling *t);
+void what_feature(const struct telling *t);
+void why_nearest(const struct telling *t);
+void why_unexpected_port(const struct telling *t);
+void why_wrong_lb(const struct telling *t);
+void why_feature(const struct telling *t);
+void fix_wrong_direction(const struct telling *t);
+void fix_unexpected_port(const struct telling *t);
+void fix_undocumented_path(const struct telling *t);
+void fix_wrong_lb(const struct telling *t);
+void fix_feature(const struct telling *t);
+
+/* sentence_snat.c */
+void what_snat(const struct telling *t);
+void what_relay(const struct telling *t);
+void why_snat(const struct telling *t);
+void why_relay(const struct telling *t);
+void fix_snat(const struct telling *t);
+void fix_relay(const struct telling *t);
+
+/* sentence_payload.c */
+void what_cleartext(const struct telling *t);
+void what_mismatch(const struct telling *t);
+void what_missing_mutual(const struct telling *t);
+void what_identity(const struct telling *t);
+void what_ice(const struct telling *t);
+void why_cleartext(const struct telling *t);
+void why_mismatch(const struct telling *t);
+void why_missing_mutual(const struct telling *t);
+void why_identity(const struct telling *t);
+void why_ice(const struct telling *t);
+void fix_cleartext(const struct telling *t);
+void fix_mismatch(const struct telling *t);
+void fix_missing_mutual(const struct telling *t);
+void fix_identity(const struct telling *t);
+void fix_ice(const struct telling *t);
+
+/* sentence_exception.c */
+void what_expired(const struct telling *t);
+void what_expiring(const struct telling *t);
+void what_unused(const struct telling *t);
+void why_expired(const struct telling *t);
+void why_expiring(const struct telling *t);
+void why_unused(const struct telling *t);
+void fix_expired(const struct telling *t);
+void fix_unused(const struct telling *t);
 
 /* sentence_overall.c: what, why and fix of the types that all flows together make */
 void what_blocked(const struct telling *t);
@@ -67,6 +158,9 @@ void fix_gateway(const struct telling *t);
 void what_routing(const struct telling *t);
 void why_routing(const struct telling *t);
 void fix_routing(const struct telling *t);
+void what_private(const struct telling *t);
+void why_private(const struct telling *t);
+void fix_private(const struct telling *t);
 void what_undeclared(const struct telling *t);
 void why_undeclared(const struct telling *t);
 void fix_undeclared(const struct telling *t);

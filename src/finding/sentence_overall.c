@@ -314,6 +314,34 @@ void fix_gateway(const struct telling *t)
 	       "router is meant.");
 }
 
+/* edge-private-address -------------------------------------------------------------------- */
+
+void what_private(const struct telling *t)
+{
+	say_initiator(t);
+	say(t, " talks with ");
+	say_responder(t);
+	say(t, " from a private address.");
+}
+
+void why_private(const struct telling *t)
+{
+	say(t, "For A/V the outer firewall leaves the real public address in place in every packet "
+	       "(edge.p.av-firewall-keeps-address), and each external interface and VIP has one "
+	       "(edge.p.public-addresses); here something on the way to the Internet translates "
+	       "it, and nobody outside can reach candidates made of a private address.");
+}
+
+void fix_private(const struct telling *t)
+{
+	const struct lya_finding_end *edge = &t->finding->initiator;
+
+	say(t, "Give %s", is_balancer_role(edge->role) ? "the A/V VIP on " : "the A/V Edge on ");
+	say_end_short(t, edge);
+	say(t, " a public address, turn off translation for it in the outer firewall, and publish "
+	       "the topology with that address.");
+}
+
 /* undeclared-server ----------------------------------------------------------------------- */
 
 void what_undeclared(const struct telling *t)

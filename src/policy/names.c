@@ -78,6 +78,7 @@ const char *lya_finding_type_name(enum lya_finding_type t)
 		[LYA_FINDING_EDGE_ROUTING] = "edge-routing",
 		[LYA_FINDING_GATEWAY_MISMATCH] = "gateway-mismatch",
 		[LYA_FINDING_AV_EDGE_RELAY] = "av-edge-relay",
+		[LYA_FINDING_EDGE_PRIVATE_ADDRESS] = "edge-private-address",
 		[LYA_FINDING_ICE_CHECK] = "ice-check",
 		[LYA_FINDING_IDENTITY_MISMATCH] = "identity-mismatch",
 		[LYA_FINDING_UNDECLARED_SERVER] = "undeclared-server",

@@ -234,6 +234,7 @@ static void resolve(struct fragments *f, const struct datagram *d, struct lya_pa
 	}
 	if (d->is_tunnel) {
 		pkt->kind = LYA_PKT_OTHER_IP;
+		f->stats.tunnels++;
 		return;
 	}
 	pkt->kind = d->key.transport == PROTO_TCP ? LYA_PKT_TCP : LYA_PKT_UDP;
@@ -514,6 +515,7 @@ static void deliver(struct fragments *f, struct datagram *d, struct lya_packet *
 		pkt->reassembled = true;
 		f->stats.reassembled++;
 	} else {
+		f->stats.lengths += (pkt->events & UINT32_C(1) << LYA_EV_UDP_LENGTH) == 0;
 		lya_packet_note(pkt, LYA_EV_UDP_LENGTH);
 	}
 	d->bytes->next = f->spent; /* freed when the next batch begins */

@@ -1,6 +1,5 @@
 /*
- * reasm.c - duplicates first, then fragments: a copy of a fragment must not be
- * put together a second time.
+ * reasm.c - duplicates, and fragments.
  */
 #include "reasm/reasm.h"
 
@@ -8,10 +7,12 @@
 
 enum { DEFAULT_BYTES = 16 << 20, MIN_BYTES = 1 << 20 };
 
+/* Who marks and who takes may be two threads: what the one writes is in no line of the other. */
 struct lya_reasm {
+	struct fragments *fragments;
 	struct duplicates *duplicates;
 	struct clocks *clocks;
-	struct fragments *fragments;
+	uint8_t apart[64];
 	uint64_t duplicate_counts[4];
 };
 
@@ -99,10 +100,17 @@ static size_t take_fragments(struct lya_reasm *r, struct lya_packet *pkts, size_
 	return left;
 }
 
+size_t lya_reasm_mark(struct lya_reasm *r, struct lya_packet *pkts, size_t n)
+{
+	uint64_t before = lya_reasm_duplicates(r);
+
+	duplicates_mark(r->duplicates, r->clocks, pkts, n, r->duplicate_counts);
+	return (size_t)(lya_reasm_duplicates(r) - before);
+}
+
 size_t lya_reasm_take(struct lya_reasm *r, struct lya_packet *pkts, size_t n)
 {
 	fragments_begin(r->fragments);
-	duplicates_mark(r->duplicates, r->clocks, pkts, n, r->duplicate_counts);
 	if (!fragments_waiting(r->fragments) && are_whole(pkts, n))
 		return n;
 	return take_fragments(r, pkts, n);

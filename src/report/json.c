@@ -427,6 +427,7 @@ void lya_report_json(struct lya_output *out, const struct lya_report_input *in)
 	write_matrix(&w, in->ledger);
 	write_waivers(&w, in->ledger);
 	write_unseen(&w, in);
+	report_edge(&w, in);
 	lya_jw_object_close(&w);
 	lya_jw_end(&w);
 }

@@ -6,6 +6,7 @@
 
 #include "lyncaudit/json.h"
 #include "lyncaudit/report.h"
+#include "lyncaudit/text.h"
 
 /* The time as a string, or null for LYA_TIME_NONE. */
 void report_time(struct lya_json_writer *w, const char *name, int64_t time_ns, unsigned digits);
@@ -23,6 +24,11 @@ void report_finding(struct lya_json_writer *w, const struct lya_policy *policy,
 /* night.c: the objects of a nightly report, before and behind the others */
 void report_night(struct lya_json_writer *w, const struct lya_report_night *night);
 void report_changes(struct lya_json_writer *w, const struct lya_report_night *night);
+
+/* edge.c: the external side of the Edge, pool by pool */
+void report_edge(struct lya_json_writer *w, const struct lya_report_input *in);
+/* "7 of 9 declared public IPv4 addresses seen; not seen: ..." */
+void report_edge_words(struct lya_text *t, const struct lya_edge_pool *pool);
 
 /* A filter left packets of some source out: nothing is said of what was not seen. */
 bool report_filtered(const struct lya_report_input *in);

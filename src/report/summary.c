@@ -366,6 +366,24 @@ static void unseen_lines(const struct page *p)
 	lya_text_fini(&names);
 }
 
+static void edge_lines(const struct page *p)
+{
+	struct lya_text words = { 0 };
+	size_t n;
+	const struct lya_edge_pool *list = lya_ledger_edge_pools(p->in->ledger, &n);
+
+	for (size_t i = 0; i < n && !report_filtered(p->in); i++) {
+		lya_text_clear(&words);
+		lya_text_add(&words, "Edge");
+		if (list[i].site.name != NULL)
+			lya_text_addf(&words, " pool %s", list[i].site.name);
+		lya_text_add(&words, " outside: ");
+		report_edge_words(&words, &list[i]);
+		wrapped(p, 2, "", lya_text_str(&words));
+	}
+	lya_text_fini(&words);
+}
+
 static void waiver_lines(const struct page *p)
 {
 	size_t n;
@@ -448,6 +466,7 @@ void lya_report_summary(struct lya_output *out, const struct lya_report_input *i
 	snat_lines(&p);
 	coverage_lines(&p);
 	unseen_lines(&p);
+	edge_lines(&p);
 	waiver_lines(&p);
 	skipped_lines(&p);
 	limit_lines(&p);

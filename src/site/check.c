@@ -6,12 +6,11 @@
  * internal servers (internal.p.hlb-ports, internal.p.dns-needs-hlb).
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/text.h"
-#include "site/load.h"
+#include "site/pool.h"
 
 #define BIT(name) LYA_ROLE_BIT(LYA_ROLE_##name)
 
@@ -20,24 +19,10 @@ static const enum lya_role outside[] = { LYA_ROLE_EDGE_ACCESS, LYA_ROLE_EDGE_WEB
 					 LYA_ROLE_EDGE_AV };
 enum { OUTSIDE = sizeof(outside) / sizeof(outside[0]) };
 
-#define OUTSIDE_NODES (BIT(EDGE_ACCESS) | BIT(EDGE_WEBCONF) | BIT(EDGE_AV))
-#define OUTSIDE_VIPS (BIT(EDGE_ACCESS_VIP) | BIT(EDGE_WEBCONF_VIP) | BIT(EDGE_AV_VIP))
-#define EDGE_NODES (OUTSIDE_NODES | BIT(EDGE_INTERNAL))
-#define EDGE_VIPS (OUTSIDE_VIPS | BIT(EDGE_INTERNAL_VIP))
-
 struct faults {
 	struct lya_site_fault *list;
 	size_t n, cap;
 	bool nomem;
-};
-
-/* The hosts of one pool, which are neighbours in an order by pool. */
-struct pool {
-	const struct lya_site *site;
-	const char *name; /* NULL: the pool without a name */
-	const size_t *hosts;
-	size_t n;
-	lya_roles of_site; /* all roles of all hosts of the site */
 };
 
 /* A fault in the making: its texts are moved into the list by add_fault. */
@@ -82,17 +67,12 @@ static void add_fault(struct faults *faults, struct draft *d)
 }
 
 /* "pool "north"", or "the pool" where pools have no names. */
-static void add_pool_name(struct lya_text *t, const struct pool *pool)
+static void add_pool_name(struct lya_text *t, const struct site_pool *pool)
 {
 	if (pool->name != NULL)
 		lya_text_addf(t, "pool \"%s\"", pool->name);
 	else
 		lya_text_add(t, "the pool");
-}
-
-static const struct lya_site_host *host_of(const struct pool *pool, size_t i)
-{
-	return &pool->site->hosts[pool->hosts[i]];
 }
 
 /* What to put before item number i of n: "a", "a and b", "a, b and c". */
@@ -103,44 +83,20 @@ static const char *joint(size_t i, size_t n)
 	return i + 1 == n ? " and " : ", ";
 }
 
-/* All roles of the pool's hosts. */
-static lya_roles roles_of(const struct pool *pool)
-{
-	lya_roles roles = 0;
-
-	for (size_t i = 0; i < pool->n; i++)
-		roles |= host_of(pool, i)->roles;
-	return roles;
-}
-
-static bool is_member(const struct lya_site_host *host, lya_roles any_of, lya_roles none_of)
-{
-	return (host->roles & any_of) != 0 && (host->roles & none_of) == 0;
-}
-
-static size_t count_members(const struct pool *pool, lya_roles any_of, lya_roles none_of)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < pool->n; i++)
-		n += is_member(host_of(pool, i), any_of, none_of);
-	return n;
-}
-
 enum { NAMES_MAX = 8 }; /* hosts or addresses named in one sentence */
 
 /* "edge01 and edge02"; beyond NAMES_MAX the rest is counted. */
-static void add_members(struct lya_text *t, const struct pool *pool, lya_roles any_of,
+static void add_members(struct lya_text *t, const struct site_pool *pool, lya_roles any_of,
 			lya_roles none_of)
 {
-	size_t n = count_members(pool, any_of, none_of);
+	size_t n = site_pool_count(pool, any_of, none_of);
 	size_t shown = n > NAMES_MAX ? NAMES_MAX : n;
 	size_t k = 0;
 
 	for (size_t i = 0; i < pool->n && k < shown; i++) {
-		const struct lya_site_host *host = host_of(pool, i);
+		const struct lya_site_host *host = site_pool_host(pool, i);
 
-		if (is_member(host, any_of, none_of)) {
+		if (site_pool_has(host, any_of, none_of)) {
 			lya_text_addf(t, "%s%s", joint(k, shown == n ? n : n + 1), host->name);
 			k++;
 		}
@@ -163,78 +119,24 @@ static bool has_public(const struct lya_site_host *host, enum lya_role role, uin
 	return false;
 }
 
-static bool pool_has_public(const struct pool *pool, enum lya_role role, uint8_t family)
+static bool pool_has_public(const struct site_pool *pool, enum lya_role role, uint8_t family)
 {
 	for (size_t i = 0; i < pool->n; i++) {
-		if (has_public(host_of(pool, i), role, family))
+		if (has_public(site_pool_host(pool, i), role, family))
 			return true;
 	}
 	return false;
 }
 
-static int compare_nets(const void *a, const void *b)
-{
-	const struct lya_net *x = a;
-	const struct lya_net *y = b;
-	int order = lya_addr_cmp(&x->addr, &y->addr);
-
-	return order != 0 ? order : (x->bits > y->bits) - (x->bits < y->bits);
-}
-
-/* The outer addresses of the pool of one family, public ones only; *in_use: any at all. */
-static struct lya_net *collect_public(const struct pool *pool, uint8_t family, size_t *n,
-				      bool *in_use)
-{
-	struct lya_net *list;
-	size_t cap = 0;
-
-	*n = 0;
-	*in_use = false;
-	for (size_t i = 0; i < pool->n; i++)
-		cap += host_of(pool, i)->n_addresses;
-	list = lya_calloc(cap, sizeof(*list));
-	for (size_t i = 0; list != NULL && i < pool->n; i++) {
-		const struct lya_site_host *host = host_of(pool, i);
-
-		for (size_t k = 0; k < host->n_addresses; k++) {
-			const struct lya_site_address *a = &host->addresses[k];
-
-			if (a->net.addr.family != family ||
-			    !(LYA_ROLE_BIT(a->role) & (OUTSIDE_NODES | OUTSIDE_VIPS)))
-				continue;
-			*in_use = true;
-			if (!lya_addr_is_private(&a->net.addr))
-				list[(*n)++] = a->net;
-		}
-	}
-	return list;
-}
-
-/* How many different addresses the networks hold; a large network counts as many enough. */
-static uint64_t count_addresses(struct lya_net *list, size_t n)
-{
-	uint64_t count = 0;
-
-	if (n > 0)
-		qsort(list, n, sizeof(*list), compare_nets);
-	for (size_t i = 0; i < n; i++) {
-		unsigned host_bits = (list[i].addr.family == 4 ? 32u : 128u) - list[i].bits;
-
-		if (i == 0 || compare_nets(&list[i - 1], &list[i]) != 0)
-			count += UINT64_C(1) << (host_bits > 32 ? 32 : host_bits);
-	}
-	return count;
-}
-
 /* "edge-av of edge02 and the edge-av-vip": who has no public address of the family. */
-static size_t add_lacking(struct lya_text *t, const struct pool *pool, uint8_t family)
+static size_t add_lacking(struct lya_text *t, const struct site_pool *pool, uint8_t family)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < pool->n; i++) {
-		const struct lya_site_host *host = host_of(pool, i);
+		const struct lya_site_host *host = site_pool_host(pool, i);
 
-		if (!(host->roles & EDGE_NODES))
+		if (!(host->roles & SITE_EDGE_NODES))
 			continue;
 		for (size_t k = 0; k < OUTSIDE; k++) {
 			if (has_public(host, outside[k], family))
@@ -257,19 +159,19 @@ static size_t add_lacking(struct lya_text *t, const struct pool *pool, uint8_t f
 	return n;
 }
 
-static void report_count(struct faults *faults, const struct pool *pool, uint8_t family,
+static void report_count(struct faults *faults, const struct site_pool *pool, uint8_t family,
 			 uint64_t found, uint64_t wanted)
 {
 	struct draft d = { .type = "site-public-address-count", .rule = "edge.p.public-addresses" };
 	const char *name = family == 4 ? "IPv4" : "IPv6";
-	size_t nodes = count_members(pool, EDGE_NODES, 0);
+	size_t nodes = site_pool_count(pool, SITE_EDGE_NODES, 0);
 	struct lya_text lacking = { 0 };
 
 	lya_text_add(&d.place, "hosts");
 	lya_text_addf(&d.about, "edge/%s/%s", pool->name != NULL ? pool->name : "",
 		      family == 4 ? "ipv4" : "ipv6");
 	lya_text_addf(&d.what, "The external interfaces and VIPs of the Edge pool of ");
-	add_members(&d.what, pool, EDGE_NODES, 0);
+	add_members(&d.what, pool, SITE_EDGE_NODES, 0);
 	lya_text_addf(&d.what, " have %llu different public %s address%s, %llu are needed.",
 		      (unsigned long long)found, name, found == 1 ? "" : "es",
 		      (unsigned long long)wanted);
@@ -292,35 +194,29 @@ static void report_count(struct faults *faults, const struct pool *pool, uint8_t
 	add_fault(faults, &d);
 }
 
-static void check_count(struct faults *faults, const struct pool *pool, uint8_t family)
+static void check_count(struct faults *faults, const struct site_pool *pool, uint8_t family)
 {
-	uint64_t wanted = 3 * ((uint64_t)count_members(pool, EDGE_NODES, 0) + 1);
-	uint64_t found;
-	bool in_use;
-	size_t n;
-	struct lya_net *list = collect_public(pool, family, &n, &in_use);
+	struct lya_site_public p;
 
-	if (list == NULL) {
+	if (!site_pool_public(pool, family, &p)) {
 		faults->nomem = true;
 		return;
 	}
-	found = count_addresses(list, n);
-	lya_free(list);
-	if (in_use && found < wanted)
-		report_count(faults, pool, family, found, wanted);
+	if (p.in_use && p.declared < p.needed)
+		report_count(faults, pool, family, p.declared, p.needed);
 }
 
 /* A private address where the documents want a public one? */
 static bool is_outer_private(const struct lya_site_address *a)
 {
-	return (LYA_ROLE_BIT(a->role) & (OUTSIDE_NODES | OUTSIDE_VIPS)) != 0 &&
+	return (LYA_ROLE_BIT(a->role) & LYA_ROLES_EDGE_OUTSIDE) != 0 &&
 	       lya_addr_is_private(&a->net.addr);
 }
 
-static void check_private(struct faults *faults, const struct pool *pool, size_t i)
+static void check_private(struct faults *faults, const struct site_pool *pool, size_t i)
 {
 	struct draft d = { .type = "site-private-address", .rule = "edge.p.public-addresses" };
-	const struct lya_site_host *host = host_of(pool, i);
+	const struct lya_site_host *host = site_pool_host(pool, i);
 	struct lya_text list = { 0 };
 	size_t n = 0;
 
@@ -359,7 +255,7 @@ static void check_private(struct faults *faults, const struct pool *pool, size_t
 /* The statement that speaks of a VIP (site.h). */
 static const char *statement_of(enum lya_role vip)
 {
-	if (LYA_ROLE_BIT(vip) & OUTSIDE_VIPS)
+	if (LYA_ROLE_BIT(vip) & LYA_ROLES_EDGE_OUTSIDE)
 		return "edge.p.public-addresses";
 	return vip == LYA_ROLE_EDGE_INTERNAL_VIP ? "edge.4.1" : "internal.p.hlb-ports";
 }
@@ -376,7 +272,7 @@ static const char *pool_word(enum lya_lb_pool pool)
 	return words[pool];
 }
 
-static void report_missing(struct faults *faults, const struct pool *pool, enum lya_role vip,
+static void report_missing(struct faults *faults, const struct site_pool *pool, enum lya_role vip,
 			   lya_roles none_of)
 {
 	struct draft d = { .type = "site-missing-vip", .rule = statement_of(vip) };
@@ -387,7 +283,7 @@ static void report_missing(struct faults *faults, const struct pool *pool, enum 
 	add_members(&d.what, pool, LYA_ROLE_BIT(role), none_of);
 	lya_text_addf(&d.what, " (%s) %s hardware load balanced, but no %s is declared for ",
 		      lya_role_name(role),
-		      count_members(pool, LYA_ROLE_BIT(role), none_of) == 1 ? "is" : "are",
+		      site_pool_count(pool, LYA_ROLE_BIT(role), none_of) == 1 ? "is" : "are",
 		      lya_role_name(vip));
 	add_pool_name(&d.what, pool);
 	lya_text_add(&d.what, ".");
@@ -400,7 +296,7 @@ static void report_missing(struct faults *faults, const struct pool *pool, enum 
 	add_fault(faults, &d);
 }
 
-static void report_dns(struct faults *faults, const struct pool *pool, enum lya_role vip,
+static void report_dns(struct faults *faults, const struct site_pool *pool, enum lya_role vip,
 		       lya_roles none_of)
 {
 	struct draft d = { .type = "site-dns-without-vip", .rule = "internal.p.dns-needs-hlb" };
@@ -411,7 +307,7 @@ static void report_dns(struct faults *faults, const struct pool *pool, enum lya_
 	add_members(&d.what, pool, LYA_ROLE_BIT(role), none_of);
 	lya_text_addf(&d.what, " (%s) %s DNS load balancing, but no %s is declared for ",
 		      lya_role_name(role),
-		      count_members(pool, LYA_ROLE_BIT(role), none_of) == 1 ? "uses" : "use",
+		      site_pool_count(pool, LYA_ROLE_BIT(role), none_of) == 1 ? "uses" : "use",
 		      lya_role_name(vip));
 	add_pool_name(&d.what, pool);
 	lya_text_add(&d.what, ".");
@@ -425,27 +321,15 @@ static void report_dns(struct faults *faults, const struct pool *pool, enum lya_
 	add_fault(faults, &d);
 }
 
-/*
- * Must the pool have VIPs?  With several members it must; one alone (a Standard
- * Edition server, say) only if the site says that it is load balanced and has
- * such a VIP nowhere.
- */
-static bool wants_vip(const struct pool *pool, enum lya_lb_pool lb, lya_roles vips, size_t members)
-{
-	if (members == 1)
-		return pool->site->lb_given[lb] && !(pool->of_site & vips);
-	return members > 1;
-}
-
 /* A pool of internal servers. */
-static void check_internal_pool(struct faults *faults, const struct pool *pool, enum lya_role vip,
+static void check_internal_pool(struct faults *faults, const struct site_pool *pool, enum lya_role vip,
 				lya_roles none_of)
 {
-	size_t members = count_members(pool, LYA_ROLE_BIT(lya_role_behind(vip)), none_of);
+	size_t members = site_pool_count(pool, LYA_ROLE_BIT(lya_role_behind(vip)), none_of);
 	enum lya_lb_pool lb = lya_lb_pool_of(vip);
 
-	if ((roles_of(pool) & LYA_ROLE_BIT(vip)) ||
-	    !wants_vip(pool, lb, LYA_ROLE_BIT(vip), members))
+	if ((site_pool_roles(pool) & LYA_ROLE_BIT(vip)) ||
+	    !site_pool_wants_vip(pool, lb, LYA_ROLE_BIT(vip), members))
 		return;
 	if (pool->site->lb[lb] == LYA_LB_HLB)
 		report_missing(faults, pool, vip, none_of);
@@ -453,13 +337,11 @@ static void check_internal_pool(struct faults *faults, const struct pool *pool, 
 		report_dns(faults, pool, vip, none_of);
 }
 
-static void check_edge_pool(struct faults *faults, const struct pool *pool)
+static void check_edge_pool(struct faults *faults, const struct site_pool *pool)
 {
-	size_t nodes = count_members(pool, EDGE_NODES, 0);
-	lya_roles roles = roles_of(pool);
+	lya_roles roles = site_pool_roles(pool);
 
-	if (pool->site->lb[LYA_LB_EDGE] != LYA_LB_HLB || !(roles & EDGE_NODES) ||
-	    (!(roles & EDGE_VIPS) && !wants_vip(pool, LYA_LB_EDGE, EDGE_VIPS, nodes)))
+	if (!site_pool_is_balanced_edge(pool))
 		return;
 	check_count(faults, pool, 4);
 	check_count(faults, pool, 6);
@@ -473,13 +355,16 @@ static void check_edge_pool(struct faults *faults, const struct pool *pool)
 	}
 }
 
-static void check_pool(struct faults *faults, const struct pool *pool)
+static bool check_pool(void *ctx, const struct site_pool *pool)
 {
+	struct faults *faults = ctx;
+
 	check_edge_pool(faults, pool);
 	check_internal_pool(faults, pool, LYA_ROLE_FRONT_END_VIP, BIT(SURVIVABLE_BRANCH));
 	check_internal_pool(faults, pool, LYA_ROLE_DIRECTOR_VIP, 0);
 	check_internal_pool(faults, pool, LYA_ROLE_MEDIATION_VIP,
 			    BIT(FRONT_END) | BIT(SURVIVABLE_BRANCH));
+	return !faults->nomem;
 }
 
 /* Hosts ------------------------------------------------------------------ */
@@ -538,61 +423,14 @@ static void check_host(struct faults *faults, const struct lya_site *site, size_
 	}
 }
 
-static int compare_pool_names(const char *a, const char *b)
-{
-	if (a == NULL || b == NULL)
-		return (a != NULL) - (b != NULL);
-	return strcmp(a, b);
-}
-
-/* By pool, then in the order of the file. */
-static int compare_hosts(const void *a, const void *b, void *hosts)
-{
-	const struct lya_site_host *list = hosts;
-	size_t x = *(const size_t *)a;
-	size_t y = *(const size_t *)b;
-	int order = compare_pool_names(list[x].pool, list[y].pool);
-
-	return order != 0 ? order : (x > y) - (x < y);
-}
-
-static void check_pools(struct faults *faults, const struct lya_site *site, size_t *order)
-{
-	lya_roles of_site = 0;
-	size_t first = 0;
-
-	for (size_t i = 0; i < site->n_hosts; i++) {
-		order[i] = i;
-		of_site |= site->hosts[i].roles;
-	}
-	qsort_r(order, site->n_hosts, sizeof(*order), compare_hosts, site->hosts);
-	for (size_t i = 1; i <= site->n_hosts; i++) {
-		const char *name = site->hosts[order[first]].pool;
-		struct pool pool = { .site = site,
-				     .name = name,
-				     .hosts = order + first,
-				     .n = i - first,
-				     .of_site = of_site };
-
-		if (i < site->n_hosts && compare_pool_names(name, site->hosts[order[i]].pool) == 0)
-			continue;
-		check_pool(faults, &pool);
-		first = i;
-	}
-}
-
 int lya_site_check(const struct lya_site *site, struct lya_site_fault **list, size_t *n,
 		   struct lya_error *err)
 {
 	struct faults faults = { 0 };
-	size_t *order = lya_calloc(site->n_hosts, sizeof(*order));
 
 	*list = NULL;
 	*n = 0;
-	if (order == NULL)
-		return lya_error_nomem(err);
-	check_pools(&faults, site, order);
-	lya_free(order);
+	faults.nomem = !site_each_pool(site, check_pool, &faults);
 	for (size_t i = 0; i < site->n_hosts; i++)
 		check_host(&faults, site, i);
 	if (faults.nomem) {

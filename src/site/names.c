@@ -25,6 +25,7 @@ static const char *const types[] = {
 	"edge-routing",
 	"gateway-mismatch",
 	"av-edge-relay",
+	"edge-private-address",
 	"ice-check",
 	"identity-mismatch",
 	"undeclared-server",

@@ -12,7 +12,10 @@ enum {
 	DEFAULT_BYTES = 16 * 1024 * 1024,
 	UDP = 17,
 	STUN_LEN = 20, /* of a message without attributes */
-	SNAT_ID = 16
+	SNAT_ID = 16,
+	/* Of a VIP and a node: their sums here, and their place in parts, tallies and reports. */
+	PAIR_BYTES = 256,
+	PAIRS_MIN = 64 /* as the tables have, however little memory there is */
 };
 
 static int make_tables(struct lya_snat *s, size_t bytes)
@@ -32,10 +35,31 @@ static int make_tables(struct lya_snat *s, size_t bytes)
 	return rc;
 }
 
+/* VIPs times nodes is the site's to choose: no more of them than fit into half of the memory. */
+static int make_sums(struct lya_snat *s, size_t *bytes, struct lya_error *err)
+{
+	uint64_t pairs = (uint64_t)s->places.n_vips * s->places.n_nodes;
+	size_t room = *bytes / 2 / PAIR_BYTES, taken = (size_t)pairs * PAIR_BYTES;
+
+	if (room < PAIRS_MIN)
+		room = PAIRS_MIN;
+	if (pairs > room)
+		return lya_error_set(err, LYA_ELIMIT, lya_policy_site(s->policy)->file, "hosts",
+				     "%u A/V VIPs and %u A/V Edge addresses make more pairs than "
+				     "the %zu that there is memory to tell apart (--max-memory "
+				     "raises the limit)",
+				     s->places.n_vips, s->places.n_nodes, room);
+	*bytes -= taken < *bytes ? taken : *bytes;
+	s->sums = lya_calloc((size_t)pairs + 1, sizeof(*s->sums));
+	return s->sums != NULL ? LYA_OK : lya_error_nomem(err);
+}
+
 int lya_snat_new(struct lya_snat **out, const struct lya_policy *policy,
 		 const struct lya_snat_options *options, struct lya_error *err)
 {
 	struct lya_snat *s = lya_calloc(1, sizeof(*s));
+	size_t bytes;
+	int rc;
 
 	*out = NULL;
 	if (s == NULL)
@@ -44,17 +68,17 @@ int lya_snat_new(struct lya_snat **out, const struct lya_policy *policy,
 	s->options = *options;
 	s->stats.bytes = options->max_bytes != 0 ? options->max_bytes : (size_t)DEFAULT_BYTES;
 	s->now_ns = INT64_MIN;
-	if (snat_places_init(&s->places, policy) != LYA_OK ||
-	    make_tables(s, s->stats.bytes) != LYA_OK)
-		goto nomem;
-	s->sums = lya_calloc((size_t)s->places.n_vips * s->places.n_nodes + 1, sizeof(*s->sums));
-	if (s->sums == NULL)
-		goto nomem;
+	bytes = s->stats.bytes;
+	rc = snat_places_init(&s->places, policy) == LYA_OK ? make_sums(s, &bytes, err)
+							    : lya_error_nomem(err);
+	if (rc == LYA_OK && make_tables(s, bytes) != LYA_OK)
+		rc = lya_error_nomem(err);
+	if (rc != LYA_OK) {
+		lya_snat_free(s);
+		return rc;
+	}
 	*out = s;
 	return LYA_OK;
-nomem:
-	lya_snat_free(s);
-	return lya_error_nomem(err);
 }
 
 void lya_snat_free(struct lya_snat *s)

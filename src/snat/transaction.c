@@ -389,7 +389,8 @@ static void read_relay(struct lya_snat *s, const struct sighting *m)
 
 	if (m->msg->response && r.relay.addr.family != 0) {
 		lya_policy_end_of(s->policy, &r.relay.addr, &end);
-		if ((end.roles & LYA_ROLE_BIT(LYA_ROLE_EDGE_AV)) == 0)
+		if ((end.roles & LYA_ROLE_BIT(LYA_ROLE_EDGE_AV)) == 0 ||
+		    lya_addr_is_private(&r.relay.addr))
 			r.faults |= LYA_RELAY_ADDRESS;
 		if (s->places.relay.any && !snat_has_port(&s->places.relay, r.relay.port))
 			r.faults |= LYA_RELAY_PORT;

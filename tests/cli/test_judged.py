@@ -159,11 +159,15 @@ class Judged(Case):
         whole, summary = self.both("-r", "long.pcap", status=1)
         self.assertEqual({f["type"] for f in whole["findings"]} & UNSEEN, UNSEEN)
         self.assertIn("declared hosts never seen", summary)
+        self.assertIn("Edge outside: 0 of 9 declared public IPv4 addresses seen; not seen:",
+                      " ".join(summary.split()))
         self.assertNotIn("filter", summary)
         report, summary = self.both("-r", "long.pcap", "-f", "tcp port 5061", status=0)
         self.assertEqual({f["type"] for f in report["findings"]} & UNSEEN, set())
         self.assertIsNone(report["unseen_hosts"])
+        self.assertIsNone(report["edge_addresses"])
         self.assertNotIn("never seen", summary)
+        self.assertNotIn("Edge outside", summary)
         self.assertIn("of the packets that pass the filter tcp port 5061\n", summary)
         self.assertIn("left out 12 of its 24 packets", self.limits(report)["long.pcap"])
 

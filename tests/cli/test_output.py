@@ -3,6 +3,7 @@ import array
 import fcntl
 import json
 import os
+import select
 import shutil
 import signal
 import stat
@@ -303,6 +304,20 @@ class Stopped(Case):
         feeder.join()
         self.assertIs(self.report()["capture"]["interrupted"], True)
         self.assertEqual(self.report()["capture"]["packets"], 0)
+
+    def test_silent(self):
+        """What is found is told while the input is silent, with any number of threads."""
+        # The second flow comes when the first is over by any clock.
+        data = pcap(wrong_direction()) + pcap(documented(), start=program.START + 86400)[24:]
+        for threads in "1", "2", "3":
+            with self.subTest(threads=threads):
+                self.start(data, "-q", "--findings", "-", "--threads", threads)
+                ready, _, _ = select.select([self.child.stdout], [], [], 5)
+                self.assertTrue(ready, "nothing is told")
+                line = os.read(self.child.stdout.fileno(), 65536)
+                self.assertEqual(json.loads(line)["type"], "wrong-direction")
+                self.fifo.close()
+                self.assertEqual(self.child.wait(60), 1)
 
     def test_not_reached(self):
         """Each source that was not read to its end says so, and none that it holds nothing."""

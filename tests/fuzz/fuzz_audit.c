@@ -385,6 +385,7 @@ static void expect(struct expected *want, const struct lya_frame *frames, size_t
 		want->wire_bytes += f->wirelen;
 		want->reach_bytes += f->wirelen > f->caplen ? f->wirelen : f->caplen;
 		lya_decode(f, &pkt);
+		(void)lya_reasm_mark(reasm, &pkt, 1);
 		expect_packets(want, &pkt, lya_reasm_take(reasm, &pkt, 1));
 		expect_released(want, reasm);
 	}

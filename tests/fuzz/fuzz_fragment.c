@@ -57,8 +57,10 @@ static void drain(struct run *run)
 static void flush_batch(struct run *run)
 {
 	struct lya_reasm_stats stats;
+	size_t marked = lya_reasm_mark(run->r, run->pkts, run->n);
 	size_t left = lya_reasm_take(run->r, run->pkts, run->n);
 
+	must(marked <= run->n && left <= run->n);
 	for (size_t i = 0; i < left; i++)
 		came_out(run, &run->pkts[i]);
 	drain(run);

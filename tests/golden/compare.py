@@ -22,6 +22,7 @@ difference; exit status 1 when there is one.
 import argparse
 import base64
 import hashlib
+import ipaddress
 import json
 import os
 import shutil
@@ -401,6 +402,59 @@ def check_snat(report, truths, paths, roles, diff):
             diff.add("snat: nothing of %s to %s, wanted %s" % (vip, node, count))
 
 
+def is_private(addr):
+    """As policy-model has it: documentation ranges are public."""
+    return any(ipaddress.ip_address(addr) in ipaddress.ip_network(n)
+               for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10",
+                         "169.254.0.0/16", "fe80::/10", "fc00::/7"))
+
+
+EDGE_KEY = ("address", "of", "host", "kind", "seen", "flows", "sent")
+
+
+def wanted_edge(flows, paths, site):
+    """The addresses outside of the Edge, as the site has them, flow log and packets show them:
+    by pool and service, and how many public ones by pool and family."""
+    sent = set()
+    for path in paths:
+        sent |= {e[1] for e in (wire.ends(f) for _, f, _ in wire.read_any(path)) if e}
+    services, public = {}, {}
+    for host in site["hosts"]:
+        for role, addrs in host["roles"].items():
+            edge, _, word = role.partition("-")
+            service, _, vip = word.partition("-")
+            if edge != "edge" or service not in ("access", "webconf", "av"):
+                continue
+            for a in addrs:
+                mine = [f for f in flows if a in (f["src"], f["dst"])]
+                talks = [f for f in mine if f["packets"][a != f["src"]]]
+                services.setdefault((host.get("pool"), service), []).append(
+                    (a, vip or "node", host["name"], "private" if is_private(a) else "public",
+                     int(a in sent), len(mine), len(talks)))
+                if not is_private(a):
+                    family = "ipv6" if ":" in a else "ipv4"
+                    public.setdefault((host.get("pool"), family), set()).add(a)
+    return services, {k: (len(v), len(v & sent)) for k, v in public.items()}
+
+
+def check_edge(report, flows, paths, site, diff):
+    services, public = wanted_edge(flows, paths, site)
+    for pool in report["edge_addresses"]["pools"]:
+        for s in pool["services"]:
+            want = sorted(services.pop((pool["pool"], s["service"]), []))
+            got = sorted(tuple(a[k] for k in EDGE_KEY) for a in s["addresses"])
+            for a in set(want) ^ set(got):
+                diff.add("edge_addresses: %s of %s" % (s["service"], pool["pool"]),
+                         ("missing " if a in want else "too many ") + str(a))
+            if (s["declared"], s["seen"]) != (len(want), sum(a[4] for a in want)):
+                diff.add("edge_addresses: the sums of " + s["service"], json.dumps(s))
+        for p in pool["public"]:
+            if public.pop((pool["pool"], p["family"]), (0, 0)) != (p["declared"], p["seen"]):
+                diff.add("edge_addresses: the public addresses", json.dumps(p))
+    for missing in list(services) + list(public):
+        diff.add("edge_addresses: nothing of %s, %s" % missing)
+
+
 def check_probes(report, pairs, diff):
     """Probes of A/V Edge nodes are counted, and nothing else of them."""
     wanted = sum(1 for t, f in pairs if t["leg"] == "probe" and "edge-av" in f["dst_roles"])
@@ -553,6 +607,7 @@ def main():
         check_volumes(captures, report, truths, flows, bool(args.instead), diff)
         check_snat(report, truths, captures, roles, diff)
         check_probes(report, pairs, diff)
+        check_edge(report, flows, captures, variants.load(site), diff)
         check_proofs(report, pairs, [] if args.instead else captures, diff)
         check_mutual(report, truths, diff)
         check_summary(report, truths, flows, case["exit"], diff)

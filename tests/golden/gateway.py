@@ -47,7 +47,7 @@ def audit(args, folder, site, packets):
     if done.returncode not in (0, 1):
         sys.exit("gateway: the audit ended with %d: %s" % (done.returncode, done.stderr))
     with open(report, encoding="utf-8") as f:
-        return json.load(f)["findings"]
+        return json.load(f)
 
 
 def undeclared(site, folder):
@@ -63,16 +63,18 @@ def undeclared(site, folder):
 
 
 class Check:
-    def __init__(self):
+    def __init__(self, name):
+        self.name = name
         self.failed = 0
 
     def that(self, true, what):
         if not true:
             self.failed += 1
-            print("gateway: " + what)
+            print(self.name + ": " + what)
 
 
-def split(findings):
+def split(report):
+    findings = report["findings"]
     wrong = [f for f in findings if f["type"] == "gateway-mismatch"]
     return wrong, [f for f in findings if f["type"] != "gateway-mismatch"]
 
@@ -101,7 +103,7 @@ def main():
     site = os.path.join(args.case, case["site"])
     packets = list(wire.read_any(os.path.join(args.case, case["captures"][0])))
     sends = senders(packets, site)
-    check = Check()
+    check = Check("gateway")
     with tempfile.TemporaryDirectory() as d:
         none, before = split(audit(args, d, site, packets))
         check.that(sends, "the capture holds no such packet")

@@ -79,11 +79,24 @@ def snat_of(truths, capture, roles):
                 probes=probes)
 
 
-def report_of(flows, capture, snat):
+def edge_of(flows, capture, site):
+    services, public = compare.wanted_edge(flows, [capture], site)
+    pools = {}
+    for (pool, service), addresses in services.items():
+        p = pools.setdefault(pool, {"pool": pool, "services": [], "public": []})
+        p["services"].append({
+            "service": service, "declared": len(addresses), "seen": sum(a[4] for a in addresses),
+            "addresses": [dict(zip(compare.EDGE_KEY, a)) for a in addresses]})
+    for (pool, family), (declared, seen) in public.items():
+        pools[pool]["public"].append({"family": family, "declared": declared, "seen": seen})
+    return {"pools": list(pools.values()), "undeclared": []}
+
+
+def report_of(flows, capture, snat, edge):
     frames = [frame for _, frame, _ in wire.read_any(capture)]
     other = sum(wire.ends(frame) is None for frame in frames)
-    return {"findings": [], "snat": snat, "capture": {"packets": len(frames), "not_ip": other,
-                                        "not_tcp_udp": 0}, "summary": {
+    return {"findings": [], "snat": snat, "edge_addresses": edge, "capture": {
+        "packets": len(frames), "not_ip": other, "not_tcp_udp": 0}, "summary": {
         "verdict": "compliant", "findings": dict.fromkeys(compare.LEVELS, 0),
         "flows": dict({v: sum(f["verdict"] == v for f in flows) for v in compare.VERDICTS},
                       total=len(flows))}}
@@ -162,6 +175,22 @@ PROOF_FAULTS = [
 ]
 
 
+def edge_address(report, service=2):
+    return report["edge_addresses"]["pools"][0]["services"][service]["addresses"]
+
+
+REPORT_FAULTS = [
+    ("a probe too many", lambda r: r["snat"].update(probes=r["snat"]["probes"] + 1)),
+    ("an address of the Edge less", lambda r: edge_address(r).pop()),
+    ("an address of the Edge not seen", lambda r: edge_address(r)[0].update(seen=0)),
+    ("one that sent nothing", lambda r: edge_address(r)[0].update(sent=0)),
+    ("a private one", lambda r: edge_address(r)[0].update(kind="private")),
+    ("a VIP that is none", lambda r: edge_address(r)[0].update(of="vip")),
+    ("a public one less", lambda r: r["edge_addresses"]["pools"][0]["public"][0].update(seen=0)),
+    ("no Edge", lambda r: r["edge_addresses"]["pools"].clear()),
+]
+
+
 def unseen_proof_faults():
     """Those that the comparer passes over, and what is right and it does not."""
     case = os.path.join(HERE, "lab-outside-rewritten")
@@ -198,7 +227,8 @@ def main():
     roles = compare.declared_roles(os.path.join(case, what["site"]))
     flows = perfect(truths, capture, roles)
     snat = snat_of(truths, capture, roles)
-    report = report_of(flows, capture, snat)
+    edge = edge_of(flows, capture, compare.variants.load(os.path.join(case, what["site"])))
+    report = report_of(flows, capture, snat, edge)
     failed = 0
     for word in ("transactions_preserved", "connections_preserved"):
         if not snat[word]:
@@ -217,11 +247,12 @@ def main():
     for name in unseen_proof_faults():
         failed += 1
         print("not seen: " + name)
-    spoilt = json.loads(json.dumps(report))
-    spoilt["snat"]["probes"] += 1
-    if run(case, flows, spoilt)[0] != 1:
-        failed += 1
-        print("not seen: a probe too many")
+    for name, spoil in REPORT_FAULTS:
+        spoilt = json.loads(json.dumps(report))
+        spoil(spoilt)
+        if run(case, flows, spoilt)[0] != 1:
+            failed += 1
+            print("not seen: " + name)
     for name, spoil in FAULTS:
         flows = perfect(truths, capture, roles)
         spoil(flows)
@@ -229,7 +260,8 @@ def main():
         if status != 1 or "DIFFERENCE" not in text:
             failed += 1
             print("not seen: " + name)
-    print("comparer: %d faults tried, %d unseen" % (len(FAULTS) + len(PROOF_FAULTS), failed))
+    print("comparer: %d faults tried, %d unseen"
+          % (len(FAULTS) + len(PROOF_FAULTS) + len(REPORT_FAULTS), failed))
     return 1 if failed else 0
 
 

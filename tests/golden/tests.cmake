@@ -47,6 +47,13 @@ if(TARGET lyncaudit)
     $<TARGET_FILE:lyncaudit> ${GOLDEN}/lab-day --rules ${PROJECT_SOURCE_DIR}/rules/lync-server-2013)
   set_tests_properties(golden.gateway PROPERTIES LABELS golden TIMEOUT 120)
 
+  foreach(name lab-av-kept lab-turn)
+    add_test(NAME golden.private.${name} COMMAND Python3::Interpreter ${GOLDEN}/private.py
+      $<TARGET_FILE:lyncaudit> ${GOLDEN}/${name}
+      --rules ${PROJECT_SOURCE_DIR}/rules/lync-server-2013)
+    set_tests_properties(golden.private.${name} PROPERTIES LABELS golden TIMEOUT 120)
+  endforeach()
+
   add_test(NAME golden.truncate COMMAND Python3::Interpreter ${GOLDEN}/truncate.py
     $<TARGET_FILE:lyncaudit> ${GOLDEN}/lab-midstream
     --rules ${PROJECT_SOURCE_DIR}/rules/lync-server-2013)

@@ -166,6 +166,10 @@ def main():
     check(any("addresses" in (f["initiator"] or {}) for f in report["findings"]),
           "an end of several addresses")
 
+    check(report["edge_addresses"]["undeclared"], "an Edge that nobody declared")
+    check({a["seen"] for p in report["edge_addresses"]["pools"] for s in p["services"]
+           for a in s["addresses"]} == {0, 1}, "addresses of the Edge, seen and not seen")
+
     shipped(root)
     for text in failures[:40]:
         print(text)

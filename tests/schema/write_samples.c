@@ -79,6 +79,12 @@ static void take_all(struct sinks *s, struct lya_ledger *l)
 			       LYA_STATE_ATTEMPTED);
 		take(s, l, &f);
 	}
+	f = world_flow("10.20.1.1", 60500, "10.9.0.21", 3478, 17, LYA_STATE_NONE);
+	f.app.app = LYA_APP_STUN;
+	f.app.client_side = f.first_side;
+	f.answered = true;
+	f.packets[!f.first_side] = 1;
+	take(s, l, &f);
 	f = world_flow("10.2.0.11", 0, "10.2.1.20", 0, 17, LYA_STATE_NONE);
 	f.unknown = LYA_UNKNOWN_FRAGMENT;
 	take(s, l, &f);

@@ -238,6 +238,32 @@ static void test_identity(void **state)
 	pipe_close(&p);
 }
 
+/* A certificate that was wrong once, and is put right: so are the flows from then on. */
+static void test_identity_mended(void **state)
+{
+	const struct lya_finding *f;
+
+	(void)state;
+	pipe_open(&p);
+	one_way("meet.contoso.example"); /* the reverse proxy's */
+	converse(0, CLIENT, 50000, FRONT_END, 443);
+	converse(1000, CLIENT, 50001, FRONT_END, 443);
+	one_way("fe01.contoso.example");
+	converse(2000, CLIENT, 50002, FRONT_END, 443);
+	one_way("meet.contoso.example");
+	converse(3000, CLIENT, 50003, FRONT_END, 443);
+	one_way("fe01.contoso.example");
+	converse(4000, CLIENT, 50004, FRONT_END, 443);
+	pipe_finish(&p);
+	f = find(LYA_FINDING_IDENTITY_MISMATCH);
+	assert_non_null(f);
+	assert_int_equal(f->flows, 3);
+	for (uint16_t i = 0; i < 5; i++)
+		assert_int_equal(flow_from((uint16_t)(50000 + i))->verdict.payload.shown != 0,
+				 i < 2 || i == 3);
+	pipe_close(&p);
+}
+
 /*
  * A client that asks for another's name, is shown that it is not there, and leaves
  * it at that, was sent to the wrong server.
@@ -455,6 +481,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_clear_sip), cmocka_unit_test(test_av_edge),
 		cmocka_unit_test(test_one_way),   cmocka_unit_test(test_identity),
+		cmocka_unit_test(test_identity_mended),
 		cmocka_unit_test(test_asked),     cmocka_unit_test(test_many_open),
 		cmocka_unit_test(test_mapper),
 	};

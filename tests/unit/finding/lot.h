@@ -60,6 +60,36 @@ static inline void put_end(struct lya_text *t, const struct lya_finding_end *end
 	lya_text_addf(t, " of %u", (unsigned)end->distinct);
 }
 
+static inline void put_edge(struct lya_text *t, const struct lya_ledger *l)
+{
+	size_t n;
+	const struct lya_edge_pool *pools = lya_ledger_edge_pools(l, &n);
+	const struct lya_edge_stray *strays;
+
+	for (size_t i = 0; i < n; i++) {
+		lya_text_addf(t, "pool %s %u/%u\n",
+			      pools[i].site.name != NULL ? pools[i].site.name : "-",
+			      (unsigned)pools[i].seen_ipv4, (unsigned)pools[i].seen_ipv6);
+		for (size_t k = 0; k < pools[i].n; k++) {
+			const struct lya_edge_address *a = &pools[i].list[k];
+			char net[LYA_NET_TEXT];
+
+			lya_text_addf(t, "%s %d %s %u/%u/%u %lld-%lld %u\n", a->host->name,
+				      (int)a->declared->role,
+				      lya_net_format(&a->declared->net, net), (unsigned)a->flows,
+				      (unsigned)a->sent, (unsigned)a->senders,
+				      (long long)a->first_ns, (long long)a->last_ns, a->digits);
+		}
+	}
+	strays = lya_ledger_edge_strays(l, &n);
+	for (size_t i = 0; i < n; i++) {
+		char addr[LYA_ADDR_TEXT];
+
+		lya_text_addf(t, "stray %s %s\n", lya_addr_format(&strays[i].addr, addr),
+			      strays[i].finding->id);
+	}
+}
+
 /* Everything that a ledger says, as text. */
 static inline void put_ledger(struct lya_text *t, const struct lya_ledger *l)
 {
@@ -92,6 +122,7 @@ static inline void put_ledger(struct lya_text *t, const struct lya_ledger *l)
 		lya_text_addf(t, "%d %d %d %u %d %u %u\n", (int)cells[i].from, (int)cells[i].to,
 			      cells[i].transport, cells[i].ports.first, (int)cells[i].other,
 			      (unsigned)cells[i].flows, (unsigned)cells[i].bytes);
+	put_edge(t, l);
 	lya_ledger_counts(l, &counts);
 	lya_text_addf(t, "%u folded %u %u\n", (unsigned)counts.flows,
 		      (unsigned)counts.folded_findings, (unsigned)counts.folded_flows);

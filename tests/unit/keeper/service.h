@@ -13,6 +13,7 @@
 #define TESTS_KEEPER_SERVICE_H
 
 #include "../audit/pipeline.h"
+#include "../finding/world.h"
 
 #include <time.h>
 #include <unistd.h>
@@ -55,23 +56,10 @@ static inline int64_t utc(int year, int month, int day, int hour, int minute)
 
 static inline struct lya_keeper_policy service_policy(const char *site_text)
 {
-	struct lya_keeper_policy p = { 0 };
-	struct lya_diags diags = { 0 };
-	struct lya_error err = { 0 };
-	int rc = lya_rules_load(&p.rules, TEST_SOURCE_DIR "/rules/lync-server-2013", &diags, &err);
+	struct world w;
 
-	if (rc == LYA_OK && site_text != NULL)
-		rc = lya_site_load_text(&p.site, "site.json", site_text, strlen(site_text), &diags,
-					&err);
-	else if (rc == LYA_OK)
-		rc = lya_site_load(&p.site, TEST_SOURCE_DIR "/docs/examples/site.json", &diags,
-				   &err);
-	if (rc == LYA_OK)
-		rc = lya_policy_new(&p.policy, p.site, p.rules, false, &diags, &err);
-	if (rc != LYA_OK)
-		fail_msg("%s", err.text);
-	lya_diags_fini(&diags);
-	return p;
+	world_open(&w, site_text);
+	return (struct lya_keeper_policy){ .rules = w.rules, .site = w.site, .policy = w.policy };
 }
 
 static inline void service_on_report(void *ctx, const char *path, enum lya_report_verdict verdict)
@@ -100,11 +88,11 @@ static inline void service_on_view(void *ctx, const struct lya_keeper_view *view
 		s->view_packets += view->report->sources[i].packets;
 }
 
-static inline int service_try_open(struct service *s, const char *dir, int64_t time_ns,
+static inline int service_try_open(struct service *s, const char *folder, int64_t time_ns,
 				   const char *site_text, struct lya_error *err)
 {
 	struct lya_audit_options audit = { .continuous = true, .max_memory = (size_t)32 << 20 };
-	struct lya_keeper_options options = { .state_dir = dir,
+	struct lya_keeper_options options = { .state_dir = folder,
 					      .sensor = "span-1",
 					      .version = "test",
 					      .report_s = service_report_s,
@@ -138,12 +126,12 @@ static inline int service_try_open(struct service *s, const char *dir, int64_t t
 	return rc;
 }
 
-static inline void service_open(struct service *s, const char *dir, int64_t time_ns,
+static inline void service_open(struct service *s, const char *folder, int64_t time_ns,
 				const char *site_text)
 {
 	struct lya_error err = { 0 };
 
-	if (service_try_open(s, dir, time_ns, site_text, &err) != LYA_OK)
+	if (service_try_open(s, folder, time_ns, site_text, &err) != LYA_OK)
 		fail_msg("%s", err.text);
 }
 
@@ -272,6 +260,23 @@ static inline void service_stop(struct service *s)
 		fail_msg("%s", err.text);
 }
 
+/* The report of a night again, as text; 0, or why there is none. */
+static inline int service_make(const char *folder, const char *night, struct lya_text *text,
+			       struct lya_error *err)
+{
+	struct lya_report_run run = { .version = "another", .started_ns = 1, .finished_ns = 2 };
+	struct lya_output *out;
+	int rc = lya_output_open_text(&out, text, err);
+
+	if (rc != LYA_OK)
+		return rc;
+	rc = lya_keeper_make(folder, night, &run, out, err);
+	if (rc == LYA_OK)
+		return lya_output_commit(out, err);
+	lya_output_abort(out);
+	return rc;
+}
+
 /* Reports ------------------------------------------------------------------------------------ */
 
 /* Walk "a.b.2.c" from the root of a report, and hand what is there to fn. */
@@ -369,14 +374,14 @@ static inline size_t report_count(const char *path, const char *place)
 	return n;
 }
 
-/* DIR/reports/FILE; valid until the next but three. */
-static inline const char *report_path(const char *dir, const char *file)
+/* FOLDER/reports/FILE; valid until the next but three. */
+static inline const char *report_path(const char *folder, const char *file)
 {
 	static char paths[4][256];
 	static unsigned next;
 	char *path = paths[next++ % 4];
 
-	(void)snprintf(path, sizeof(paths[0]), "%s/reports/%s", dir, file);
+	(void)snprintf(path, sizeof(paths[0]), "%s/reports/%s", folder, file);
 	return path;
 }
 

@@ -5,7 +5,6 @@
 #include "service.h"
 
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -16,22 +15,7 @@
 
 enum { KILLS = 12, FLOWS_OPEN = 40, STEP_MS = 50, CLOCK_DAY = 86400 };
 
-static char dir[64];
 static struct service s;
-
-static int make_dir(void **state)
-{
-	(void)state;
-	state_make(dir);
-	return 0;
-}
-
-static int remove_dir(void **state)
-{
-	(void)state;
-	state_remove_all(dir);
-	return 0;
-}
 
 /* kill -9 ------------------------------------------------------------------------------------ */
 
@@ -99,13 +83,11 @@ static uint64_t expect_stretches(const int64_t *begins, unsigned n, int64_t told
 {
 	struct lya_store_period *periods;
 	struct lya_store_stretch *list;
-	struct lya_store *store;
+	struct lya_store *store = state_read();
 	struct lya_error err = { 0 };
 	size_t n_periods, n_list;
 	uint64_t packets = 0;
 
-	if (lya_store_open(&store, dir, NULL, NULL, &err) != LYA_OK)
-		fail_msg("%s", err.text);
 	assert_int_equal(lya_store_periods(store, false, &periods, &n_periods, &err), LYA_OK);
 	assert_int_equal(n_periods, 1);
 	assert_int_equal(lya_store_stretches(store, periods[0].id, &list, &n_list, &err), LYA_OK);
@@ -239,7 +221,7 @@ static void test_kill_by_the_clock(void **state)
 	(void)usleep(11500 * 1000); /* just before the next checkpoint is due */
 	assert_int_equal(kill(child, SIGKILL), 0);
 	assert_int_equal(waitpid(child, NULL, 0), child);
-	assert_int_equal(lya_store_open(&store, dir, NULL, NULL, NULL), LYA_OK);
+	store = state_read();
 	assert_int_equal(lya_store_periods(store, false, &periods, &n_periods, NULL), LYA_OK);
 	assert_true(n_periods >= 1);
 	assert_int_equal(lya_store_stretches(store, periods[n_periods - 1].id, &list, &n, NULL),
@@ -405,17 +387,6 @@ static void test_damaged_meanwhile(void **state)
 	service_close(&s);
 }
 
-static void run_sql(const char *sql)
-{
-	char path[128];
-	sqlite3 *db;
-
-	(void)snprintf(path, sizeof(path), "%s/store.db", dir);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
-
 /* The site of one night cannot be read any more: it is told, and other nights are reported. */
 static void test_unreadable_site(void **state)
 {
@@ -448,15 +419,13 @@ static void test_unreadable_site(void **state)
 static void test_held(void **state)
 {
 	struct timespec before, after;
-	char path[128];
 	sqlite3 *db;
 
 	(void)state;
 	service_open(&s, dir, utc(2026, 11, 20, 23, 0), NULL);
 	service_flow(&s, 50000);
 	service_settle(&s);
-	(void)snprintf(path, sizeof(path), "%s/store.db", dir);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	db = open_sql();
 	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
 	(void)clock_gettime(CLOCK_MONOTONIC, &before);
 	service_flow(&s, 50001);

@@ -5,22 +5,7 @@
 #include "../store/state_dir.h"
 #include "service.h"
 
-static char dir[64];
 static struct service s;
-
-static int make_dir(void **state)
-{
-	(void)state;
-	state_make(dir);
-	return 0;
-}
-
-static int remove_dir(void **state)
-{
-	(void)state;
-	state_remove_all(dir);
-	return 0;
-}
 
 static void expect_count(const char *file, const char *place, uint64_t want)
 {
@@ -47,18 +32,14 @@ static char *without_run(char *text)
 
 static void expect_made_again(const char *night)
 {
-	struct lya_report_run run = { .version = "another", .started_ns = 1, .finished_ns = 2 };
 	struct lya_text again = { 0 };
 	struct lya_error err = { 0 };
-	struct lya_output *out;
 	char name[64], *file;
 
 	(void)snprintf(name, sizeof(name), "%s.json", night);
 	file = file_text(report_path(dir, name));
-	assert_int_equal(lya_output_open_text(&out, &again, &err), LYA_OK);
-	if (lya_keeper_make(dir, night, &run, out, &err) != LYA_OK)
+	if (service_make(dir, night, &again, &err) != LYA_OK)
 		fail_msg("%s", err.text);
-	assert_int_equal(lya_output_commit(out, &err), LYA_OK);
 	assert_string_equal(without_run(again.data), without_run(file));
 	free(file);
 	lya_text_fini(&again);
@@ -446,10 +427,9 @@ static void test_small_step(void **state)
 static bool is_kept(const char *night)
 {
 	struct lya_store_period p = { 0 };
-	struct lya_store *store;
+	struct lya_store *store = state_read();
 	bool kept;
 
-	assert_int_equal(lya_store_open(&store, dir, NULL, NULL, NULL), LYA_OK);
 	kept = lya_store_find_period(store, night, &p, NULL) == LYA_OK;
 	lya_store_period_fini(&p);
 	lya_store_close(store);

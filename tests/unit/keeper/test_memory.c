@@ -7,22 +7,7 @@
 #include "../store/state_dir.h"
 #include "service.h"
 
-static char dir[64];
 static struct service s;
-
-static int make_dir(void **state)
-{
-	(void)state;
-	state_make(dir);
-	return 0;
-}
-
-static int remove_dir(void **state)
-{
-	(void)state;
-	state_remove_all(dir);
-	return 0;
-}
 
 static uint64_t next(uint64_t n)
 {
@@ -33,18 +18,9 @@ static uint64_t next(uint64_t n)
 
 static int make_again(struct lya_text *text)
 {
-	struct lya_report_run run = { .version = "test" };
 	struct lya_error err = { 0 };
-	struct lya_output *out;
-	int rc = lya_output_open_text(&out, text, &err);
 
-	if (rc != LYA_OK)
-		return rc;
-	rc = lya_keeper_make(dir, "2026-11-21", &run, out, &err);
-	if (rc == LYA_OK)
-		return lya_output_commit(out, &err);
-	lya_output_abort(out);
-	return rc;
+	return service_make(dir, "2026-11-21", text, &err);
 }
 
 static void test_make(void **state)
@@ -117,8 +93,8 @@ static void test_service(void **state)
 			service_close(&s);
 		else
 			lya_audit_free(s.audit);
-		state_remove_all(dir);
-		state_make(dir);
+		(void)remove_dir(NULL);
+		(void)make_dir(NULL);
 	}
 }
 

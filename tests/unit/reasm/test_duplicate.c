@@ -249,7 +249,7 @@ static void test_pairs(void **state)
 		cases[i].change(b);
 		pkts[0] = decode_at(w, a, time_ns);
 		pkts[1] = decode_at(w, b, time_ns + cases[i].after_ns);
-		lya_reasm_take(r, pkts, 2);
+		reasm_take(r, pkts, 2);
 		assert_int_equal(pkts[0].duplicate, LYA_DUP_NONE);
 		assert_int_equal(pkts[1].duplicate, cases[i].want);
 		assert_int_equal(stats_of(r).duplicates[LYA_DUP_NONE], 0);
@@ -268,7 +268,7 @@ static enum lya_duplicate kind_of_second(struct wire *w, const struct build *a,
 	struct lya_packet pkts[2] = { decode_at(w, a, 0), decode_at(w, b, US) };
 	enum lya_duplicate kind;
 
-	lya_reasm_take(r, pkts, 2);
+	reasm_take(r, pkts, 2);
 	kind = (enum lya_duplicate)pkts[1].duplicate;
 	lya_reasm_free(r);
 	return kind;
@@ -367,7 +367,7 @@ static void test_triple(void **state)
 		tcp_frame(b);
 		changes[i](b);
 		pkt = decode_at(w, b, i * 10 * US);
-		assert_int_equal(lya_reasm_take(r, &pkt, 1), 1);
+		assert_int_equal(reasm_take(r, &pkt, 1), 1);
 		assert_int_equal(pkt.duplicate, want[i]);
 	}
 	lya_reasm_free(r);
@@ -391,7 +391,7 @@ static void test_not_compared(void **state)
 	for (unsigned i = 0; i < 4; i++)
 		pkts[i] = decode_at(w, i % 2 ? bad : arp, 0);
 	assert_int_equal(pkts[1].kind, LYA_PKT_BAD);
-	assert_int_equal(lya_reasm_take(r, pkts, 4), 4);
+	assert_int_equal(reasm_take(r, pkts, 4), 4);
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(pkts[i].duplicate, LYA_DUP_NONE);
 	lya_reasm_free(r);
@@ -421,7 +421,7 @@ static void test_stream(void **state)
 		set16(b, 14 + 20, 1024 + id % 60000);
 		set_ipv4_checksum(b, 14);
 		pkt = decode_at(w, b, (int64_t)i * US);
-		lya_reasm_take(r, &pkt, 1);
+		reasm_take(r, &pkt, 1);
 		assert_int_equal(pkt.duplicate, is_copy ? LYA_DUP_EXACT : LYA_DUP_NONE);
 		expected += is_copy;
 	}

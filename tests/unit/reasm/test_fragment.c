@@ -85,7 +85,7 @@ static void check_order(const unsigned order[3], bool ipv6)
 		struct build *b = ipv6 ? fragment6(w, 7, from, to) : fragment4(w, 7, 17, from, to);
 		struct lya_packet pkt = decode_at(w, b, i * MS);
 		size_t n_released;
-		size_t n = lya_reasm_take(r, &pkt, 1);
+		size_t n = reasm_take(r, &pkt, 1);
 		const struct lya_packet *more = lya_reasm_released(r, &n_released);
 
 		for (size_t k = 0; k < n + n_released; k++) {
@@ -142,7 +142,7 @@ static void test_batch(void **state)
 	pkts[2] = decode_at(w, fragment4(w, 8, 17, 1000, 2000), 2 * MS);
 	pkts[3] = decode_at(w, fragment4(w, 7, 17, 0, 1000), 3 * MS);
 	pkts[4] = decode_at(w, fragment4(w, 7, 17, 2000, TRANSPORT), 4 * MS);
-	assert_int_equal(lya_reasm_take(r, pkts, 5), 3);
+	assert_int_equal(reasm_take(r, pkts, 5), 3);
 	assert_int_equal(pkts[0].number, 2);
 	assert_int_equal(pkts[1].number, 4);
 	assert_int_equal(pkts[2].number, 5);
@@ -161,7 +161,7 @@ static void test_batch(void **state)
 	assert_int_equal(more[0].number, 3);
 	assert_int_equal(more[0].kind, LYA_PKT_FRAGMENT);
 	assert_int_equal(more[0].sport, 0);
-	lya_reasm_take(r, pkts, 0);
+	reasm_take(r, pkts, 0);
 	(void)lya_reasm_released(r, &n);
 	assert_int_equal(n, 0);
 	lya_reasm_free(r);
@@ -170,7 +170,7 @@ static void test_batch(void **state)
 
 static size_t take_one(struct lya_reasm *r, struct lya_packet *pkt)
 {
-	return lya_reasm_take(r, pkt, 1);
+	return reasm_take(r, pkt, 1);
 }
 
 /* TCP: ports, but neither sequence numbers nor a stream. */
@@ -297,6 +297,7 @@ static void test_two_ends(void **state)
 	/* 1100 bytes are whole, but the UDP header speaks of more. */
 	assert_false(pkt.reassembled);
 	assert_int_equal(pkt.events, UINT32_C(1) << LYA_EV_UDP_LENGTH);
+	assert_int_equal(stats_of(r).lengths, 1);
 
 	pkt = decode_at(w, fragment4(w, 8, 17, 16, 24), 0);
 	take_one(r, &pkt);
@@ -452,6 +453,7 @@ static void test_tunnel(void **state)
 	assert_int_equal(take_one(r, &pkt), 1);
 	assert_int_equal(pkt.kind, LYA_PKT_OTHER_IP);
 	assert_int_equal(pkt.sport | pkt.dport, 0);
+	assert_int_equal(stats_of(r).tunnels, 2);
 	lya_reasm_free(r);
 	free(w);
 }

@@ -294,7 +294,7 @@ static void test_json(void **state)
 		"\n  \"schema\"",  "\n  \"run\"",      "\n  \"site\"",    "\n  \"rules\"",
 		"\n  \"capture\"", "\n  \"validity\"", "\n  \"summary\"", "\n  \"findings\"",
 		"\n  \"snat\"",    "\n  \"coverage\"", "\n  \"matrix\"",  "\n  \"waivers\"",
-		"\n  \"unseen_hosts\""
+		"\n  \"unseen_hosts\"", "\n  \"edge_addresses\""
 	};
 	struct lya_flow flows[] = {
 		world_flow("10.1.0.41", 50001, "10.2.0.11", 443, 6, LYA_STATE_ESTABLISHED),

@@ -27,6 +27,7 @@
 #define IN_NODE "10.1.0.21"
 #define IN_HLB "10.1.0.2"
 #define OTHER_NODE "198.51.100.43" /* of another pool */
+#define PRIVATE_NODE "10.1.0.43"   /* likewise: an A/V Edge's, as the site says */
 #define HOME "203.0.113.50"
 #define HOTEL "203.0.113.51"
 #define DESK "10.20.1.10"
@@ -38,7 +39,8 @@ static const char site_head[] =
     "{\"name\": \"edge01\", \"roles\": {\"edge-av\": [\"" NODE1 "\"],"
     " \"edge-internal\": [\"" IN_NODE "\"]}},"
     "{\"name\": \"edge02\", \"roles\": {\"edge-av\": [\"" NODE2 "\"]}},"
-    "{\"name\": \"edge03\", \"pool\": \"b\", \"roles\": {\"edge-av\": [\"" OTHER_NODE "\"]}},"
+    "{\"name\": \"edge03\", \"pool\": \"b\", \"roles\": {\"edge-av\": [\"" OTHER_NODE "\", \"" PRIVATE_NODE
+    "\"]}},"
     "{\"name\": \"hlb-ext\", \"roles\": {\"hlb\": [\"" HLB "\"], \"edge-av-vip\": [\"" VIP "\"]}},"
     "{\"name\": \"hlb-int\", \"roles\": {\"hlb\": [\"" IN_HLB "\"],"
     " \"edge-internal-vip\": [\"" IN_VIP "\"]}}"

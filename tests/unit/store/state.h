@@ -22,23 +22,13 @@
 #include "lyncaudit/store.h"
 #include "state_dir.h"
 
-static inline struct lya_store *state_open(const char *dir)
+static inline struct lya_store *state_open(void)
 {
 	struct lya_store_writer writer = { .sensor = "span-1", .now_ns = WORLD_TIME };
 	struct lya_error err = { 0 };
 	struct lya_store *s;
 
 	if (lya_store_open(&s, dir, &writer, NULL, &err) != LYA_OK)
-		fail_msg("%s", err.text);
-	return s;
-}
-
-static inline struct lya_store *state_read(const char *dir)
-{
-	struct lya_error err = { 0 };
-	struct lya_store *s;
-
-	if (lya_store_open(&s, dir, NULL, NULL, &err) != LYA_OK)
 		fail_msg("%s", err.text);
 	return s;
 }

@@ -6,7 +6,6 @@
 
 #include <sched.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 
@@ -26,55 +25,12 @@ static int teardown(void **state)
 	return 0;
 }
 
-static char dir[64];
-
-static int make_dir(void **state)
-{
-	(void)state;
-	state_make(dir);
-	return 0;
-}
-
-static int remove_dir(void **state)
-{
-	(void)state;
-	state_remove_all(dir);
-	return 0;
-}
-
 static const char *path(const char *name)
 {
 	static char text[128];
 
 	(void)snprintf(text, sizeof(text), "%s/%s", dir, name);
 	return text;
-}
-
-/* Run SQL as another program would. */
-static void run_sql(const char *sql)
-{
-	sqlite3 *db;
-	char *why = NULL;
-
-	assert_int_equal(sqlite3_open(path("store.db"), &db), SQLITE_OK);
-	if (sqlite3_exec(db, sql, NULL, NULL, &why) != SQLITE_OK)
-		fail_msg("%s: %s", sql, why);
-	(void)sqlite3_close(db);
-}
-
-static int64_t ask_sql(const char *sql)
-{
-	sqlite3 *db;
-	sqlite3_stmt *st;
-	int64_t n;
-
-	assert_int_equal(sqlite3_open(path("store.db"), &db), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
-	n = sqlite3_column_int64(st, 0);
-	(void)sqlite3_finalize(st);
-	(void)sqlite3_close(db);
-	return n;
 }
 
 static int open_status(struct lya_error *err)
@@ -154,7 +110,7 @@ static void test_private(void **state)
 
 static void test_lock(void **state)
 {
-	struct lya_store *s = state_open(dir);
+	struct lya_store *s = state_open();
 	struct lya_error err = { 0 };
 	char pid[32];
 
@@ -165,7 +121,7 @@ static void test_lock(void **state)
 	assert_non_null(strstr(err.text, "sensor span-1"));
 	assert_non_null(strstr(err.text, "2026-11-21T00:00:00Z"));
 	assert_non_null(strstr(err.text, dir));
-	lya_store_close(state_read(dir)); /* readers may */
+	lya_store_close(state_read()); /* readers may */
 	lya_store_close(s);
 	assert_int_equal(open_status(&err), LYA_OK);
 }
@@ -209,7 +165,7 @@ static void test_refused(void **state)
 	assert_int_equal(lya_store_open(&s, dir, NULL, NULL, &err), LYA_EUSAGE);
 	assert_non_null(strstr(err.text, "there is no store"));
 	/* of a newer program */
-	lya_store_close(state_open(dir));
+	lya_store_close(state_open());
 	run_sql("PRAGMA user_version = 99");
 	assert_int_equal(open_status(&err), LYA_EUSAGE);
 	assert_non_null(strstr(err.text, "newer version of this program (store 99"));
@@ -271,7 +227,7 @@ static void test_set_aside(void **state)
 		struct lya_store_period period = state_period(20778);
 		struct lya_store_stretch stretch = { 0 };
 		struct lya_store_writer writer = { "span-1", WORLD_TIME };
-		struct lya_store *s = state_open(dir);
+		struct lya_store *s = state_open();
 		struct lya_error err = { 0 };
 		char *aside;
 
@@ -298,7 +254,7 @@ static void test_seal(void **state)
 {
 	struct lya_store_period period = state_period(20778);
 	struct lya_store_stretch stretch = { 0 };
-	struct lya_store *s = state_open(dir);
+	struct lya_store *s = state_open();
 
 	(void)state;
 	stretch.policy = state_policy(s, &world);
@@ -322,7 +278,7 @@ static void test_checkpoints(void **state)
 {
 	struct lya_store_period period = state_period(20778);
 	struct lya_store_stretch first = { .begin_ns = 5 }, second = { .begin_ns = 9 };
-	struct lya_store *s = state_open(dir);
+	struct lya_store *s = state_open();
 	struct lya_pack joined;
 
 	(void)state;
@@ -352,7 +308,7 @@ static void test_checkpoints(void **state)
 static void test_names(void **state)
 {
 	static const char *const names[] = { "2026-11-21", "2026-11-21.2", "2026-11-21.3" };
-	struct lya_store *s = state_open(dir);
+	struct lya_store *s = state_open();
 	struct lya_store_period *list, found;
 	struct lya_error err;
 	int64_t policy = state_policy(s, &world);
@@ -386,7 +342,7 @@ static void test_names(void **state)
 
 static void test_policy_again(void **state)
 {
-	struct lya_store *s = state_open(dir);
+	struct lya_store *s = state_open();
 	int64_t id = state_policy(s, &world);
 	struct lya_site *site;
 	struct lya_rules *rules;
@@ -420,7 +376,7 @@ static void test_minutes(void **state)
 {
 	struct lya_store_period period = state_period(20778);
 	struct lya_store_stretch stretch = { 0 };
-	struct lya_store *s = state_open(dir);
+	struct lya_store *s = state_open();
 	struct lya_minutes *minutes;
 	struct lya_flow f =
 	    world_flow("10.1.0.41", 50001, "10.2.0.11", 443, 6, LYA_STATE_ESTABLISHED);
@@ -476,7 +432,7 @@ static void test_events(void **state)
 		{ LYA_EVENT_DROP, 20, 30, "eth1", 77, "lost" },
 		{ LYA_EVENT_GAP, 5, 100, "eth1", 0, "down" },
 	};
-	struct lya_store *s = state_open(dir);
+	struct lya_store *s = state_open();
 	struct lya_text text = { 0 };
 
 	(void)state;
@@ -510,7 +466,7 @@ static void test_full(void **state)
 		print_message("left out: no small file system can be mounted here\n");
 		skip();
 	}
-	s = state_open(dir);
+	s = state_open();
 	stretch.policy = state_policy(s, &world);
 	big = calloc(1, 200001);
 	memset(big, 'x', 200000);
@@ -585,7 +541,7 @@ static unsigned retain_all(struct lya_store *s, const struct lya_store_keep *kee
 
 static void test_retention(void **state)
 {
-	struct lya_store *s = state_open(dir);
+	struct lya_store *s = state_open();
 	int64_t policy = state_policy(s, &world);
 	struct lya_store_keep keep = { .days = 3 };
 	uint64_t bytes;
