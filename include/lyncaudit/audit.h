@@ -42,8 +42,8 @@ struct lya_audit_options {
 	unsigned threads;   /* 0 and 1: the caller's alone; more than three are not used */
 	bool evidence;      /* keep packets that prove findings, for lya_audit_evidence */
 	/*
-	 * What is found is handed over in parts, see below: lya_audit_finish, on_finding, threads
-	 * and `evidence` are not for that.
+	 * What is found is handed over in parts, see below: lya_audit_finish, on_finding and
+	 * `evidence` are not for that.
 	 */
 	bool continuous;
 	/*
@@ -79,6 +79,9 @@ void lya_audit_free(struct lya_audit *a);
  */
 int lya_audit_take(struct lya_audit *a, const struct lya_frame *frames, size_t n,
                    struct lya_error *err);
+
+/* With threads: wait until all frames are followed and judged, and need not stay any more. */
+int lya_audit_settle(struct lya_audit *a, struct lya_error *err);
 
 /*
  * All frames are in: end every flow and finish the ledger.  sources are what

@@ -67,7 +67,8 @@ struct lya_source {
 	uint64_t dropped;    /* told by the file's own statistics, or by kernel and interface */
 	uint64_t snapped;    /* packets of which less was captured than sent */
 	uint64_t steps_back; /* packets older than the one before them */
-	uint64_t filtered;   /* packets that the filter left out */
+	uint64_t filtered;   /* packets that the filter left out, */
+	bool filtered_unseen; /* and the kernel may have left out others, which nobody counts */
 	uint8_t digits;      /* decimals of its clock: 6 or 9 */
 	bool skipped;        /* a file in a directory that is no capture: `error` says why */
 	/*
@@ -76,6 +77,12 @@ struct lya_source {
 	 */
 	char *error;
 };
+
+/* A filter left packets of it out. */
+static inline bool lya_source_filtered(const struct lya_source *s)
+{
+	return s->filtered > 0 || s->filtered_unseen;
+}
 
 struct lya_capture;
 
@@ -98,13 +105,18 @@ struct lya_capture_event {
 	const char *what; /* "the interface was down", "the kernel's buffer was full" */
 };
 
+enum { LYA_CAPTURE_RINGS_MAX = 16, LYA_CAPTURE_HOLD_MAX = 7 };
+
 struct lya_capture_listen_options {
 	const char *const *interfaces; /* names; borrowed during listen */
 	size_t n_interfaces;
 	const char *filter;            /* as for files; NULL: none */
 	const struct lya_capture_offset *offsets;
 	size_t n_offsets;
-	size_t ring_bytes;             /* of the buffer of each interface; 0: 64 MiB */
+	unsigned rings;                /* buffers that share the frames of each interface, at most
+	                                  LYA_CAPTURE_RINGS_MAX; 0: one */
+	size_t ring_bytes;             /* of each buffer; 0: 64 MiB */
+	unsigned hold;                 /* as for files; at most LYA_CAPTURE_HOLD_MAX */
 	bool adapter_time;             /* time stamps by the network card's clock */
 	void (*on_event)(void *ctx, const struct lya_capture_event *event); /* may be NULL */
 	void *ctx;
@@ -127,6 +139,7 @@ struct lya_capture_follow_options {
 	size_t n_offsets;
 	int64_t from_ns; /* packets up to that time are passed over; LYA_TIME_NONE: none are */
 	size_t max_bytes;
+	unsigned hold; /* as for files */
 	void (*on_event)(void *ctx, const struct lya_capture_event *event); /* may be NULL */
 	void *ctx;
 };
@@ -150,6 +163,12 @@ bool lya_capture_follow_resumed(const struct lya_capture *c);
  */
 size_t lya_capture_poll(const struct lya_capture *c, struct pollfd *fds, size_t max,
 			int *timeout_ms);
+
+/*
+ * Nobody borrows frames any more: buffers of interfaces go back to the kernel.  With `hold`
+ * to be called before waiting, or a buffer may be full of what was given.
+ */
+void lya_capture_release(struct lya_capture *c);
 
 /*
  * To be called about once a second, and when a descriptor polls with an error: counters

@@ -22,6 +22,8 @@ struct lya_confine {
 	const char *const *renames; /* outputs that are open already and will appear by rename: their
 	                               folders allow a new name, and nothing to be written */
 	size_t n_renames;
+	const char *const *changes; /* files that are there already and may be read and written */
+	size_t n_changes;
 	const char *const *writes; /* folders below which files may be made, read, written, renamed
 	                              and removed */
 	size_t n_writes;

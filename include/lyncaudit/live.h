@@ -33,7 +33,8 @@ struct lya_watch_options {
 	const char *filter;
 	const struct lya_capture_offset *offsets;
 	size_t n_offsets;
-	size_t buffer;    /* bytes of each interface's; 0: as capture.h has it */
+	unsigned threads; /* 0, 1: one; more: an interface has so many buffers, too */
+	size_t buffer;    /* bytes of each; 0: as capture.h has it */
 	bool adapter_time;
 	const char *user; /* who the sensor is, when root starts it */
 	const char *report; /* path, NULL: none; not together with: */

@@ -78,6 +78,14 @@ struct lya_store_writer {
 };
 
 /*
+ * The two files (-shm, -wal) of a state directory that who reads the store has to write to, too, where they are: SQLite
+ * keeps its locks there.  Paths are for lya_free.
+ */
+enum { LYA_STORE_SHARED = 2 };
+int lya_store_shared(const char *dir, char *paths[static LYA_STORE_SHARED],
+		     struct lya_error *err);
+
+/*
  * Open the store of a state directory, made when there is none; writer NULL: to read, then
  * nothing is made.  *aside (may be NULL) is the name under which a damaged one was set aside,
  * for lya_free, or NULL.

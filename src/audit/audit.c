@@ -10,7 +10,7 @@
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/timeutil.h"
 
-/* In one thread what follow tells is judged at once -------------------------------------------- */
+/* What follow tells is judged: at once, or in threads in its turn ------------------------------ */
 
 static int take_flow(void *ctx, const struct lya_flow *flow, const struct lya_snat_evidence *found,
 		     struct lya_trail_flow kept)
@@ -50,14 +50,16 @@ static int make_stages(struct lya_audit *a, const struct lya_policy *policy,
 		       const struct lya_audit_options *given, struct lya_error *err)
 {
 	struct lya_audit_options options = *given;
-	struct audit_sink sink = { .ctx = a, .flow = take_flow, .listener = take_listener,
-				   .listeners_known = take_listeners_known, .detail = take_detail };
+	const struct audit_sink judge = { .ctx = a, .flow = take_flow, .listener = take_listener,
+					  .listeners_known = take_listeners_known,
+					  .detail = take_detail };
+	struct audit_sink sink = judge;
 	int rc = LYA_OK;
 
 	if (options.max_memory == 0)
 		options.max_memory = LYA_AUDIT_MEMORY;
 	options.evidence = options.evidence && !options.continuous;
-	if (options.threads > 1 && !options.continuous) {
+	if (options.threads > 1) {
 		rc = audit_relay_new(&a->relay, err);
 		if (rc < 0)
 			return rc;
@@ -71,7 +73,7 @@ static int make_stages(struct lya_audit *a, const struct lya_policy *policy,
 		rc = audit_judge_new(&a->judge, policy, &options, audit_follow_snat(a->follow), err);
 	if (rc < 0 || a->relay == NULL)
 		return rc;
-	return audit_relay_start(a->relay, a->follow, a->judge, options.threads, err);
+	return audit_relay_start(a->relay, a->follow, &judge, options.threads, err);
 }
 
 int lya_audit_new(struct lya_audit **result, const struct lya_policy *policy,
@@ -163,20 +165,25 @@ static size_t batch_of(size_t left)
 	return left < AUDIT_BATCH ? left : AUDIT_BATCH;
 }
 
-/* As many of the frames as a block holds; *n is how many. */
-static void fill_block(struct lya_audit *a, const struct lya_frame *frames, size_t *n,
-		       struct audit_block *block)
+/* As many of the frames as a block holds; *n is how many.  LYA_ENOMEM or 0. */
+static int fill_block(struct lya_audit *a, const struct lya_frame *frames, size_t *n,
+		      struct audit_block *block)
 {
 	size_t done = 0, i = 0;
+	int rc = 0;
 
-	for (; i < AUDIT_BLOCK_BATCHES && done < *n; i++) {
+	for (; rc == 0 && i < AUDIT_BLOCK_BATCHES && done < *n; i++) {
 		block->n[i] = batch_of(*n - done);
 		memcpy(block->frames[i], &frames[done], block->n[i] * sizeof(*frames));
 		decode(a, block->frames[i], block->pkts[i], block->n[i], &block->batch[i]);
+		if (a->options.continuous)
+			rc = audit_note_sources(a, block->frames[i], block->n[i],
+						&block->batch[i]);
 		done += block->n[i];
 	}
 	block->n_batches = i;
 	*n = done;
+	return rc;
 }
 
 static int take_in_threads(struct lya_audit *a, const struct lya_frame *frames, size_t n)
@@ -186,9 +193,10 @@ static int take_in_threads(struct lya_audit *a, const struct lya_frame *frames, 
 		size_t some = n - done;
 		int rc = audit_relay_block(a->relay, &block);
 
+		if (rc == 0)
+			rc = fill_block(a, &frames[done], &some, block);
 		if (rc != 0)
 			return rc;
-		fill_block(a, &frames[done], &some, block);
 		audit_relay_send(a->relay);
 		done += some;
 	}
@@ -219,6 +227,16 @@ int lya_audit_take(struct lya_audit *a, const struct lya_frame *frames, size_t n
 	int rc = a->relay != NULL ? take_in_threads(a, frames, n) : take_here(a, frames, n);
 
 	return rc != 0 ? audit_tell_failure(rc, err) : LYA_OK;
+}
+
+int audit_settle(const struct lya_audit *a)
+{
+	return a->relay != NULL ? audit_relay_settle(a->relay) : 0;
+}
+
+int lya_audit_settle(struct lya_audit *a, struct lya_error *err)
+{
+	return audit_tell_failure(audit_settle(a), err);
 }
 
 /* Decoded packets are counted before reasm has seen them: what that makes of some comes here. */
@@ -294,10 +312,22 @@ static int finish_stages(struct lya_audit *a, struct lya_validity *validity,
 	return rc < 0 ? rc : audit_judge_finish(a->judge, validity, &a->counts, sources, n_sources, err);
 }
 
+/* A service that is stopped has no time to lose, nor a processor for each thread. */
+int audit_finish_flows(struct lya_audit *a)
+{
+	int rc = 0;
+
+	if (a->relay != NULL && !a->options.continuous)
+		return audit_relay_finish(a->relay);
+	if (a->relay != NULL)
+		rc = audit_relay_end(a->relay);
+	return rc == 0 ? audit_follow_finish(a->follow) : rc;
+}
+
 int lya_audit_finish(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
                      struct lya_error *err)
 {
-	int rc = a->relay != NULL ? audit_relay_finish(a->relay) : audit_follow_finish(a->follow);
+	int rc = audit_finish_flows(a);
 	struct lya_validity *validity;
 
 	if (rc != 0)
@@ -332,6 +362,7 @@ int lya_audit_evidence(const struct lya_audit *a, const struct lya_source *sourc
 
 void lya_audit_counts(const struct lya_audit *a, struct lya_audit_counts *out)
 {
+	(void)audit_settle(a); /* its failure is told to who takes frames */
 	*out = a->counts;
 	audit_count_reasm(a, out);
 }
@@ -343,5 +374,6 @@ const struct lya_snat *lya_audit_snat(const struct lya_audit *a)
 
 void lya_audit_flow_stats(const struct lya_audit *a, struct lya_flow_stats *out)
 {
+	(void)audit_settle(a); /* as above */
 	audit_follow_stats(a->follow, out);
 }

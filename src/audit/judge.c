@@ -252,7 +252,7 @@ int audit_judge_finish(struct audit_judge *j, const struct lya_validity *validit
 	if (rc != LYA_OK)
 		return rc;
 	for (size_t i = 0; i < n_sources; i++)
-		end.filtered = end.filtered || sources[i].filtered > 0;
+		end.filtered = end.filtered || lya_source_filtered(&sources[i]);
 	end.sources = told;
 	rc = lya_ledger_finish(j->ledger, &end, err);
 	lya_free(told);

@@ -121,6 +121,7 @@ static int tell_source(struct lya_tally *t, const struct lya_source *at,
 	out->steps_back = at->steps_back - s->steps_back;
 	out->filtered = at->filtered - s->filtered;
 	out->digits = at->digits;
+	out->filtered_unseen = at->filtered_unseen;
 	out->skipped = at->skipped;
 	out->error = at->error != NULL ? lya_strdup(at->error) : NULL;
 	return at->error != NULL && out->error == NULL ? LYA_ENOMEM : LYA_OK;
@@ -318,6 +319,9 @@ int lya_audit_pass_begin(struct lya_audit *a, enum lya_audit_pass kind, int64_t 
 	int rc;
 
 	assert(a->options.continuous && "passes are for audits without end");
+	rc = lya_audit_settle(a, err);
+	if (rc != LYA_OK)
+		return rc;
 	give_up(pass);
 	rc = put_aside(a, &pass->part, err);
 	if (rc == LYA_OK && kind == LYA_PASS_CHECKPOINT)
@@ -433,10 +437,10 @@ static int visit(void *ctx, const struct lya_flow *flow)
 int lya_audit_pass_step(struct lya_audit *a, size_t max_flows, bool *done, struct lya_error *err)
 {
 	struct audit_pass *pass = &a->pass;
-	int rc = 0;
+	int rc = audit_settle(a);
 
 	assert(pass->running && "a pass was begun");
-	if (!pass->done) {
+	if (rc == 0 && !pass->done) {
 		rc = lya_flow_table_visit(audit_follow_flows(a->follow), &pass->place, max_flows,
 					  pass->kind == LYA_PASS_PERIOD, visit, a);
 		pass->done = rc == 0 && pass->place == 0;
@@ -448,9 +452,11 @@ int lya_audit_pass_step(struct lya_audit *a, size_t max_flows, bool *done, struc
 int lya_audit_pass_end(struct lya_audit *a, struct lya_audit_part *part, struct lya_error *err)
 {
 	struct audit_pass *pass = &a->pass;
+	int rc = lya_audit_settle(a, err);
 
-	(void)err;
 	assert(pass->running && pass->done && "every flow was visited");
+	if (rc != LYA_OK)
+		return rc;
 	*part = pass->part;
 	*pass = (struct audit_pass){ 0 };
 	return LYA_OK;
@@ -505,7 +511,7 @@ int audit_pass_flow(struct lya_audit *a, const struct lya_flow *flow,
 int lya_audit_stop(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
 		   struct lya_audit_part *part, struct lya_error *err)
 {
-	int rc = audit_follow_finish(a->follow);
+	int rc = audit_finish_flows(a);
 
 	if (rc != 0)
 		return audit_tell_failure(rc, err);

@@ -28,6 +28,7 @@ struct event {
 	union {
 		struct {
 			struct lya_flow flow;
+			struct lya_flow_marks marks; /* where the flow has some */
 			struct lya_snat_evidence found;
 			struct lya_trail_flow kept; /* KIND_FLOW: until it is judged */
 		} ended;
@@ -40,9 +41,10 @@ struct event {
 
 struct audit_relay {
 	struct audit_follow *follow;
-	struct audit_judge *judge;
+	struct audit_sink judge; /* who is told in the end */
 	pthread_t follower, judger;
 	bool follows, judges; /* the thread was begun */
+	bool direct;          /* there are none any more: what is told is judged at once */
 	bool in_turn;         /* no thread judges: whoever waits does; set before they begin */
 
 	pthread_mutex_t lock;
@@ -105,8 +107,8 @@ static int judge_flow(struct audit_relay *r, struct event *e)
 	struct lya_trail_flow kept = e->of.ended.kept;
 
 	e->of.ended.kept = (struct lya_trail_flow){ 0 }; /* it is the judge's now */
-	return audit_judge_flow(r->judge, &e->of.ended.flow,
-				e->has_found ? &e->of.ended.found : NULL, kept);
+	return r->judge.flow(r->judge.ctx, &e->of.ended.flow,
+			     e->has_found ? &e->of.ended.found : NULL, kept);
 }
 
 static int judge_event(struct audit_relay *r, struct event *e)
@@ -115,14 +117,13 @@ static int judge_event(struct audit_relay *r, struct event *e)
 	case KIND_FLOW:
 		return judge_flow(r, e);
 	case KIND_LISTENER:
-		return audit_judge_listener(r->judge, &e->of.ended.flow);
+		return r->judge.listener(r->judge.ctx, &e->of.ended.flow);
 	case KIND_LISTENERS_KNOWN:
-		audit_judge_listeners_known(r->judge);
-		return 0;
+		return r->judge.listeners_known(r->judge.ctx);
 	default:
 		if (e->of.said.detail.name != NULL)
 			e->of.said.detail.name = e->of.said.name;
-		return audit_judge_detail(r->judge, &e->of.said.detail);
+		return r->judge.detail(r->judge.ctx, &e->of.said.detail);
 	}
 }
 
@@ -203,14 +204,21 @@ static int take_flow(void *ctx, const struct lya_flow *flow, const struct lya_sn
 {
 	struct audit_relay *r = ctx;
 	struct event *e;
-	int rc = next_event(r, KIND_FLOW, &e);
+	int rc;
 
+	if (r->direct)
+		return r->judge.flow(r->judge.ctx, flow, found, kept);
+	rc = next_event(r, KIND_FLOW, &e);
 	if (rc != 0) {
 		drop_packets(&kept);
 		return rc;
 	}
 	e->of.ended.kept = kept;
 	e->of.ended.flow = *flow;
+	if (flow->marks != NULL) {
+		e->of.ended.marks = *flow->marks;
+		e->of.ended.flow.marks = &e->of.ended.marks;
+	}
 	e->has_found = found != NULL;
 	if (found != NULL)
 		e->of.ended.found = *found;
@@ -221,8 +229,11 @@ static int take_listener(void *ctx, const struct lya_flow *flow)
 {
 	struct audit_relay *r = ctx;
 	struct event *e;
-	int rc = next_event(r, KIND_LISTENER, &e);
+	int rc;
 
+	if (r->direct)
+		return r->judge.listener(r->judge.ctx, flow);
+	rc = next_event(r, KIND_LISTENER, &e);
 	if (rc != 0)
 		return rc;
 	e->of.ended.flow = *flow;
@@ -233,8 +244,11 @@ static int take_listeners_known(void *ctx)
 {
 	struct audit_relay *r = ctx;
 	struct event *e;
-	int rc = next_event(r, KIND_LISTENERS_KNOWN, &e);
+	int rc;
 
+	if (r->direct)
+		return r->judge.listeners_known(r->judge.ctx);
+	rc = next_event(r, KIND_LISTENERS_KNOWN, &e);
 	return rc != 0 ? rc : written(r);
 }
 
@@ -242,8 +256,11 @@ static int take_detail(void *ctx, const struct lya_flow_detail *detail)
 {
 	struct audit_relay *r = ctx;
 	struct event *e;
-	int rc = next_event(r, KIND_DETAIL, &e);
+	int rc;
 
+	if (r->direct)
+		return r->judge.detail(r->judge.ctx, detail);
+	rc = next_event(r, KIND_DETAIL, &e);
 	if (rc != 0)
 		return rc;
 	e->of.said.detail = *detail;
@@ -370,13 +387,13 @@ static int start(pthread_t *thread, void *(*run)(void *), struct audit_relay *r,
 	return LYA_OK;
 }
 
-int audit_relay_start(struct audit_relay *r, struct audit_follow *follow, struct audit_judge *judge,
-		      unsigned threads, struct lya_error *err)
+int audit_relay_start(struct audit_relay *r, struct audit_follow *follow,
+		      const struct audit_sink *judge, unsigned threads, struct lya_error *err)
 {
 	int rc;
 
 	r->follow = follow;
-	r->judge = judge;
+	r->judge = *judge;
 	r->in_turn = threads <= 2;
 	rc = start(&r->follower, run_follow, r, &r->follows, err);
 	if (rc == LYA_OK && !r->in_turn)
@@ -414,6 +431,39 @@ static void join(struct audit_relay *r)
 	if (r->judges)
 		(void)pthread_join(r->judger, NULL);
 	r->follows = r->judges = false;
+}
+
+/* Under the lock: blocks or events are under way. */
+static bool is_busy(const struct audit_relay *r)
+{
+	return r->sent != r->followed || some_told(r) > 0;
+}
+
+int audit_relay_settle(struct audit_relay *r)
+{
+	bool over;
+
+	(void)pthread_mutex_lock(&r->lock);
+	while (is_busy(r) && !is_over(r))
+		help_or_wait(r);
+	over = is_over(r);
+	(void)pthread_mutex_unlock(&r->lock);
+	if (over)
+		join(r);
+	return r->rc;
+}
+
+int audit_relay_end(struct audit_relay *r)
+{
+	int rc = audit_relay_settle(r);
+
+	(void)pthread_mutex_lock(&r->lock);
+	r->stop = true;
+	change(r);
+	(void)pthread_mutex_unlock(&r->lock);
+	join(r);
+	r->direct = true;
+	return rc;
 }
 
 int audit_relay_finish(struct audit_relay *r)

@@ -51,7 +51,9 @@ int lya_audit_reload(struct lya_audit *a, const struct lya_policy *policy,
 	if (lya_policy_site(policy)->vlan_in_key != lya_policy_site(a->policy)->vlan_in_key)
 		return lya_error_set(err, LYA_EUSAGE, lya_policy_site(policy)->file, "vlan_in_key",
 				     "it cannot change while flows are open: start anew instead");
-	rc = make_fresh(a, policy, &fresh, err);
+	rc = lya_audit_settle(a, err);
+	if (rc == LYA_OK)
+		rc = make_fresh(a, policy, &fresh, err);
 	if (rc == LYA_OK && audit_judge_settle(a->judge) != 0)
 		rc = lya_error_nomem(err);
 	if (rc == LYA_OK)

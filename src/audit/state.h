@@ -57,6 +57,11 @@ struct lya_judged audit_judged_of(const struct lya_ledger *ledger);
 /* What the flow table answered: its own failure, or what a callback said. */
 int audit_tell_failure(int rc, struct lya_error *err);
 
+/* With threads: wait until all that was taken is judged.  0, or why there is no use in going on. */
+int audit_settle(const struct lya_audit *a);
+/* No more frames: every flow ends and is judged.  As above. */
+int audit_finish_flows(struct lya_audit *a);
+
 /* pass.c: a flow has ended, its shares and gains go where they belong. */
 int audit_pass_flow(struct lya_audit *a, const struct lya_flow *flow,
 		    const struct lya_snat_evidence *found);

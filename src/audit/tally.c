@@ -122,6 +122,7 @@ static int add_source(struct lya_source *s, const struct lya_source *more)
 	s->snapped += more->snapped;
 	s->steps_back += more->steps_back;
 	s->filtered += more->filtered;
+	s->filtered_unseen = s->filtered_unseen || more->filtered_unseen;
 	if (more->digits > s->digits)
 		s->digits = more->digits;
 	s->skipped = s->skipped || more->skipped;
@@ -268,7 +269,7 @@ int lya_tally_end(const struct lya_tally *t, struct lya_ledger_end *end,
 		lya_validity_tcp(t->validity, i, &flows, &one_sided);
 		(*sources)[i].one_sided = one_sided > flows / ONE_SIDED_PART;
 		(*sources)[i].last_ns = t->sources[i].last_ns;
-		end->filtered = end->filtered || t->sources[i].filtered > 0;
+		end->filtered = end->filtered || lya_source_filtered(&t->sources[i]);
 	}
 	if (lya_validity_holes(t->validity, t->sources, t->n_sources, NULL, &end->unseen_ns, err) !=
 	    LYA_OK) {

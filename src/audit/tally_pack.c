@@ -8,6 +8,7 @@
 #include "audit/state.h"
 #include "lyncaudit/alloc.h"
 
+enum { FLAG_SKIPPED = 1, FLAG_FILTERED_UNSEEN = 2 }; /* of a source */
 enum { TALLY_VERSION = 1, NAME_MAX_BYTES = 65536, SOURCES_MAX = LYA_TALLY_SOURCES };
 
 _Static_assert(LYA_EV_COUNT == 23, "events are packed as they are: raise TALLY_VERSION");
@@ -32,7 +33,8 @@ static void pack_source(struct lya_pack *out, const struct lya_source *s)
 	lya_pack_uint(out, s->steps_back);
 	lya_pack_uint(out, s->filtered);
 	lya_pack_uint(out, s->digits);
-	lya_pack_uint(out, s->skipped);
+	lya_pack_uint(out, (s->skipped ? FLAG_SKIPPED : 0u) |
+			       (s->filtered_unseen ? FLAG_FILTERED_UNSEEN : 0u));
 	lya_pack_string(out, s->error);
 }
 
@@ -139,6 +141,7 @@ static struct lya_source *read_name(struct reading *r)
 static void read_source(struct reading *r)
 {
 	struct lya_source *s = read_name(r);
+	uint64_t flags;
 
 	if (s == NULL)
 		return;
@@ -156,7 +159,9 @@ static void read_source(struct reading *r)
 	s->steps_back = lya_unpack_uint(&r->in, UINT64_MAX);
 	s->filtered = lya_unpack_uint(&r->in, UINT64_MAX);
 	s->digits = (uint8_t)lya_unpack_uint(&r->in, 9);
-	s->skipped = lya_unpack_bool(&r->in);
+	flags = lya_unpack_uint(&r->in, FLAG_SKIPPED | FLAG_FILTERED_UNSEEN);
+	s->skipped = (flags & FLAG_SKIPPED) != 0;
+	s->filtered_unseen = (flags & FLAG_FILTERED_UNSEEN) != 0;
 	s->error = read_string(r);
 }
 

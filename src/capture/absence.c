@@ -63,11 +63,14 @@ static void spell_begin(struct capture_spell *s, const char *what, int64_t from_
 		*s = (struct capture_spell){ .what = what, .from_ns = from_ns };
 }
 
+static const char before_capture[] = "the interface lost packets before they were captured";
+
 /* Drops -------------------------------------------------------------------- */
 
-/* count packets were dropped since the tick before. */
+/* count packets were dropped since a tick, the one before or the one before that. */
 static void note_drops(struct lya_capture *c, const struct capture_interface *i,
-		       struct capture_spell *s, const char *what, uint64_t count, int64_t now_ns)
+		       struct capture_spell *s, const char *what, uint64_t count, int64_t since_ns,
+		       int64_t now_ns)
 {
 	const struct capture_listen *l = c->listen;
 
@@ -75,26 +78,62 @@ static void note_drops(struct lya_capture *c, const struct capture_interface *i,
 		spell_end(l, i, s, LYA_CAPTURE_DROP, l->ticked_ns);
 		return;
 	}
-	spell_begin(s, what, l->ticked_ns);
+	spell_begin(s, what, since_ns);
 	s->count += count;
 	c->sources[i->source].dropped += count;
 	spell_go_on(l, i, s, LYA_CAPTURE_DROP, now_ns);
 }
 
+/* By all rings of an interface. */
+static uint64_t dropped(struct lya_capture *c, const struct capture_interface *i)
+{
+	uint64_t sum = 0;
+
+	for (size_t k = i->first; k < i->first + i->n; k++)
+		sum += capture_ring_dropped(&c->listen->queues[k].ring);
+	return sum;
+}
+
+/*
+ * The kernel counts as dropped by an interface what had no room on its way, and every frame
+ * with a VLAN tag that no interface of its own wants, though we saw it.  So that counter
+ * tells something where no tag is seen; a second later, as frames are on their way to us.
+ */
+static bool tells_of_losses(const struct lya_capture *c, struct capture_interface *i)
+{
+	for (size_t k = i->first; k < i->first + i->n; k++)
+		i->tagged = i->tagged || c->listen->queues[k].ring.tagged > 0;
+	return !i->tagged && c->filter == NULL; /* which may have left tagged ones out */
+}
+
+static uint64_t take_suspect(const struct lya_capture *c, struct capture_interface *i,
+			     uint64_t fresh)
+{
+	uint64_t before = i->suspect;
+
+	i->suspect = fresh;
+	return tells_of_losses(c, i) ? before : 0;
+}
+
 static void count_drops(struct lya_capture *c, struct capture_interface *i,
 			const struct capture_link *link, int64_t now_ns)
 {
-	uint64_t missed = 0;
+	int64_t since_ns = c->listen->ticked_ns;
+	uint64_t missed = 0, fresh = 0, suspect;
 
-	note_drops(c, i, &i->full, "the kernel's packet buffer was full",
-		   capture_ring_dropped(&i->ring), now_ns);
+	note_drops(c, i, &i->full, "the kernel's packet buffer was full", dropped(c, i), since_ns,
+		   now_ns);
 	if (!link->exists)
 		return;
 	if (link->index == i->index && link->lost > i->lost)
 		missed = link->lost - i->lost;
+	if (link->index == i->index && link->dropped > i->dropped)
+		fresh = link->dropped - i->dropped;
 	i->lost = link->lost;
-	note_drops(c, i, &i->missed, "the interface lost packets before they were captured", missed,
-		   now_ns);
+	i->dropped = link->dropped;
+	suspect = take_suspect(c, i, fresh);
+	note_drops(c, i, &i->missed, before_capture, missed + suspect,
+		   suspect > 0 ? c->listen->before_ns : since_ns, now_ns);
 }
 
 /* Gaps --------------------------------------------------------------------- */
@@ -135,29 +174,66 @@ static void check_gap(const struct lya_capture *c, struct capture_interface *i,
 	}
 }
 
-/* It was made anew: listen to that one.  Until this works it counts as away. */
-static void rebind(struct capture_interface *i, struct capture_link *link)
+/* What a group of rings still holds is read; then they are done with. */
+static void close_group(struct capture_queue *list, size_t n)
 {
+	for (size_t k = 0; k < n; k++) {
+		struct capture_queue *q = &list[k];
+		int64_t time_ns;
+		bool fresh;
+
+		if (q->state != CAPTURE_QUEUE_OVER || q->ring.fd == -1 || q->has ||
+		    q->ring.done != q->ring.released ||
+		    capture_ring_peek(&q->ring, &time_ns, &fresh))
+			continue;
+		capture_ring_close(&q->ring);
+		q->state = CAPTURE_QUEUE_SPARE;
+	}
+}
+
+/* It was made anew: listen to that one.  Until this works it counts as away. */
+static void rebind(struct lya_capture *c, struct capture_interface *i, struct capture_link *link)
+{
+	struct capture_queue *list = &c->listen->queues[i->first], *last = &list[i->n - 1];
+
+	if (i->n > 1)
+		close_group(list, i->n - 1);
 	if (!link->exists || link->index == i->index)
 		return;
-	if (capture_ring_bind(&i->ring, link->index) == -1)
+	if (capture_ring_bind(&last->ring, link->index) == -1) {
 		link->exists = false;
-	else
-		i->index = link->index;
+		return;
+	}
+	i->index = link->index;
+	last->state = CAPTURE_QUEUE_HEARS;
+	for (size_t k = 0; k < i->n - 1; k++) {
+		if (list[k].state == CAPTURE_QUEUE_HEARS)
+			list[k].state = CAPTURE_QUEUE_OVER;
+	}
+}
+
+/* One of its rings was told; none of them tells it twice. */
+static bool failed(struct lya_capture *c, const struct capture_interface *i)
+{
+	bool any = false;
+
+	for (size_t k = i->first; k < i->first + i->n; k++)
+		any |= capture_ring_failed(&c->listen->queues[k].ring);
+	return any;
 }
 
 static int tick(struct lya_capture *c, struct capture_interface *i, int64_t now_ns,
 		struct lya_error *err)
 {
 	struct capture_link link;
-	bool failed = capture_ring_failed(&i->ring);
+	bool went = failed(c, i);
 	int rc = capture_netlink_ask(c->listen->netlink, i->name, &link, err);
 
 	if (rc != LYA_OK)
 		return rc;
 	count_drops(c, i, &link, now_ns);
-	rebind(i, &link);
-	check_gap(c, i, &link, failed, now_ns);
+	rebind(c, i, &link);
+	check_gap(c, i, &link, went, now_ns);
 	return LYA_OK;
 }
 
@@ -169,9 +245,10 @@ int lya_capture_tick(struct lya_capture *c, int64_t now_ns, struct lya_error *er
 	if (l == NULL) /* files are looked at when they are asked for */
 		return LYA_OK;
 	if (l->ticked_ns == LYA_TIME_NONE)
-		l->ticked_ns = now_ns;
+		l->ticked_ns = l->before_ns = now_ns;
 	for (size_t k = 0; rc == LYA_OK && k < l->n; k++)
 		rc = tick(c, &l->list[k], now_ns, err);
+	l->before_ns = l->ticked_ns;
 	l->ticked_ns = now_ns;
 	return rc;
 }
@@ -182,7 +259,10 @@ void lya_capture_listen_end(struct lya_capture *c, int64_t now_ns)
 
 	for (size_t k = 0; l != NULL && k < l->n; k++) {
 		struct capture_interface *i = &l->list[k];
+		uint64_t last = take_suspect(c, i, 0);
 
+		if (last > 0)
+			note_drops(c, i, &i->missed, before_capture, last, l->before_ns, now_ns);
 		spell_end(l, i, &i->full, LYA_CAPTURE_DROP, now_ns);
 		spell_end(l, i, &i->missed, LYA_CAPTURE_DROP, now_ns);
 		spell_end(l, i, &i->gap, LYA_CAPTURE_GAP, now_ns);

@@ -92,7 +92,7 @@ int lya_capture_listen(struct lya_capture **out, const struct lya_capture_listen
 int lya_capture_follow(struct lya_capture **out, const struct lya_capture_follow_options *options,
 		       struct lya_error *err)
 {
-	struct lya_capture *c = capture_new(options->max_bytes, 0);
+	struct lya_capture *c = capture_new(options->max_bytes, options->hold);
 	int rc = LYA_OK;
 
 	*out = NULL;
@@ -130,9 +130,9 @@ int lya_capture_next(struct lya_capture *c, struct lya_frame *frames, size_t max
 	assert(max > 0 && "nothing at all would look like the end");
 	if (c->listen != NULL)
 		return capture_listen_next(c, frames, max, n, err);
+	c->shelf.call++;
 	if (c->follow != NULL)
 		return capture_follow_next(c, frames, max, n, err);
-	c->shelf.call++;
 	return capture_merge_next(c, frames, max, n, err);
 }
 

@@ -191,6 +191,26 @@ static void close_file(struct capture_follow *f)
 	f->open.name = NULL;
 }
 
+/* It has been opened as one that can be read. */
+static int begin_file(struct lya_capture *c, const struct capture_followed *file,
+		      struct lya_error *err)
+{
+	struct capture_follow *f = c->follow;
+	int rc = LYA_OK;
+
+	f->open = *file;
+	f->open.name = lya_strdup(file->name);
+	f->reader->source = 0;
+	f->reader->offset_ns = c->sources[0].time_offset_ns;
+	if (f->open.name == NULL)
+		rc = lya_error_nomem(err);
+	else if (c->shelf.hold != 0)
+		rc = capture_reader_shelve(f->reader, &c->shelf, err);
+	if (rc != LYA_OK)
+		close_file(f);
+	return rc;
+}
+
 /* LYA_ESTOP: there is too little of it yet.  *file may be done after that. */
 static int open_file(struct lya_capture *c, struct capture_followed *file, struct lya_error *err)
 {
@@ -208,17 +228,8 @@ static int open_file(struct lya_capture *c, struct capture_followed *file, struc
 	rc = capture_stream_follow(&stream, fd, &c->cap, &why);
 	if (rc == LYA_OK)
 		rc = capture_reader_open(&f->reader, stream, CAPTURE_BUFFER, &c->cap, &why);
-	if (rc == LYA_OK) {
-		f->open = *file;
-		f->open.name = lya_strdup(file->name);
-		f->reader->source = 0;
-		f->reader->offset_ns = c->sources[0].time_offset_ns;
-		if (f->open.name != NULL)
-			return LYA_OK;
-		capture_reader_close(f->reader);
-		f->reader = NULL;
-		return lya_error_nomem(err);
-	}
+	if (rc == LYA_OK)
+		return begin_file(c, file, err);
 	f->reader = NULL;
 	if (rc == LYA_EINPUT || rc == LYA_EIO) {
 		tell_lost(f, file, "is no capture");

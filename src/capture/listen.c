@@ -2,11 +2,13 @@
  * listen.c - frames of interfaces in order of time.
  *
  * A frame comes with its block, up to CAPTURE_RING_TIMEOUT_MS after it was stamped.
- * So with several interfaces a frame waits until each of the others has shown one, or
+ * So with several rings a frame waits until each of the others has shown one, or
  * for as long as an older one could still be on its way; who is alone never waits.
+ * Which ring of a group a frame came through changes nothing for who is given it.
  */
 #include "capture/listen.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -20,8 +22,8 @@
 
 enum { MS_NS = 1000000 };
 
-/* The timeout of a block, and as much as its timer may be late. */
-static const int64_t hold_ns = 2 * (int64_t)CAPTURE_RING_TIMEOUT_MS * MS_NS;
+/* The timeout of a block, one more for a kernel that looks only then, and one for its lateness. */
+static const int64_t hold_ns = 3 * (int64_t)CAPTURE_RING_TIMEOUT_MS * MS_NS;
 
 static int64_t steady_ns(void)
 {
@@ -52,12 +54,61 @@ static int ask_link(const struct capture_listen *l, const char *name, struct cap
 	return LYA_OK;
 }
 
+/* What an interface's rings are to be. */
+struct wanted {
+	struct capture_ring_options ring;
+	unsigned n;     /* that share its frames */
+	unsigned group; /* they are in */
+};
+
+static int bind_queue(struct capture_queue *q, const struct capture_interface *i,
+		      struct lya_error *err)
+{
+	q->state = CAPTURE_QUEUE_HEARS;
+	if (capture_ring_bind(&q->ring, i->index) != -1)
+		return LYA_OK;
+	return lya_error_set(err, LYA_EIO, i->name, NULL, "cannot be listened to: %s",
+			     strerror(errno));
+}
+
+/* Who is bound hears everything until all are in the group: so nobody hears until then. */
+static int open_group(struct capture_queue *list, const struct capture_interface *i,
+		      struct wanted *w, struct lya_error *err)
+{
+	int rc = capture_ring_open(&list[w->n].ring, &w->ring, err); /* the spare one */
+
+	w->ring.mute = true;
+	for (unsigned k = 0; rc == LYA_OK && k < w->n; k++)
+		rc = capture_ring_open(&list[k].ring, &w->ring, err);
+	for (unsigned k = 0; rc == LYA_OK && k < w->n; k++) {
+		rc = bind_queue(&list[k], i, err);
+		if (rc == LYA_OK)
+			rc = capture_ring_join(&list[k].ring, &w->ring, &w->group, err);
+	}
+	for (unsigned k = 0; rc == LYA_OK && k < w->n; k++)
+		rc = capture_ring_hear(&list[k].ring, &w->ring, err);
+	return rc;
+}
+
+static int open_rings(struct lya_capture *c, const struct capture_interface *i, struct wanted *w,
+		      struct lya_error *err)
+{
+	struct capture_queue *list = &c->listen->queues[i->first];
+	int rc;
+
+	if (w->n > 1)
+		return open_group(list, i, w, err);
+	rc = capture_ring_open(&list->ring, &w->ring, err);
+	return rc == LYA_OK ? bind_queue(list, i, err) : rc;
+}
+
 static int interface_open(struct lya_capture *c, struct capture_interface *i, const char *name,
 			  const struct lya_capture_listen_options *options, struct lya_error *err)
 {
-	struct capture_ring_options ring = { .bytes = options->ring_bytes,
-					     .filter = c->filter != NULL ? options->filter : NULL,
-					     .adapter_time = options->adapter_time };
+	struct wanted w = { .ring = { .bytes = options->ring_bytes,
+				      .filter = c->filter != NULL ? options->filter : NULL,
+				      .adapter_time = options->adapter_time },
+			    .n = options->rings };
 	struct capture_link link;
 	int rc = ask_link(c->listen, name, &link, err);
 
@@ -68,16 +119,16 @@ static int interface_open(struct lya_capture *c, struct capture_interface *i, co
 	memcpy(i->name, name, strlen(name) + 1);
 	i->index = link.index;
 	i->lost = link.lost;
-	ring.name = i->name;
-	ring.arphrd = link.arphrd;
+	i->dropped = link.dropped;
+	w.ring.name = i->name;
+	w.ring.arphrd = link.arphrd;
 	c->sources[i->source].digits = 9;
 	c->sources[i->source].unread = false; /* it has no end */
-	rc = capture_ring_open(&i->ring, &ring, err);
+	c->sources[i->source].filtered_unseen =
+	    w.ring.filter != NULL && capture_filter_kernel(w.ring.filter);
+	rc = open_rings(c, i, &w, err);
 	if (rc == LYA_OK && c->filter != NULL)
-		rc = capture_filter_prepare(c->filter, i->ring.link, err);
-	if (rc == LYA_OK && capture_ring_bind(&i->ring, i->index) == -1)
-		rc = lya_error_set(err, LYA_EIO, name, NULL, "cannot be listened to: %s",
-				   strerror(errno));
+		rc = capture_filter_prepare(c->filter, c->listen->queues[i->first].ring.link, err);
 	return rc;
 }
 
@@ -95,6 +146,12 @@ static int check_names(const struct lya_capture_listen_options *o, struct lya_er
 	return LYA_OK;
 }
 
+/* Of each interface. */
+static size_t queues_of(const struct lya_capture_listen_options *options)
+{
+	return options->rings > 1 ? (size_t)options->rings + 1 : 1;
+}
+
 static int listen_new(struct lya_capture *c, const struct lya_capture_listen_options *options,
 		      struct lya_error *err)
 {
@@ -104,11 +161,27 @@ static int listen_new(struct lya_capture *c, const struct lya_capture_listen_opt
 		return lya_error_nomem(err);
 	c->listen = l;
 	l->netlink = -1;
-	l->ticked_ns = LYA_TIME_NONE;
+	l->ticked_ns = l->before_ns = LYA_TIME_NONE;
+	l->hold = options->hold;
 	l->on_event = options->on_event;
 	l->ctx = options->ctx;
 	l->list = lya_calloc(options->n_interfaces, sizeof(*l->list));
-	return l->list != NULL ? capture_netlink_open(&l->netlink, err) : lya_error_nomem(err);
+	l->queues = lya_calloc(options->n_interfaces * queues_of(options), sizeof(*l->queues));
+	if (l->list == NULL || l->queues == NULL)
+		return lya_error_nomem(err);
+	return capture_netlink_open(&l->netlink, err);
+}
+
+/* Room for the queues of one interface more. */
+static struct capture_interface *add_interface(struct capture_listen *l, size_t n_queues)
+{
+	struct capture_interface *i = &l->list[l->n];
+
+	*i = (struct capture_interface){ .first = l->n_queues, .n = n_queues };
+	for (; l->n_queues < i->first + n_queues; l->n_queues++)
+		l->queues[l->n_queues] = (struct capture_queue){ .ring.fd = -1, .of = l->n };
+	l->n++;
+	return i;
 }
 
 int capture_listen_begin(struct lya_capture *c, const struct lya_capture_listen_options *options,
@@ -116,13 +189,12 @@ int capture_listen_begin(struct lya_capture *c, const struct lya_capture_listen_
 {
 	int rc = check_names(options, err);
 
+	assert(options->hold <= LYA_CAPTURE_HOLD_MAX && "calls are told apart");
 	if (rc == LYA_OK)
 		rc = listen_new(c, options, err);
-	for (size_t i = 0; rc == LYA_OK && i < options->n_interfaces; i++) {
-		c->listen->list[i].ring.fd = -1;
-		c->listen->n++;
-		rc = interface_open(c, &c->listen->list[i], options->interfaces[i], options, err);
-	}
+	for (size_t i = 0; rc == LYA_OK && i < options->n_interfaces; i++)
+		rc = interface_open(c, add_interface(c->listen, queues_of(options)),
+				    options->interfaces[i], options, err);
 	if (rc == LYA_OK)
 		rc = capture_sources_offset(c, options->offsets, options->n_offsets, err);
 	return rc;
@@ -132,83 +204,117 @@ void capture_listen_free(struct capture_listen *l)
 {
 	if (l == NULL)
 		return;
-	for (size_t i = 0; i < l->n; i++)
-		capture_ring_close(&l->list[i].ring);
+	for (size_t i = 0; i < l->n_queues; i++)
+		capture_ring_close(&l->queues[i].ring);
 	if (l->netlink != -1)
 		(void)close(l->netlink);
+	lya_free(l->queues);
 	lya_free(l->list);
 	lya_free(l);
 }
 
 /* Giving ------------------------------------------------------------------- */
 
+/* Another call: what was given so long ago that nobody needs it goes back. */
+static void begin_call(struct capture_listen *l)
+{
+	uint64_t last = l->call++;
+
+	for (size_t k = 0; k < l->n_queues; k++) {
+		struct capture_queue *q = &l->queues[k];
+
+		q->done_at[last % CAPTURE_QUEUE_CALLS] = q->ring.done;
+		capture_ring_release(&q->ring, q->done_at[(last - l->hold) % CAPTURE_QUEUE_CALLS]);
+	}
+}
+
+void lya_capture_release(struct lya_capture *c)
+{
+	for (size_t k = 0; c->listen != NULL && k < c->listen->n_queues; k++)
+		capture_ring_release(&c->listen->queues[k].ring, c->listen->queues[k].ring.done);
+}
+
 /* Up to max frames older than until_ns, less what the filter leaves out; *taken: before that. */
-static int give(struct lya_capture *c, struct capture_interface *i, struct lya_frame *frames,
+static int give(struct lya_capture *c, struct capture_queue *q, struct lya_frame *frames,
 		size_t max, int64_t until_ns, size_t *taken, size_t *n, struct lya_error *err)
 {
+	struct capture_interface *i = &c->listen->list[q->of];
 	int64_t offset_ns = c->sources[i->source].time_offset_ns;
-	int rc = LYA_OK;
 
-	*n = *taken = capture_ring_take(&i->ring, frames, max, until_ns - offset_ns);
+	*n = *taken = capture_ring_take(&q->ring, frames, max, until_ns - offset_ns);
 	for (size_t k = 0; k < *n; k++) {
 		frames[k].source = i->source;
 		frames[k].number = ++i->number;
 		frames[k].time_ns += offset_ns;
 	}
-	if (c->filter != NULL)
-		rc = capture_lane_filter(c, i->source, frames, n, err);
-	if (rc == LYA_OK && *n > 0)
-		capture_account(c, frames, *n, true);
-	return rc;
+	return c->filter != NULL ? capture_lane_filter(c, i->source, frames, n, err) : LYA_OK;
 }
 
-/* One interface: what it has. */
+/* Frames of sources in turns count as given. */
+static void account(struct lya_capture *c, const struct lya_frame *frames, size_t n)
+{
+	for (size_t from = 0, to; from < n; from = to) {
+		for (to = from + 1; to < n && frames[to].source == frames[from].source; to++)
+			;
+		capture_account(c, frames + from, to - from, true);
+	}
+}
+
+/* One ring: what it has. */
 static int next_alone(struct lya_capture *c, struct lya_frame *frames, size_t max, size_t *n,
 		      struct lya_error *err)
 {
-	struct capture_interface *i = &c->listen->list[0];
+	struct capture_queue *q = &c->listen->queues[0];
 	size_t taken;
 	int rc;
 
 	do {
-		capture_ring_release(&i->ring);
-		rc = give(c, i, frames, max, CAPTURE_TIME_MAX, &taken, n, err);
+		if (c->listen->hold == 0) /* in another round: what the filter left out */
+			capture_ring_release(&q->ring, q->ring.done);
+		rc = give(c, q, frames, max, CAPTURE_TIME_MAX, &taken, n, err);
 	} while (rc == LYA_OK && taken > 0 && *n == 0);
 	return rc;
 }
 
 /* Who has the oldest frame, and what of the others there is. */
 struct turn {
-	struct capture_interface *first;
-	int64_t first_ns;
+	struct capture_queue *first;
 	int64_t until_ns; /* where another one is next */
 	bool missing;     /* some show no frame */
 };
+
+static void look(const struct lya_capture *c, struct capture_queue *q, int64_t now_ns)
+{
+	bool fresh = false;
+
+	q->has = capture_ring_peek(&q->ring, &q->next_ns, &fresh);
+	if (!q->has)
+		return;
+	if (fresh)
+		q->ready_ns = now_ns;
+	q->next_ns += c->sources[c->listen->list[q->of].source].time_offset_ns;
+}
 
 static struct turn turn_of(const struct lya_capture *c, int64_t now_ns)
 {
 	const struct capture_listen *l = c->listen;
 	struct turn t = { .first = NULL, .until_ns = CAPTURE_TIME_MAX };
 
-	for (size_t k = 0; k < l->n; k++) {
-		struct capture_interface *i = &l->list[k];
-		bool fresh = false;
-		int64_t time_ns;
+	for (size_t k = 0; k < l->n_queues; k++) {
+		struct capture_queue *q = &l->queues[k];
 
-		if (!capture_ring_peek(&i->ring, &time_ns, &fresh)) {
-			t.missing = true;
+		if (q->state == CAPTURE_QUEUE_SPARE)
 			continue;
-		}
-		if (fresh)
-			i->ready_ns = now_ns;
-		time_ns += c->sources[i->source].time_offset_ns;
-		if (t.first == NULL || time_ns < t.first_ns) {
+		if (!q->has)
+			look(c, q, now_ns);
+		if (!q->has) {
+			t.missing = t.missing || q->state == CAPTURE_QUEUE_HEARS;
+		} else if (t.first == NULL || q->next_ns < t.first->next_ns) {
 			if (t.first != NULL)
-				t.until_ns = t.first_ns;
-			t.first = i;
-			t.first_ns = time_ns;
-		} else if (time_ns < t.until_ns) {
-			t.until_ns = time_ns + 1; /* equal times: the one named first */
+				t.until_ns = t.first->next_ns;
+			t.first = q;
+		} else if (q->next_ns < t.until_ns) {
+			t.until_ns = q->next_ns + 1; /* equal times: the one named first */
 		}
 	}
 	return t;
@@ -221,8 +327,6 @@ static int next_merged(struct lya_capture *c, struct lya_frame *frames, size_t m
 	int64_t now_ns = steady_ns();
 	int rc = LYA_OK;
 
-	for (size_t k = 0; k < l->n; k++)
-		capture_ring_release(&l->list[k].ring);
 	l->wake_ns = 0;
 	while (rc == LYA_OK && *n < max) {
 		struct turn t = turn_of(c, now_ns);
@@ -234,12 +338,13 @@ static int next_merged(struct lya_capture *c, struct lya_frame *frames, size_t m
 			l->wake_ns = t.first->ready_ns + hold_ns;
 			if (now_ns < l->wake_ns)
 				break;
-			if (some > t.first->ring.left) /* what comes behind may be fresh */
-				some = t.first->ring.left;
 		}
+		if (some > t.first->ring.left) /* what comes behind is looked at first */
+			some = t.first->ring.left;
 		l->wake_ns = 0;
 		rc = give(c, t.first, frames + *n, some, t.until_ns, &taken, &kept, err);
 		*n += kept;
+		t.first->has = false; /* it has moved on */
 	}
 	return rc;
 }
@@ -247,13 +352,20 @@ static int next_merged(struct lya_capture *c, struct lya_frame *frames, size_t m
 int capture_listen_next(struct lya_capture *c, struct lya_frame *frames, size_t max, size_t *n,
 			struct lya_error *err)
 {
+	int rc;
+
 	*n = 0;
-	return c->listen->n == 1 ? next_alone(c, frames, max, n, err)
-				 : next_merged(c, frames, max, n, err);
+	begin_call(c->listen);
+	rc = c->listen->n_queues == 1 ? next_alone(c, frames, max, n, err)
+				      : next_merged(c, frames, max, n, err);
+	if (rc == LYA_OK)
+		account(c, frames, *n);
+	return rc;
 }
 
 /* A ring that holds frames back polls as one that has some: then only time helps. */
-size_t lya_capture_poll(const struct lya_capture *c, struct pollfd *fds, size_t max, int *timeout_ms)
+size_t lya_capture_poll(const struct lya_capture *c, struct pollfd *fds, size_t max,
+			int *timeout_ms)
 {
 	const struct capture_listen *l = c->listen;
 	size_t n = 0;
@@ -269,7 +381,14 @@ size_t lya_capture_poll(const struct lya_capture *c, struct pollfd *fds, size_t 
 		*timeout_ms = wait_ns <= 0 ? 0 : (int)(wait_ns / MS_NS + 1);
 		return 0;
 	}
-	for (; n < l->n && n < max; n++)
-		fds[n] = (struct pollfd){ .fd = l->list[n].ring.fd, .events = POLLIN };
+	for (size_t k = 0; k < l->n_queues; k++) {
+		if (l->queues[k].state != CAPTURE_QUEUE_HEARS)
+			continue;
+		if (n == max) { /* the others are asked as often as they hand blocks over */
+			*timeout_ms = CAPTURE_RING_TIMEOUT_MS;
+			break;
+		}
+		fds[n++] = (struct pollfd){ .fd = l->queues[k].ring.fd, .events = POLLIN };
+	}
 	return n;
 }

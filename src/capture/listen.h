@@ -16,22 +16,52 @@ struct capture_spell {
 	uint64_t count;
 };
 
-struct capture_interface {
+/*
+ * An interface is listened to through one ring.  Or through a group of them (`rings`), which
+ * cannot follow it when it is made anew: then another one, which has waited for that, goes on
+ * alone.
+ */
+enum capture_queue_state {
+	CAPTURE_QUEUE_SPARE, /* nothing comes */
+	CAPTURE_QUEUE_HEARS,
+	CAPTURE_QUEUE_OVER /* nothing comes any more; closed once it is read */
+};
+
+/* Calls that are told apart: a power of two, so that their number may wrap. */
+enum { CAPTURE_QUEUE_CALLS = LYA_CAPTURE_HOLD_MAX + 1 };
+
+struct capture_queue {
 	struct capture_ring ring;
+	enum capture_queue_state state;
+	size_t of;        /* the interface */
+	bool has;         /* a frame: */
+	int64_t next_ns;  /* its time, by the source's clock */
+	int64_t ready_ns; /* CLOCK_MONOTONIC: when it was first seen */
+	uint64_t done_at[CAPTURE_QUEUE_CALLS]; /* ring.done at the end of the calls before */
+};
+
+struct capture_interface {
 	char name[IFNAMSIZ];
 	uint32_t source;
+	size_t first, n;   /* of its queues */
 	int index;         /* the kernel's number; another one once it was made anew */
 	uint64_t number;   /* frames so far */
-	uint64_t lost;     /* what the interface itself had lost when it was asked last */
-	int64_t ready_ns;  /* CLOCK_MONOTONIC: when its next frame was first seen */
+	uint64_t lost;     /* what the interface itself had lost when it was asked last, */
+	uint64_t dropped;  /* what the kernel had dropped of it, */
+	uint64_t suspect;  /* and of that, since the tick before */
+	bool tagged;       /* frames with a VLAN tag were seen */
 	struct capture_spell gap, full, missed;
 };
 
 struct capture_listen {
 	struct capture_interface *list;
 	size_t n;
+	struct capture_queue *queues;
+	size_t n_queues;
+	unsigned hold; /* calls for which more what was given stays */
+	uint64_t call; /* the one under way, counted from 1 */
 	int netlink;       /* descriptor; -1: none */
-	int64_t ticked_ns; /* time of the last tick; LYA_TIME_NONE: there was none */
+	int64_t ticked_ns, before_ns; /* the last tick, the one before; LYA_TIME_NONE: none yet */
 	int64_t wake_ns;   /* CLOCK_MONOTONIC: when frames that are held back are due; 0: none are */
 	void (*on_event)(void *ctx, const struct lya_capture_event *event);
 	void *ctx;

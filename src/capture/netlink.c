@@ -50,21 +50,21 @@ static int ask(int fd, const char *name)
 	return send(fd, &q, sizeof(q), 0) == (ssize_t)sizeof(q) ? 0 : -1;
 }
 
-/* What did not reach the packet sockets: no room in the card, or in the kernel's queue. */
-static uint64_t lost_of(const struct rtattr *attr)
+static void read_stats(const struct rtattr *attr, struct capture_link *link)
 {
 	struct rtnl_link_stats64 stats;
 
 	memset(&stats, 0, sizeof(stats));
 	memcpy(&stats, RTA_DATA(attr),
 	       RTA_PAYLOAD(attr) < sizeof(stats) ? RTA_PAYLOAD(attr) : sizeof(stats));
-	return stats.rx_dropped + stats.rx_missed_errors + stats.rx_fifo_errors;
+	link->lost = stats.rx_missed_errors + stats.rx_fifo_errors;
+	link->dropped = stats.rx_dropped;
 }
 
 static void read_attr(const struct rtattr *attr, struct capture_link *link)
 {
 	if (attr->rta_type == IFLA_STATS64)
-		link->lost = lost_of(attr);
+		read_stats(attr, link);
 	else if (attr->rta_type == IFLA_CARRIER && RTA_PAYLOAD(attr) >= 1)
 		link->carrier = *(const uint8_t *)RTA_DATA(attr) != 0;
 }

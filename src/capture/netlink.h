@@ -15,7 +15,8 @@ struct capture_link {
 	int arphrd;     /* ARPHRD_... */
 	bool up;        /* switched on */
 	bool carrier;   /* something is at the other end of the wire */
-	uint64_t lost;  /* frames that came and never got as far as a packet socket */
+	uint64_t lost;    /* frames for which the card had no room */
+	uint64_t dropped; /* those for which the kernel had none, or no use (absence.c) */
 };
 
 /* A socket to ask by; wants no capability. */

@@ -25,8 +25,13 @@ enum {
 	ADDRESSES_LEN = 12, /* of an Ethernet header, in front of the tag */
 	LINE = 64,
 	AHEAD = 2048,
-	FRAME_LEAST = 2048  /* by which the kernel checks the ring's size; frames have any */
+	FRAME_LEAST = 2048,  /* by which the kernel checks the ring's size; frames have any */
+	GROUP_MADE = 1 << 16 /* beside the number of a group, which may be 0 */
 };
+
+#ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING /* Linux 5.17 */
+#define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000
+#endif
 
 static int fail(const struct capture_ring_options *o, const char *what, struct lya_error *err)
 {
@@ -91,6 +96,14 @@ static int ring_map(struct capture_ring *r, const struct capture_ring_options *o
 	return LYA_OK;
 }
 
+static int ring_attach(const struct capture_ring *r, const struct capture_ring_options *o,
+		       const struct sock_fprog *program, struct lya_error *err)
+{
+	if (setsockopt(r->fd, SOL_SOCKET, SO_ATTACH_FILTER, program, sizeof(*program)) == -1)
+		return fail(o, "the filter cannot be attached", err);
+	return LYA_OK;
+}
+
 /* What the kernel need not hand over; what it does is asked again (listen.c). */
 static int ring_filter(const struct capture_ring *r, const struct capture_ring_options *o,
 		       struct lya_error *err)
@@ -106,10 +119,54 @@ static int ring_filter(const struct capture_ring *r, const struct capture_ring_o
 		return rc;
 	attach.len = (unsigned short)program.bf_len;
 	attach.filter = (void *)program.bf_insns; /* the same by another name */
-	if (setsockopt(r->fd, SOL_SOCKET, SO_ATTACH_FILTER, &attach, sizeof(attach)) == -1)
-		rc = fail(o, "the filter cannot be attached", err);
+	rc = ring_attach(r, o, &attach, err);
 	pcap_freecode(&program);
 	return rc;
+}
+
+static int ring_mute(const struct capture_ring *r, const struct capture_ring_options *o,
+		     struct lya_error *err)
+{
+	struct sock_filter nothing[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
+	struct sock_fprog attach = { .len = 1, .filter = nothing };
+
+	return ring_attach(r, o, &attach, err);
+}
+
+int capture_ring_hear(struct capture_ring *r, const struct capture_ring_options *o,
+		      struct lya_error *err)
+{
+	int unused = 0;
+
+	if (o->filter != NULL && capture_filter_kernel(o->filter))
+		return ring_filter(r, o, err);
+	if (setsockopt(r->fd, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof(unused)) == -1)
+		return fail(o, "the filter cannot be taken off", err);
+	return LYA_OK;
+}
+
+/*
+ * What one ring has no room for comes to another: frames of all are read in order of their
+ * time, so it matters to nobody which they come through.
+ */
+int capture_ring_join(struct capture_ring *r, const struct capture_ring_options *o, unsigned *group,
+		      struct lya_error *err)
+{
+	unsigned how = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_ROLLOVER;
+	unsigned value;
+	socklen_t len = sizeof(value);
+
+	if (o->arphrd == ARPHRD_LOOPBACK)
+		how |= PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
+	if (*group == 0)
+		how |= PACKET_FANOUT_FLAG_UNIQUEID; /* a number that no other program has */
+	value = (*group & 0xffff) | how << 16;
+	if (set(r->fd, PACKET_FANOUT, &value, sizeof(value)) == -1)
+		return fail(o, "the kernel spreads no packets (--threads)", err);
+	if (*group == 0 && getsockopt(r->fd, SOL_PACKET, PACKET_FANOUT, &value, &len) == -1)
+		return fail(o, "the kernel tells nothing of its group", err);
+	*group = value | GROUP_MADE;
+	return LYA_OK;
 }
 
 /* A loopback shows every frame twice, as it leaves and as it comes. */
@@ -133,7 +190,7 @@ int capture_ring_open(struct capture_ring *r, const struct capture_ring_options 
 	if (rc == LYA_OK)
 		rc = ring_map(r, o, err);
 	if (rc == LYA_OK)
-		rc = ring_filter(r, o, err);
+		rc = o->mute ? ring_mute(r, o, err) : ring_filter(r, o, err);
 	if (rc == LYA_OK && o->adapter_time)
 		rc = capture_adapter_time(r->fd, o->name, err);
 	if (rc == LYA_OK)
@@ -173,9 +230,9 @@ static struct tpacket_hdr_v1 *block_at(const struct capture_ring *r, unsigned i)
 	return &((struct tpacket_block_desc *)block)->hdr.bh1;
 }
 
-void capture_ring_release(struct capture_ring *r)
+void capture_ring_release(struct capture_ring *r, uint64_t blocks)
 {
-	for (; r->n_held > 0; r->n_held--) {
+	for (; r->released < blocks; r->released++) {
 		__atomic_store_n(&block_at(r, r->held)->block_status, TP_STATUS_KERNEL,
 				 __ATOMIC_RELEASE);
 		r->held = r->held + 1 < r->n_blocks ? r->held + 1 : 0;
@@ -184,7 +241,7 @@ void capture_ring_release(struct capture_ring *r)
 
 static void block_done(struct capture_ring *r)
 {
-	r->n_held++;
+	r->done++;
 	r->at = r->at + 1 < r->n_blocks ? r->at + 1 : 0;
 }
 
@@ -193,7 +250,7 @@ static bool block_open(struct capture_ring *r)
 {
 	const struct tpacket_hdr_v1 *block;
 
-	while (r->n_held < r->n_blocks) {
+	while (r->done - r->released < r->n_blocks) {
 		block = block_at(r, r->at);
 		if ((__atomic_load_n(&block->block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER) == 0)
 			return false;
@@ -244,8 +301,7 @@ static void tag_restore(const struct tpacket3_hdr *h, uint8_t *data, struct lya_
 	f->wirelen += TAG_LEN;
 }
 
-static void frame_fill(const struct capture_ring *r, const struct tpacket3_hdr *h,
-		       struct lya_frame *f)
+static void frame_fill(struct capture_ring *r, const struct tpacket3_hdr *h, struct lya_frame *f)
 {
 	uint8_t *data = r->map + ((const uint8_t *)h - r->map) + h->tp_mac;
 
@@ -258,8 +314,10 @@ static void frame_fill(const struct capture_ring *r, const struct tpacket3_hdr *
 	f->flags = 0;
 	f->digits = 9;
 	if ((h->tp_status & TP_STATUS_VLAN_VALID) != 0 && !r->cooked &&
-	    h->tp_snaplen >= ADDRESSES_LEN)
+	    h->tp_snaplen >= ADDRESSES_LEN) {
+		r->tagged++;
 		tag_restore(h, data, f);
+	}
 }
 
 size_t capture_ring_take(struct capture_ring *r, struct lya_frame *frames, size_t max,

@@ -8,9 +8,13 @@
  *	blocks   | given out | being read |  ready or being filled ...  |
  *	          held..at    at
  *
- * Frames are read where the kernel put them.  What was given out is held until the next
- * call for the ring, and then goes back to the kernel; while no block is the kernel's it
+ * Frames are read where the kernel put them.  What was given out is held until it is
+ * released, and then goes back to the kernel; while no block is the kernel's it
  * drops what comes, and counts it.
+ *
+ * Several rings of one interface share its frames as a group (PACKET_FANOUT): each frame
+ * comes to one of them, by a hash of its addresses and ports that is the same in both
+ * directions, or to any while that one is nearly full.
  *
  * libpcap would do the same, but opens the socket itself and hands a frame at a
  * time to a function, in whose return the frame is lost: every frame would have to be
@@ -42,10 +46,12 @@ struct capture_ring {
 	int fd; /* -1: none */
 	uint8_t *map;
 	unsigned n_blocks;
-	unsigned at;            /* the block that is read, or waited for */
-	unsigned held, n_held;  /* blocks before it whose frames were given out */
+	unsigned at;             /* the block that is read, or waited for */
+	unsigned held;           /* the first block whose frames were given out and are held */
+	uint64_t done, released; /* blocks given out so far, and of them given back */
 	const uint8_t *next;    /* header of the next frame of block `at` */
 	uint32_t left;          /* frames of it not given out; 0: none is open */
+	uint64_t tagged;        /* frames whose VLAN tag was put back */
 	bool cooked;            /* frames begin behind their link header */
 	uint16_t link;          /* of the frames given out */
 };
@@ -62,6 +68,7 @@ struct capture_ring_options {
 	size_t bytes;     /* of the ring; 0: CAPTURE_RING_BYTES */
 	const char *filter; /* a pcap filter expression that the kernel may apply; NULL: none */
 	bool adapter_time;
+	bool mute; /* nothing is heard until capture_ring_hear */
 };
 
 /* Errors name the interface.  LYA_EIO, LYA_ENOMEM, LYA_EUSAGE: what the filter cannot be. */
@@ -72,8 +79,18 @@ void capture_ring_close(struct capture_ring *r); /* fd -1 is fine */
 /* Listen to the interface of that number; wants no capability, and may be done again. */
 int capture_ring_bind(struct capture_ring *r, int ifindex);
 
-/* Give back what was given out. */
-void capture_ring_release(struct capture_ring *r);
+/*
+ * Into a group with others that listen to the same interface, before they hear.  *group: 0 of
+ * the first, who makes one.  A ring of a group cannot listen to another interface any more.
+ */
+int capture_ring_join(struct capture_ring *r, const struct capture_ring_options *options,
+		      unsigned *group, struct lya_error *err);
+/* Hear what the filter lets pass. */
+int capture_ring_hear(struct capture_ring *r, const struct capture_ring_options *options,
+		      struct lya_error *err);
+
+/* Give blocks back until so many in all (of `done`) are. */
+void capture_ring_release(struct capture_ring *r, uint64_t blocks);
 
 /*
  * The time of the next frame; false: there is none yet.  *fresh is set when a block

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/state.h"
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/json.h"
 #include "lyncaudit/output.h"
@@ -356,13 +357,19 @@ static int write_all(struct history *h, struct lya_error *err)
 	return lya_output_commit(out, err);
 }
 
-static int show(struct history *h, const char *state)
+struct showing {
+	struct history *history;
+	const char *state;
+};
+
+static int show_state(void *ctx, struct lya_error *err)
 {
-	struct lya_error err = { 0 };
-	int rc = lya_store_open(&h->store, state, NULL, NULL, &err);
+	const struct showing *s = ctx;
+	struct history *h = s->history;
+	int rc = lya_store_open(&h->store, s->state, NULL, NULL, err);
 
 	if (rc == LYA_OK) {
-		rc = write_all(h, &err);
+		rc = write_all(h, err);
 		lya_store_close(h->store);
 	}
 	forget(&h->trend);
@@ -370,10 +377,15 @@ static int show(struct history *h, const char *state)
 	lya_free(h->trend.there);
 	lya_free(h->periods);
 	lya_free(h->names);
-	if (rc == LYA_OK)
-		return EXIT_FINE;
-	cli_error("%s", rc == LYA_ENOMEM ? "out of memory" : err.text);
-	return EXIT_ERROR;
+	return rc;
+}
+
+static int show(struct history *h, const char *dir)
+{
+	struct showing s = { .history = h, .state = dir };
+	struct cli_state state = { .dir = dir, .read = show_state, .ctx = &s };
+
+	return cli_read_state(&state);
 }
 
 static bool parse_nights(const char *text, unsigned *n)

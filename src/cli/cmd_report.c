@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/state.h"
 #include "lyncaudit/keeper.h"
 #include "lyncaudit/output.h"
 
@@ -35,6 +36,34 @@ struct wanted {
 	bool help;
 };
 
+struct making {
+	const struct wanted *wanted;
+	const struct lya_report_run *run;
+	struct lya_output *out;
+};
+
+static int make_report(void *ctx, struct lya_error *err)
+{
+	const struct making *m = ctx;
+	int rc = lya_keeper_make(m->wanted->state, m->wanted->day, m->run, m->out, err);
+
+	if (rc == LYA_OK && lya_output_flush(m->out) != LYA_OK)
+		rc = lya_error_set(err, LYA_EOUTPUT, m->wanted->output, NULL,
+				   "cannot be written: %s", strerror(lya_output_failed(m->out)));
+	return rc;
+}
+
+static int commit(struct lya_output *out)
+{
+	struct lya_error err;
+	int rc = lya_output_commit(out, &err);
+
+	if (rc == LYA_OK)
+		return EXIT_FINE;
+	cli_error("%s", rc == LYA_ENOMEM ? "out of memory" : err.text);
+	return EXIT_ERROR;
+}
+
 static int make(const struct wanted *w, int argc, char **argv)
 {
 	char host[HOST_NAME_MAX + 1] = "";
@@ -44,24 +73,22 @@ static int make(const struct wanted *w, int argc, char **argv)
 		.arguments = (const char *const *)argv,
 		.n_arguments = (size_t)argc,
 	};
-	struct lya_output *out;
+	struct making m = { .wanted = w, .run = &run };
+	struct cli_state state = {
+		.dir = w->state, .output = w->output, .read = make_report, .ctx = &m
+	};
 	struct lya_error err;
-	int rc;
 
 	if (gethostname(host, sizeof(host) - 1) == 0)
 		run.host = host;
-	rc = lya_output_open(&out, w->output, false, &err);
-	if (rc == LYA_OK) {
-		run.finished_ns = cli_wall_clock_ns();
-		rc = lya_keeper_make(w->state, w->day, &run, out, &err);
-		if (rc == LYA_OK)
-			rc = lya_output_commit(out, &err);
-		else
-			lya_output_abort(out);
+	if (lya_output_open(&m.out, w->output, false, &err) != LYA_OK) {
+		cli_error("%s", err.text);
+		return EXIT_ERROR;
 	}
-	if (rc == LYA_OK)
-		return EXIT_FINE;
-	cli_error("%s", rc == LYA_ENOMEM ? "out of memory" : err.text);
+	run.finished_ns = cli_wall_clock_ns();
+	if (cli_read_state(&state) == EXIT_FINE)
+		return commit(m.out);
+	lya_output_abort(m.out);
 	return EXIT_ERROR;
 }
 

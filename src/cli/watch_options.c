@@ -41,7 +41,10 @@ static const char help[] =
     "      --fail-on SEVERITY lowest severity that makes a report non-compliant: critical,\n"
     "                         high, medium, low (default), info\n"
     "      --user NAME        who reads packets when root starts it (default lyncaudit)\n"
-    "      --buffer SIZE      packet buffer of each interface (default 64MiB)\n"
+    "      --threads N        share the work among up to three threads, and receive each\n"
+    "                         interface's packets through N buffers (default 1); the same\n"
+    "                         reports\n"
+    "      --buffer SIZE      size of each packet buffer (default 64MiB)\n"
     "  -j, --time-stamps host|adapter\n"
     "                         whose clock stamps packets (default host)\n"
     "      --max-memory SIZE  cap for all state (default 1GiB)\n"
@@ -73,7 +76,8 @@ enum {
 	OPT_HOOK,
 	OPT_HOOK_SEVERITY,
 	OPT_METRICS,
-	OPT_FOLLOW
+	OPT_FOLLOW,
+	OPT_THREADS
 };
 
 static const struct option options[] = {
@@ -102,6 +106,7 @@ static const struct option options[] = {
 	{ "hook-severity", required_argument, NULL, OPT_HOOK_SEVERITY },
 	{ "follow", required_argument, NULL, OPT_FOLLOW },
 	{ "metrics", required_argument, NULL, OPT_METRICS },
+	{ "threads", required_argument, NULL, OPT_THREADS },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -117,6 +122,18 @@ static int read_buffer(struct watch_options *o, const char *text)
 			       "--buffer \"%s\": wanted a size from 1MiB to below 4GiB, such as "
 			       "256MiB",
 			       text);
+}
+
+static int read_threads(struct watch_options *o, const char *text)
+{
+	size_t n = 0;
+	int status = cli_read_number("watch", "threads", text, &n);
+
+	o->live.threads = (unsigned)n;
+	if (status != -1 || n <= LYA_CAPTURE_RINGS_MAX)
+		return status;
+	return cli_usage_error("watch", "--threads \"%s\": wanted at most %d", text,
+			       LYA_CAPTURE_RINGS_MAX);
 }
 
 static int read_time_stamps(struct watch_options *o, const char *text)
@@ -247,6 +264,8 @@ static int read_long(struct watch_options *o, int c, char *const *argv)
 		return -1;
 	case OPT_BUFFER:
 		return read_buffer(o, optarg);
+	case OPT_THREADS:
+		return read_threads(o, optarg);
 	case OPT_MAX_MEMORY:
 		return cli_read_memory("watch", optarg, &o->live.max_memory);
 	case OPT_MAX_FLOWS:

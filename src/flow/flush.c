@@ -208,6 +208,8 @@ int lya_flow_table_flush(struct lya_flow_table *t)
 		if (i + 8 < n) {
 			__builtin_prefetch(flow_hot_at(t, s.list[i + 8].record), 1);
 			__builtin_prefetch(flow_cold_at(t, s.list[i + 8].record));
+			if (t->options.shares)
+				flow_share_expect(t, s.list[i + 8].record);
 			/* it is here by now */
 			__builtin_prefetch(flow_extra_of(t, flow_hot_at(t, s.list[i + 4].record)));
 		}

@@ -135,6 +135,14 @@ void flow_share_tell(struct lya_flow_table *t, uint32_t n, struct lya_flow *f)
 	f->since_ns = t->shares.marks.cut_ns;
 }
 
+void flow_share_expect(const struct lya_flow_table *t, uint32_t n)
+{
+	const struct flow_share *s = share_at(t, n);
+
+	__builtin_prefetch(s, 1);
+	__builtin_prefetch((const char *)(s + 1) - 1, 1); /* it may lie in two lines */
+}
+
 void flow_share_forget(struct lya_flow_table *t, uint32_t n)
 {
 	share_at(t, n)->used = 0;

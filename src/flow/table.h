@@ -440,6 +440,8 @@ void flow_shares_fini(struct lya_flow_table *t);
 size_t flow_shares_bytes(const struct lya_flow_table *t);
 /* Tell what periods before have counted of a flow, with shares; and forget it at its end. */
 void flow_share_tell(struct lya_flow_table *t, uint32_t n, struct lya_flow *f);
+/* The share of that flow is looked at soon. */
+void flow_share_expect(const struct lya_flow_table *t, uint32_t n);
 void flow_share_forget(struct lya_flow_table *t, uint32_t n);
 
 /* end.c ------------------------------------------------------------------- */

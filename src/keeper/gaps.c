@@ -89,7 +89,17 @@ static void damaged_parts(struct gaps *g, int64_t from_ns, int64_t to_ns,
 struct reading {
 	struct gaps *gaps;
 	int64_t from_ns, to_ns;
+	int64_t seen_ns; /* the beginning of the period's evidence */
 };
+
+/* Who is started knows no flow: those that went on are new ones to it. */
+static void note_restart(const struct reading *r, const struct lya_store_event *e)
+{
+	if (e->kind != LYA_EVENT_START || e->from_ns <= r->seen_ns || e->from_ns >= r->to_ns)
+		return;
+	r->gaps->restarts++;
+	r->gaps->restart_ns = e->from_ns;
+}
 
 static int take_event(void *ctx, const struct lya_store_event *e)
 {
@@ -97,6 +107,7 @@ static int take_event(void *ctx, const struct lya_store_event *e)
 	struct gaps *g = r->gaps;
 	void *list = g->events;
 
+	note_restart(r, e);
 	if (e->kind == LYA_EVENT_GAP)
 		add_gap(g, within(e->from_ns, r->from_ns, r->to_ns),
 			within(e->to_ns, r->from_ns, r->to_ns), e->source, e->text);
@@ -159,7 +170,7 @@ int gaps_make(struct gaps *g, struct lya_store *s, int64_t from_ns, int64_t to_n
 	      int64_t last_event, const struct lya_store_stretch *stretches, const bool *damaged,
 	      size_t n, struct lya_error *err)
 {
-	struct reading reading = { g, from_ns, to_ns };
+	struct reading reading = { g, from_ns, to_ns, n > 0 ? stretches[0].begin_ns : INT64_MAX };
 	int rc;
 
 	*g = (struct gaps){ 0 };
@@ -263,6 +274,23 @@ static void limit_drop(struct limits *l, const struct lya_report_event *e)
 	lya_text_fini(&what);
 }
 
+static void limit_restarts(struct limits *l, const struct gaps *g)
+{
+	char when[LYA_TIME_TEXT];
+	struct lya_text what = { 0 };
+
+	if (g->restarts == 0)
+		return;
+	lya_text_addf(&what,
+		      "The sensor was started again %" PRIu64 " %s in this period, at last at %s: "
+		      "flows that were open then count twice, and how they had begun was not known "
+		      "any more.",
+		      g->restarts, g->restarts == 1 ? "time" : "times",
+		      lya_time_format(g->restart_ns, 0, when));
+	insert(l, LYA_LIMIT_GAP, "sensor", 0.0, &what);
+	lya_text_fini(&what);
+}
+
 /* What is too much to list is one sentence. */
 static void limit_rest(struct limits *l, enum lya_limit_kind kind, size_t n, const char *of_what)
 {
@@ -284,6 +312,7 @@ int gaps_limits(const struct gaps *g, int64_t from_ns, int64_t to_ns, struct lya
 	for (size_t i = 0; i < g->n && i < LIMITS_MAX; i++)
 		limit_gap(&l, &g->list[i], to_ns - from_ns);
 	limit_rest(&l, LYA_LIMIT_GAP, g->n > LIMITS_MAX ? g->n - LIMITS_MAX : 0, "gaps");
+	limit_restarts(&l, g);
 	for (size_t i = 0; i < g->n_events; i++) {
 		if (strcmp(g->events[i].kind, lya_event_kind_name(LYA_EVENT_DROP)) != 0)
 			continue;

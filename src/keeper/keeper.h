@@ -130,6 +130,8 @@ struct gaps {
 	struct lya_report_event *events;
 	size_t n_events, cap_events;
 	uint64_t more_events; /* beyond the bound */
+	uint64_t restarts;    /* after which flows that were open before count once more */
+	int64_t restart_ns;   /* the last of them */
 	bool nomem;
 };
 

@@ -28,6 +28,7 @@ static int start(struct live_engine *e, struct live_policy *policy, struct lya_e
 	const struct lya_watch_options *o = e->watch->options;
 	struct lya_audit_options options = { .max_memory = o->max_memory,
 					     .max_flows = o->max_flows,
+					     .threads = o->threads,
 					     .continuous = o->state != NULL,
 					     .source_name = source_name,
 					     .ctx = e };
@@ -94,6 +95,11 @@ int live_engine_take(struct live_engine *e, const struct lya_frame *frames, size
 		e->newest_ns = frames[n - 1].time_ns;
 	sources = lya_capture_sources(e->capture, &n_sources);
 	return lya_keeper_take(e->keeper, frames, n, sources, n_sources, err);
+}
+
+int live_engine_settle(struct live_engine *e, struct lya_error *err)
+{
+	return lya_audit_settle(e->audit, err);
 }
 
 int live_engine_step(struct live_engine *e, bool idle, unsigned *wait_ms, struct lya_error *err)

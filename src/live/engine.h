@@ -19,6 +19,8 @@ int live_engine_open(struct live_engine **e, const struct live_watch *w, struct 
 		     struct lya_error *err);
 int live_engine_take(struct live_engine *e, const struct lya_frame *frames, size_t n,
 		     struct lya_error *err);
+/* Nobody borrows what was taken any more. */
+int live_engine_settle(struct live_engine *e, struct lya_error *err);
 /*
  * A slice of what is due otherwise; at the latest after *wait_ms there is something again.
  * idle: there are no packets to be had just now.

@@ -20,6 +20,7 @@
 #include "live/hand.h"
 #include "live/messages.h"
 #include "live/show.h"
+#include "lyncaudit/audit.h"
 #include "lyncaudit/confine.h"
 #include "lyncaudit/post.h"
 #include "lyncaudit/timeutil.h"
@@ -27,11 +28,13 @@
 enum {
 	FRAMES = 256,
 	TURN = 64, /* batches of frames before the clock is asked again */
-	FDS = 64   /* interfaces, and the post */
+	FDS = 64,  /* buffers, and the post */
+	LOOK_MS = 10
 };
 
 #define TICK_NS LYA_SECOND_NS
 #define MEASURE_NS (5 * LYA_SECOND_NS)
+#define END_NS (LYA_SECOND_NS / 4)
 
 struct sensor {
 	struct live_watch *watch;
@@ -73,6 +76,12 @@ static void tell_event(void *ctx, const struct lya_capture_event *event)
 	live_tell_trouble(s->tell, text);
 }
 
+/* Who works beside us borrows frames. */
+static unsigned hold_of(const struct lya_watch_options *o)
+{
+	return o->threads > 1 ? LYA_AUDIT_HOLD : 0;
+}
+
 static int listen_all(struct sensor *s, struct lya_error *err)
 {
 	const struct lya_watch_options *o = s->watch->options;
@@ -82,7 +91,9 @@ static int listen_all(struct sensor *s, struct lya_error *err)
 		.filter = o->filter,
 		.offsets = o->offsets,
 		.n_offsets = o->n_offsets,
+		.rings = o->threads,
 		.ring_bytes = o->buffer,
+		.hold = hold_of(o),
 		.adapter_time = o->adapter_time,
 		.on_event = tell_event,
 		.ctx = s,
@@ -99,6 +110,7 @@ static int follow(struct sensor *s, struct lya_error *err)
 						      .filter = o->filter,
 						      .offsets = o->offsets,
 						      .n_offsets = o->n_offsets,
+						      .hold = hold_of(o),
 						      .on_event = tell_event,
 						      .ctx = s };
 	int rc = live_engine_kept_until(o->state, &options.from_ns, err);
@@ -242,6 +254,15 @@ static int tick(struct sensor *s, int64_t now_ns, struct lya_error *err)
 	return capture_tick(s, err);
 }
 
+/* Before the wait for more: no buffer is kept from being filled. */
+static int rest(struct sensor *s, struct lya_error *err)
+{
+	int rc = live_engine_settle(s->engine, err);
+
+	lya_capture_release(s->capture);
+	return rc;
+}
+
 /* *more: there may be frames left. */
 static int drain(struct sensor *s, bool *more, struct lya_error *err)
 {
@@ -253,6 +274,8 @@ static int drain(struct sensor *s, bool *more, struct lya_error *err)
 		*more = n > 0;
 		if (rc == LYA_OK && n > 0)
 			rc = live_engine_take(s->engine, s->frames, n, err);
+		if (rc == LYA_OK && n == 0)
+			rc = rest(s, err);
 		if (rc == LYA_OK)
 			rc = live_engine_step(s->engine, n == 0, &s->step_ms, err);
 		if (rc != LYA_OK || n == 0)
@@ -359,14 +382,30 @@ static int work(struct sensor *s, struct lya_error *err)
 	return rc;
 }
 
-/* Frames that came before it was asked to stop count. */
+/*
+ * Frames that came before it was asked to stop count: they may be on their way to us for as
+ * long as END_NS.
+ */
+static int drain_last(struct sensor *s, struct lya_error *err)
+{
+	int64_t end_ns = live_steady_ns() + END_NS;
+	bool more = true;
+	int rc = LYA_OK;
+
+	for (unsigned i = 0; rc == LYA_OK && (more ? i < TURN : live_steady_ns() < end_ns); i++) {
+		if (!more && poll(NULL, 0, LOOK_MS) == -1 && errno != EINTR)
+			break;
+		rc = drain(s, &more, err);
+	}
+	return rc;
+}
+
 static int end(struct sensor *s, struct lya_error *err)
 {
-	bool more = true;
-	int rc = capture_tick(s, err);
+	int rc = drain_last(s, err);
 
-	for (unsigned i = 0; rc == LYA_OK && more && i < TURN; i++)
-		rc = drain(s, &more, err);
+	if (rc == LYA_OK)
+		rc = capture_tick(s, err);
 	lya_capture_listen_end(s->capture, live_wall_ns());
 	return rc == LYA_OK ? live_engine_stop(s->engine, err) : rc;
 }

@@ -39,7 +39,7 @@ void report_address(struct lya_json_writer *w, const char *name, const struct ly
 bool report_filtered(const struct lya_report_input *in)
 {
 	for (size_t i = 0; i < in->n_sources; i++) {
-		if (in->sources[i].filtered > 0)
+		if (lya_source_filtered(&in->sources[i]))
 			return true;
 	}
 	return false;

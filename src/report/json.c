@@ -70,6 +70,7 @@ static void write_source(struct lya_json_writer *w, const struct lya_source *s)
 	lya_jw_member_uint(w, "snapped", s->snapped);
 	lya_jw_member_uint(w, "steps_back", s->steps_back);
 	lya_jw_member_uint(w, "filtered", s->filtered);
+	lya_jw_member_bool(w, "filtered_unseen", s->filtered_unseen);
 	lya_jw_object_close(w);
 }
 

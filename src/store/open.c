@@ -190,9 +190,31 @@ static int open_writer(struct lya_store *s, struct lya_error *err)
 	return rc == LYA_OK ? store_migrate(s, err) : rc;
 }
 
+int lya_store_shared(const char *dir, char *paths[static LYA_STORE_SHARED], struct lya_error *err)
+{
+	paths[0] = path_of(dir, "store.db", "-shm");
+	paths[1] = path_of(dir, "store.db", "-wal");
+	if (paths[0] != NULL && paths[1] != NULL)
+		return LYA_OK;
+	lya_free(paths[0]);
+	lya_free(paths[1]);
+	return lya_error_nomem(err);
+}
+
+/* Everything is in the data base itself: there is no log beside it. */
+static bool is_still(const struct lya_store *s)
+{
+	char *log = path_of(s->dir, "store.db", "-wal");
+	bool still = log != NULL && access(log, F_OK) == -1;
+
+	lya_free(log);
+	return still;
+}
+
 /*
- * Without a writer beside it, whoever may not write into the directory cannot take part in
- * the WAL's protocol; then nothing changes the file either, and it may be read as it is.
+ * Without a writer beside it, whoever may not write into the directory, or was confined, cannot
+ * take part in the WAL's protocol; then nothing changes the file either, and it may be read as
+ * it is.
  */
 static int open_still(struct lya_store *s, struct lya_error *err)
 {
@@ -217,7 +239,8 @@ static int open_reader(struct lya_store *s, struct lya_error *err)
 	rc = open_file(s, s->path, SQLITE_OPEN_READONLY, err);
 	if (rc == LYA_OK)
 		rc = check_ours(s, err);
-	if (rc == LYA_EIO && !store_is_locked(s->dir) && access(s->dir, W_OK) == -1) {
+	if (rc == LYA_EIO && !store_is_locked(s->dir) &&
+	    (access(s->dir, W_OK) == -1 || is_still(s))) {
 		rc = open_still(s, err);
 		if (rc == LYA_OK)
 			rc = check_ours(s, err);

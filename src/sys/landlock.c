@@ -103,6 +103,11 @@ static int allow_all(int ruleset, const struct lya_confine *want, int abi, struc
 	for (size_t i = 0; rc == LYA_OK && i < want->n_reads; i++)
 		rc = allow(ruleset, want->reads[i],
 			   LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR, err);
+	for (size_t i = 0; rc == LYA_OK && i < want->n_changes; i++)
+		rc = allow(ruleset, want->changes[i],
+			   LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+			       (later_access(abi) & access_truncate),
+			   err);
 	for (size_t i = 0; rc == LYA_OK && i < want->n_renames; i++)
 		rc = allow_rename(ruleset, want->renames[i], err);
 	for (size_t i = 0; rc == LYA_OK && i < want->n_writes; i++)

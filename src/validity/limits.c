@@ -177,8 +177,16 @@ static void limit_filter(struct limits *l, const struct lya_source *s)
 {
 	uint64_t all = s->filtered + s->packets;
 
-	if (s->filtered == 0 || s->packets == 0)
+	if (!lya_source_filtered(s) || s->packets == 0)
 		return;
+	if (s->filtered_unseen) {
+		add(l, LYA_LIMIT_GAP, s->name, share_of(s->filtered, all),
+		    "A filter was in force, and what the kernel left out by it is not counted: "
+		    "what those packets show is not in this report, rows may count as not observed "
+		    "for that reason, and nothing is said of rows, exceptions, directions and hosts "
+		    "that were not seen.");
+		return;
+	}
 	add(l, LYA_LIMIT_GAP, s->name, share_of(s->filtered, all),
 	    "The filter left out %" PRIu64 " of its %" PRIu64
 	    " packets: what they show is not in this report, rows may count as not observed for "
@@ -192,7 +200,12 @@ static void limit_empty(struct limits *l, const struct lya_source *s)
 {
 	if (s->packets > 0 || s->skipped || s->truncated || s->unread || s->error != NULL)
 		return;
-	if (s->filtered > 0)
+	if (s->filtered_unseen)
+		add(l, LYA_LIMIT_GAP, s->name, 1.0,
+		    "The filter passed no packet, and how many the kernel left out by it is not "
+		    "counted: nothing was seen there, and rows may count as not observed for that "
+		    "reason.");
+	else if (s->filtered > 0)
 		add(l, LYA_LIMIT_GAP, s->name, 1.0,
 		    "The filter passed none of its %" PRIu64
 		    " packets: nothing of it is in this report, and rows may count as not "

@@ -16,6 +16,7 @@
 
 #include "lyncaudit/capture.h"
 #include "lyncaudit/rule.h"
+#include "lyncaudit/store.h"
 
 int __real_lya_rules_load(struct lya_rules **rules, const char *path, struct lya_diags *diags,
 			  struct lya_error *err);
@@ -25,6 +26,13 @@ int __real_lya_capture_open(struct lya_capture **c, const struct lya_capture_opt
 			    struct lya_error *err);
 int __wrap_lya_capture_open(struct lya_capture **c, const struct lya_capture_options *options,
 			    struct lya_error *err);
+
+int __real_lya_store_open(struct lya_store **s, const char *dir,
+			  const struct lya_store_writer *writer, char **aside,
+			  struct lya_error *err);
+int __wrap_lya_store_open(struct lya_store **s, const char *dir,
+			  const struct lya_store_writer *writer, char **aside,
+			  struct lya_error *err);
 
 static void tell(const char *where, const char *what, int rc)
 {
@@ -41,6 +49,9 @@ static void look_around(const char *where)
 	tell(where, "read another file", open("other", O_RDONLY));
 	tell(where, "read a file of the system", open("/etc/passwd", O_RDONLY));
 	tell(where, "write a named input", open("named.pcap", O_WRONLY));
+	tell(where, "write into the state directory", open("state/new", O_WRONLY | O_CREAT, 0600));
+	tell(where, "write a report of the state directory",
+	     open("state/reports/2026-11-21.json", O_WRONLY));
 	tell(where, "write a new file", open("new", O_WRONLY | O_CREAT, 0600));
 	tell(where, "write beside an output", open("out/new", O_WRONLY | O_CREAT, 0600));
 	tell(where, "give another file a name beside an output",
@@ -65,4 +76,12 @@ int __wrap_lya_capture_open(struct lya_capture **c, const struct lya_capture_opt
 {
 	look_around("captures");
 	return __real_lya_capture_open(c, options, err);
+}
+
+int __wrap_lya_store_open(struct lya_store **s, const char *dir,
+			  const struct lya_store_writer *writer, char **aside,
+			  struct lya_error *err)
+{
+	look_around("state");
+	return __real_lya_store_open(s, dir, writer, aside, err);
 }

@@ -60,6 +60,36 @@ class Confined(Case):
             self.assertEqual(sorted(os.listdir(self.path("out"))), ["new", "report.json"])
             self.assertEqual(self.read("out/new"), b"")
 
+    def looked_around(self, result, new):
+        """What a hit in the parsers of a state directory could reach."""
+        answers = dict(re.findall(r"^at state: (.*): (\w+)$", result.err, re.M))
+        wanted = dict(ALWAYS)
+        if self.landlock:
+            wanted.update(BY_LANDLOCK)
+            wanted["write into the state directory"] = "EACCES"
+            wanted["write a report of the state directory"] = "EACCES"
+            wanted["give another file a name beside an output"] = new
+        if self.seccomp:
+            wanted.update(BY_SECCOMP)
+        for what, answer in wanted.items():
+            self.assertEqual(answers.get(what), answer, what)
+
+    def test_state(self):
+        if SANITIZED:
+            self.skipTest("a sanitized build keeps what its leak checker needs")
+        subprocess.run([os.environ["MAKE_STATE"], self.path("state")], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.mkdir(self.path("out"))
+        made = self.run_program("report", "make", "--state", "state", "--day", "2026-11-21",
+                                "-o", "out/again.json")
+        self.assertEqual(made.status, 0, made.err)
+        self.looked_around(made, "EXDEV")
+        self.assertEqual(self.report("out/again.json")["period"]["partial"], True)
+        shown = self.run_program("history", "--state", "state")
+        self.assertEqual(shown.status, 0, shown.err)
+        self.assertIn("unexpected-port", shown.out)
+        self.looked_around(shown, "EACCES")
+
     def test_kernel(self):
         """While it waits for input: no capability, nothing to gain, system calls filtered."""
         if SANITIZED:

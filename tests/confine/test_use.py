@@ -4,7 +4,9 @@ import json
 import lzma
 import os
 import pathlib
+import pwd
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -138,6 +140,56 @@ class Use(Case):
         self.write("report.json", "old")
         self.judged(self.audit("-r", "bad.pcap", "-o", "report.json"))
         self.assertEqual(self.names(), ["bad.pcap", "report.json"])
+
+
+class State(Case):
+    """A state directory, which a service left (make_state.c) or uses."""
+
+    def state(self, owner=None):
+        """A state directory, of another user where that is wanted and can be."""
+        subprocess.run([os.environ["MAKE_STATE"], self.path("state")], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if owner is None:
+            return
+        os.chmod(self.dir, 0o755)
+        user = pwd.getpwnam(owner)
+        for folder, folders, files in os.walk(self.path("state")):
+            for name in [".", *folders, *files]:
+                os.chown(os.path.join(folder, name), user.pw_uid, user.pw_gid)
+
+    def test_state_in_use(self):
+        """Beside a service that writes, and of a copy that was made meanwhile."""
+        self.state()
+        writer = sqlite3.connect(self.path("state/store.db"))
+        self.addCleanup(writer.close)
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("UPDATE finding SET flows = 4711")
+        writer.commit()
+        os.mkdir(self.path("copy"))
+        for name in "store.db", "store.db-wal":
+            shutil.copy(self.path("state/" + name), self.path("copy/" + name))
+        for folder in "state", "copy":
+            shown = self.run_program("history", "--state", folder)
+            self.assertEqual(shown.status, 0, shown.err)
+            self.assertIn("4711", shown.out)
+
+    def test_state_of_another(self):
+        """Root has no rights to it without its capabilities: its owner reads, root names."""
+        if os.geteuid() != 0:
+            self.skipTest("only root can become the owner")
+        self.state("nobody")
+        os.mkdir(self.path("out"), 0o700)
+        made = self.run_program("report", "make", "--state", "state", "--day", "2026-11-21",
+                                "-o", "out/again.json")
+        self.assertEqual(made.status, 0, made.err)
+        self.assertEqual(self.report("out/again.json")["period"]["partial"], True)
+        self.assertEqual(os.stat(self.path("out/again.json")).st_uid, 0)
+        shown = self.run_program("history", "--state", "state", "--json")
+        self.assertEqual(json.loads(shown.out)["schema"], "lyncaudit-history/1")
+        wrong = self.run_program("report", "make", "--state", "state", "--day", "2025-01-01",
+                                 "-o", "out/none.json")
+        self.assertEqual(wrong.status, 2)
+        self.assertNotIn("none.json", os.listdir(self.path("out")))
 
 
 if __name__ == "__main__":

@@ -18,8 +18,11 @@ class Keep(Live):
         os.mkdir(self.path("state"), 0o700)
         os.chown(self.path("state"), user.pw_uid, user.pw_gid)
 
+    threads = "1"
+
     def keep(self, *args, **more):
-        return self.start("-i", "a0", "--state", "state", "--sensor", "s1", *args, **more)
+        return self.start("-i", "a0", "--state", "state", "--sensor", "s1", "--threads",
+                          self.threads, *args, **more)
 
     def reports(self):
         folder = self.path("state/reports")
@@ -194,13 +197,28 @@ class Killed(Keep):
         self.assertFalse(report["capture"]["complete"])
 
     def test_stopped_and_started(self):
+        """A flow that goes on meanwhile is another one then, and the report says so."""
+        frames = documented()
         service = self.keep()
+        self.send_frames(frames[:-2])
+        time.sleep(0.3)
         service.stop()
+        self.assertFalse(self.restarts())
         time.sleep(1)
         service = self.keep()
+        self.send_frames(frames[-2:])
+        time.sleep(0.3)
         service.stop()
         whys = [gap["why"] for gap in self.last()["period"]["gaps"]]
         self.assertIn("The sensor was stopped.", whys)
+        self.assertEqual(self.last()["capture"]["packets"], len(frames))
+        self.assertEqual(self.last()["summary"]["flows"]["total"], 2)
+        self.assertEqual(len(self.restarts()), 1)
+        self.assertIn("1 time in this period", self.restarts()[0])
+
+    def restarts(self):
+        return [limit["what"] for limit in self.last()["validity"]["limits"]
+                if "started again" in limit["what"]]
 
     def test_data_base_damaged(self):
         service = self.keep()
@@ -218,6 +236,18 @@ class Killed(Keep):
         self.assertEqual(len([n for n in names if n.startswith("store.db") and n not in
                               ("store.db", "store.db-wal", "store.db-shm")]), 1, names)
         self.assertIn("set aside", service.said())
+
+
+class ReportsInThreads(Reports):
+    threads = "4"
+
+
+class ReloadInThreads(Reload):
+    threads = "3"
+
+
+class KilledInThreads(Killed):
+    threads = "2"
 
 
 class BadState(Keep):

@@ -1,13 +1,20 @@
 """The service itself: what it leaves, under which rights, and what it says is missing."""
 import os
+import pathlib
 import pwd
 import signal
 import subprocess
+import sys
 import time
 
 import live
 from live import Live, ip, wire
 from program import documented, source, wrong_direction
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "golden"))
+import carriers  # noqa: E402
+import wrap  # noqa: E402
+import wire as captures  # noqa: E402
 
 SANITIZED = os.environ.get("LYNCAUDIT_SANITIZED") == "1"
 
@@ -15,8 +22,8 @@ SANITIZED = os.environ.get("LYNCAUDIT_SANITIZED") == "1"
 class Same(Live):
     """The same traffic, live and from a file."""
 
-    def compare(self, *captures):
-        service = self.start("-i", "a0", "-o", "report.json")
+    def compare(self, *captures, options=()):
+        service = self.start("-i", "a0", "-o", "report.json", *options)
         recorder = subprocess.Popen(["tcpdump", "-i", "a0", "-n", "-s", "0", "-U", "--nano",
                                      "--immediate-mode", "-B", "65536",
                                      "-Z", "root", "-w", self.path("recorded.pcap")],
@@ -46,6 +53,28 @@ class Same(Live):
         report = self.compare(source("pcaps", "lab-day.pcapng"))
         self.assertEqual(report["summary"]["verdict"], "non-compliant")
         self.assertGreater(len(report["findings"]), 5)
+
+    def test_threads(self):
+        """Through any number of buffers and threads, with legs that belong together."""
+        for n in "1", "2", "4":
+            with self.subTest(threads=n):
+                self.compare(source("pcaps", "lab-day.pcapng"), options=("--threads", n))
+        self.compare(*(source("pcaps", name + ".pcapng")
+                       for name in ("lab-av-rewritten", "lab-turn-sticky", "lab-violations")),
+                     options=("--threads", "3"))
+
+    def test_threads_and_carriers(self):
+        """What the kernel hashes otherwise than its flow: fragments, two tags, and both."""
+        packets = list(captures.read_any(source("pcaps", "lab-day.pcapng")))
+        small = [p for p in packets if len(p[1]) < 1400]
+        pieces = wrap.fragmented(packets, 64, False)[0]
+        for name, some, carry in (("pieces", pieces, carriers.ethernet),
+                                  ("tags", small, carriers.qinq),
+                                  ("both", pieces, carriers.vlan)):
+            path = self.path(name + ".pcap")
+            carriers.pcap(path, some, carry=carry)
+            with self.subTest(name):
+                self.compare(path, options=("--threads", "4"))
 
     def test_several(self):
         self.compare(*(source("pcaps", name + ".pcapng")
@@ -123,8 +152,8 @@ class Missing(Live):
         self.assertIn("the interface was down", gaps[0]["what"])
         self.assertIn("wrong-direction", [f["type"] for f in report["findings"]])
 
-    def test_removed_and_made_again(self):
-        service = self.start("-i", "a0", "-o", "report.json")
+    def test_removed_and_made_again(self, *options):
+        service = self.start("-i", "a0", "-o", "report.json", *options)
         self.send_frames(documented())
         ip("link", "del", "a0")
         time.sleep(2.2)
@@ -138,6 +167,9 @@ class Missing(Live):
         self.assertEqual(len(gaps), 1)
         self.assertIn("there was no such interface", gaps[0]["what"])
 
+    def test_removed_under_threads(self):
+        self.test_removed_and_made_again("--threads", "3")
+
     def test_away_at_the_end(self):
         service = self.start("-i", "a0", "-o", "report.json")
         self.send_frames(documented())
@@ -147,9 +179,12 @@ class Missing(Live):
         self.assertIn("no carrier", self.limits("gap")[0]["what"])
         self.assertEqual(self.report()["summary"]["verdict"], "incomplete")
 
-    def test_buffer_full(self):
+    def test_buffers_full(self):
+        self.test_buffer_full("--threads", "3")
+
+    def test_buffer_full(self, *options):
         """A sensor that is held up loses packets; all are either in the report or counted."""
-        service = self.start("-i", "a0", "-o", "report.json", "--buffer", "1MiB")
+        service = self.start("-i", "a0", "-o", "report.json", "--buffer", "1MiB", *options)
         sensor = service.sensor()
         capture = self.plain(source("pcaps", "lab-day.pcapng"))
         os.kill(sensor, signal.SIGSTOP)
@@ -169,6 +204,23 @@ class Missing(Live):
         self.assertIn("the kernel's packet buffer was full", spans[0])
 
 
+class Filtered(Live):
+    def test_nobody_counts(self):
+        """What the kernel left out: not how much it was, but that it may have been."""
+        service = self.start("-i", "a0", "-o", "report.json", "-f", "tcp port 4443")
+        self.send_frames(documented() + wrong_direction())
+        time.sleep(0.3)
+        service.stop()
+        report = self.report()
+        one = report["capture"]["sources"][0]
+        self.assertEqual((one["packets"], one["filtered"], one["filtered_unseen"]),
+                         (len(wrong_direction()), 0, True))
+        self.assertIn("is not counted", self.limits("gap")[0]["what"])
+        self.assertIsNone(report["capture"].get("unseen_hosts"))
+        self.assertEqual([f["type"] for f in report["findings"] if f["severity"] != "info"],
+                         ["wrong-direction"])
+
+
 class End(Live):
     def test_silent_wire(self):
         """Nothing here waits for a packet."""
@@ -177,8 +229,11 @@ class End(Live):
         self.assertLess(service.stop(), 3)
         self.assertEqual(self.report()["capture"]["packets"], 0)
 
-    def test_busy_wire(self):
-        service = self.start("-i", "a0", "-o", "report.json")
+    def test_busy_wire_in_threads(self):
+        self.test_busy_wire("--threads", "3")
+
+    def test_busy_wire(self, *options):
+        service = self.start("-i", "a0", "-o", "report.json", *options)
         capture = self.plain(source("pcaps", "lab-day.pcapng"))
         sender = subprocess.Popen([live.SEND, "-m", "-r", "20000", "-n", "2000000", "b0", capture],
                                   stdout=subprocess.DEVNULL)
@@ -263,6 +318,10 @@ class BadInput(Live):
         result = self.run_program("watch", "-s", self.path("none.json"), "--rules", self.rules,
                                   "--user", live.USER, "-i", "a0")
         self.fails(result, "none.json", "No such file")
+
+    def test_threads(self):
+        self.refused("-i", "a0", "--threads", "17", texts=["--threads", "at most 16"])
+        self.refused("-i", "a0", "--threads", "none", texts=["--threads"])
 
     def test_bad_filter(self):
         self.refused("-i", "a0", "-f", "port port", texts=["port port"])

@@ -33,6 +33,7 @@ struct lab_world {
 	struct lya_rules *rules;
 	struct lya_policy *policy;
 	size_t max_flows; /* of audits: where it is small, flows end all the time */
+	unsigned threads; /* of audits without end */
 };
 
 static inline void lab_world_open(struct lab_world *w, const char *site_text)
@@ -75,8 +76,9 @@ static inline void lab_open(struct lab *lab, const struct lab_world *w, const ch
 {
 	struct lya_audit_options options = { .continuous = continuous,
 					     .max_memory = (size_t)64 << 20,
-					     .max_flows = w->max_flows };
-	struct lya_capture_options capture = { .n_paths = 1 };
+					     .max_flows = w->max_flows,
+					     .threads = continuous ? w->threads : 1 };
+	struct lya_capture_options capture = { .n_paths = 1, .hold = LYA_AUDIT_HOLD };
 	struct lya_error err = { 0 };
 	char path[512];
 	const char *paths[] = { path };

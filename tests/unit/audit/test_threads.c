@@ -4,6 +4,7 @@
  * Flows are SYNs two seconds apart from ever new ports, so that they end while packets are
  * still coming, and the rings between the threads go round many times.
  */
+#include "audit/judge.h"
 #include "audit/relay.h"
 #include "pipeline.h"
 
@@ -183,6 +184,23 @@ static int tell(struct audit_sink *sink, enum lya_flow_detail_kind kind, const c
 	return rc;
 }
 
+static int judge_flow(void *ctx, const struct lya_flow *flow, const struct lya_snat_evidence *found,
+		      struct lya_trail_flow kept)
+{
+	return audit_judge_flow(ctx, flow, found, kept);
+}
+
+static int judge_listeners_known(void *ctx)
+{
+	audit_judge_listeners_known(ctx);
+	return 0;
+}
+
+static int judge_detail(void *ctx, const struct lya_flow_detail *detail)
+{
+	return audit_judge_detail(ctx, detail);
+}
+
 /* Names that payloads said are lent for the call; they are judged later. */
 static void names_outlive_who_said_them(void **state)
 {
@@ -193,7 +211,8 @@ static void names_outlive_who_said_them(void **state)
 	struct audit_relay *relay;
 	struct audit_follow *follow;
 	struct audit_judge *judge;
-	struct audit_sink sink;
+	struct audit_sink sink, to = { .flow = judge_flow, .detail = judge_detail,
+				       .listeners_known = judge_listeners_known };
 	int32_t shown;
 
 	(void)state;
@@ -209,7 +228,8 @@ static void names_outlive_who_said_them(void **state)
 	assert_int_equal(tell(&sink, LYA_DETAIL_SNI, "owas.contoso.example"), 0);
 	assert_int_equal(tell(&sink, LYA_DETAIL_CERT_NAME, "fe01.contoso.example"), 0);
 	assert_int_equal(sink.flow(sink.ctx, &flow, NULL, (struct lya_trail_flow){ 0 }), 0);
-	assert_int_equal(audit_relay_start(relay, follow, judge, 3, NULL), LYA_OK);
+	to.ctx = judge;
+	assert_int_equal(audit_relay_start(relay, follow, &to, 3, NULL), LYA_OK);
 	assert_int_equal(audit_relay_finish(relay), LYA_OK);
 	assert_int_equal(p.n_flows, 1);
 	shown = p.flows[0].verdict.payload.shown;

@@ -2,7 +2,8 @@
  * test_listen.c - frames from interfaces, in a network namespace of the test's own.
  *
  * a0 and b0 are the two ends of one wire, a1 and b1 of another: what is sent on a b
- * is listened to on an a.  Where no namespace can be made, the cases say so.
+ * is listened to on an a, through one ring and through several.  Where no namespace can be
+ * made, the cases say so.
  */
 #include "build.h"
 
@@ -14,18 +15,22 @@
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
+#include "capture/ring.h"
 #include "lyncaudit/timeutil.h"
 
 enum { FRAMES = 64, FRAME_LEN = 60, EVENTS = 16 };
 
 static bool able;
+static unsigned rings = 1; /* of each interface */
 
 static void run(const char *command)
 {
@@ -147,6 +152,7 @@ static struct lya_capture *listen_to(const char *first, const char *second, cons
 	struct lya_capture_listen_options options = { .interfaces = names,
 						      .n_interfaces = second == NULL ? 1 : 2,
 						      .filter = filter,
+						      .rings = rings,
 						      .ring_bytes = bytes,
 						      .on_event = told == NULL ? NULL : tell,
 						      .ctx = told };
@@ -158,10 +164,10 @@ static struct lya_capture *listen_to(const char *first, const char *second, cons
 	return c;
 }
 
-/* Wait until there are frames, as a service does; 0: there were none for four blocks' time. */
+/* Wait until there are frames, as a service does; 0: there were none for eight blocks' time. */
 static size_t next(struct lya_capture *c, struct lya_frame *frames)
 {
-	int64_t end_ns = wall_ns() + SECOND / 5;
+	int64_t end_ns = wall_ns() + SECOND / 5 * 2;
 	struct lya_error err;
 	size_t n = 0;
 
@@ -178,6 +184,9 @@ static size_t next(struct lya_capture *c, struct lya_frame *frames)
 		(void)poll(fds, n_fds, timeout_ms < 0 || timeout_ms > 100 ? 100 : timeout_ms);
 	}
 }
+
+/* Times of ticks, far from a quarter of an hour. */
+#define T(s) (START / (900 * SECOND) * (900 * SECOND) + (s) * SECOND)
 
 static void tick(struct lya_capture *c, int64_t now_ns)
 {
@@ -267,6 +276,37 @@ static void tags_are_put_back(void **state)
 	close(fd);
 }
 
+/* A frame with a tag that no interface of its own wants counts as dropped, and is none. */
+static void tagged_frames_are_no_loss(void **state)
+{
+	struct lya_frame frames[FRAMES];
+	struct told told = { .n = 0 };
+	struct lya_capture *c;
+	size_t n;
+	int fd;
+
+	(void)state;
+	if (!able)
+		skip();
+	c = listen_to("a0", NULL, NULL, 0, &told);
+	fd = sender("b0");
+	for (int s = 1; s < 6; s++) {
+		uint8_t bytes[FRAME_LEN + 8];
+
+		tick(c, T(s));
+		frame_of(bytes, 7);
+		bytes[12] = 0x81;
+		bytes[13] = bytes[14] = 0;
+		assert_int_equal(write(fd, bytes, FRAME_LEN), FRAME_LEN);
+		assert_int_equal(next(c, frames), 1);
+	}
+	lya_capture_listen_end(c, T(9));
+	assert_int_equal(told.n, 0);
+	assert_int_equal(lya_capture_sources(c, &n)->dropped, 0);
+	lya_capture_close(c);
+	close(fd);
+}
+
 static void udp_of(uint8_t *bytes, unsigned tags, uint16_t port)
 {
 	size_t at = 12;
@@ -334,6 +374,297 @@ static void a_filter_leaves_out(void **state)
 	close(fd);
 }
 
+/* From a client's port to a server's, or back; `number` in the IPv4 header's identification. */
+static size_t flow_frame(uint8_t *bytes, unsigned tags, uint16_t client, bool back, uint16_t number)
+{
+	size_t at = 14 + 4 * (size_t)tags;
+
+	udp_of(bytes, tags, back ? client : 5061);
+	bytes[at + 4] = (uint8_t)(number >> 8);
+	bytes[at + 5] = (uint8_t)number;
+	bytes[at + (back ? 16 : 12) + 3] = (uint8_t)(client >> 3 | 1); /* many clients */
+	bytes[at + 20] = back ? 5061 >> 8 : (uint8_t)(client >> 8);
+	bytes[at + 21] = back ? 5061 & 0xff : (uint8_t)client;
+	return FRAME_LEN;
+}
+
+static struct capture_ring_options ring_options(void)
+{
+	return (struct capture_ring_options){ .name = "a0", .arphrd = ARPHRD_ETHER,
+					      .bytes = 16 * CAPTURE_RING_BLOCK };
+}
+
+/* The ring that a frame came through; it is taken. */
+static int ring_of(struct capture_ring *list, int n)
+{
+	int64_t end_ns = wall_ns() + SECOND;
+
+	while (wall_ns() < end_ns) {
+		for (int i = 0; i < n; i++) {
+			struct lya_frame f;
+
+			capture_ring_release(&list[i], list[i].done);
+			if (capture_ring_take(&list[i], &f, 1, INT64_MAX) == 1)
+				return i;
+		}
+		usleep(1000);
+	}
+	fail_msg("no frame came");
+	return -1;
+}
+
+/* Both directions of a flow come through the same ring of a group, and flows through all. */
+static void flows_are_spread_whole(void **state)
+{
+	enum { RINGS = 3, FLOWS = 40 };
+	struct capture_ring_options o = ring_options();
+	struct capture_ring list[RINGS];
+	struct lya_error err;
+	unsigned group = 0, used = 0;
+	int fd;
+
+	(void)state;
+	if (!able)
+		skip();
+	for (int i = 0; i < RINGS; i++) {
+		assert_int_equal(capture_ring_open(&list[i], &o, &err), LYA_OK);
+		assert_int_equal(capture_ring_bind(&list[i], (int)if_nametoindex("a0")), 0);
+		assert_int_equal(capture_ring_join(&list[i], &o, &group, &err), LYA_OK);
+	}
+	fd = sender("b0");
+	for (unsigned flow = 0; flow < FLOWS; flow++) {
+		int ring = -1;
+
+		for (unsigned k = 0; k < 4; k++) {
+			uint8_t bytes[FRAME_LEN + 8];
+			size_t len = flow_frame(bytes, flow % 2, (uint16_t)(40000 + 7 * flow),
+						k % 2 != 0, 1);
+			int came;
+
+			assert_int_equal(write(fd, bytes, len), len);
+			came = ring_of(list, RINGS);
+			if (ring != -1)
+				assert_int_equal(came, ring);
+			ring = came;
+		}
+		used |= 1u << ring;
+	}
+	assert_int_equal(used, (1u << RINGS) - 1);
+	for (int i = 0; i < RINGS; i++)
+		capture_ring_close(&list[i]);
+	close(fd);
+}
+
+static bool has_frames(struct capture_ring *r)
+{
+	int64_t time_ns;
+	bool fresh;
+
+	return capture_ring_peek(r, &time_ns, &fresh);
+}
+
+/*
+ * A ring of a group that has no room leaves what comes to the others.  Nobody reads; blocks
+ * are handed over for want of time as well.
+ */
+static void a_full_ring_overflows(void **state)
+{
+	enum { RINGS = 2, ROUNDS = 100, SOME = 200 };
+	struct capture_ring_options o = ring_options();
+	struct capture_ring list[RINGS];
+	struct lya_frame frames[FRAMES];
+	struct lya_error err;
+	unsigned group = 0, sent = 0;
+	size_t count = 0, n;
+	int fd;
+
+	(void)state;
+	if (!able)
+		skip();
+	for (int i = 0; i < RINGS; i++) {
+		assert_int_equal(capture_ring_open(&list[i], &o, &err), LYA_OK);
+		assert_int_equal(capture_ring_bind(&list[i], (int)if_nametoindex("a0")), 0);
+		assert_int_equal(capture_ring_join(&list[i], &o, &group, &err), LYA_OK);
+	}
+	fd = sender("b0");
+	for (int round = 0; round < ROUNDS && !(has_frames(&list[0]) && has_frames(&list[1]));
+	     round++) {
+		for (unsigned i = 0; i < SOME; i++) /* of one flow */
+			send_frame(fd, sent++);
+		usleep(60000);
+	}
+	for (int i = 0; i < RINGS; i++) {
+		assert_true(has_frames(&list[i]));
+		assert_int_equal(capture_ring_dropped(&list[i]), 0);
+	}
+	usleep(150000);
+	for (int i = 0; i < RINGS; i++) {
+		while ((n = capture_ring_take(&list[i], frames, FRAMES, INT64_MAX)) > 0)
+			count += n;
+		capture_ring_close(&list[i]);
+	}
+	assert_int_equal(count, sent);
+	close(fd);
+}
+
+/* What many flows send comes as it was sent, whichever ring it came through. */
+static void rings_are_merged(void **state)
+{
+	enum { SENT = 3000 };
+	struct lya_frame frames[FRAMES];
+	struct lya_capture *c;
+	const struct lya_source *source;
+	int64_t before_ns = 0;
+	unsigned count = 0;
+	size_t n;
+	int fd;
+
+	(void)state;
+	if (!able)
+		skip();
+	c = listen_to("a0", NULL, NULL, 0, NULL);
+	fd = sender("b0");
+	for (unsigned i = 0; i < SENT; i++) {
+		uint8_t bytes[FRAME_LEN + 8];
+		size_t len = flow_frame(bytes, 0, (uint16_t)(40000 + i % 97), i % 3 == 0,
+					(uint16_t)i);
+
+		assert_int_equal(write(fd, bytes, len), len);
+		if (i % 500 == 499)
+			usleep(60000); /* across blocks */
+	}
+	while (count < SENT && (n = next(c, frames)) > 0) {
+		for (size_t k = 0; k < n; k++, count++) {
+			assert_int_equal(frames[k].data[18] << 8 | frames[k].data[19], count);
+			assert_int_equal(frames[k].number, count + 1);
+			assert_true(frames[k].time_ns >= before_ns);
+			before_ns = frames[k].time_ns;
+		}
+	}
+	assert_int_equal(count, SENT);
+	source = lya_capture_sources(c, &n);
+	assert_int_equal(n, 1);
+	assert_int_equal(source->packets, SENT);
+	assert_int_equal(source->steps_back, 0);
+	lya_capture_close(c);
+	close(fd);
+}
+
+/* While rings are opened one after the other nothing comes twice. */
+static void a_busy_wire_is_joined_once(void **state)
+{
+	struct lya_frame frames[FRAMES];
+	struct lya_capture *c;
+	unsigned count = 0, last = 0;
+	int64_t before_ns = 0;
+	pid_t child;
+	size_t n;
+
+	(void)state;
+	if (!able)
+		skip();
+	child = fork();
+	if (child == 0) {
+		int fd = sender("b0");
+
+		for (unsigned i = 1;; i++) {
+			uint8_t bytes[FRAME_LEN + 8];
+			size_t len = flow_frame(bytes, 0, (uint16_t)(40000 + i % 97), false,
+						(uint16_t)(i & 0x7fff));
+
+			if (write(fd, bytes, len) != (ssize_t)len)
+				_exit(1);
+			usleep(20);
+		}
+	}
+	usleep(20000);
+	c = listen_to("a0", NULL, NULL, 0, NULL);
+	while (count < 5000 && (n = next(c, frames)) > 0) {
+		for (size_t k = 0; k < n; k++, count++) {
+			unsigned number = (unsigned)(frames[k].data[18] << 8 | frames[k].data[19]);
+
+			/* those of the time in which rings began to hear may be missing */
+			assert_true(frames[k].time_ns > before_ns);
+			before_ns = frames[k].time_ns;
+			if (count > 500)
+				assert_int_equal(number, (last + 1) & 0x7fff);
+			else
+				assert_true(count == 0 || ((number - last) & 0x7fff) < 0x4000);
+			assert_true(count == 0 || number != last);
+			last = number;
+		}
+	}
+	assert_true(count >= 5000);
+	(void)kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	lya_capture_close(c);
+}
+
+/* Frames of the calls before, as they were given. */
+struct lent {
+	struct lya_frame frames[FRAMES];
+	uint8_t bytes[FRAMES][FRAME_LEN];
+	size_t n;
+};
+
+static void assert_unchanged(const struct lent *l)
+{
+	for (size_t k = 0; k < l->n; k++)
+		assert_memory_equal(l->frames[k].data, l->bytes[k], FRAME_LEN);
+}
+
+/* Frames stay for as many calls as was wanted, while the kernel fills what it may. */
+static void what_is_held_stays(void **state)
+{
+	enum { HOLD = 4, SENT = 60000, SOME = 3000 };
+	const char *names[] = { "a0" };
+	struct lya_capture_listen_options options = { .interfaces = names, .n_interfaces = 1,
+						      .rings = rings, .hold = HOLD,
+						      .ring_bytes = 8 * CAPTURE_RING_BLOCK };
+	struct lent *lent = calloc(HOLD + 1, sizeof(*lent));
+	struct lya_capture *c;
+	struct lya_error err;
+	unsigned count = 0, calls = 0;
+	int fd;
+
+	(void)state;
+	if (!able) {
+		free(lent);
+		skip();
+	}
+	assert_non_null(lent);
+	assert_int_equal(lya_capture_listen(&c, &options, &err), LYA_OK);
+	fd = sender("b0");
+	for (unsigned sent = 0; sent < SENT;) {
+		for (unsigned i = 0; i < SOME; i++)
+			send_frame(fd, sent++);
+		while (count < sent) {
+			struct lent *l = &lent[calls++ % (HOLD + 1)];
+
+			l->n = next(c, l->frames);
+			if (l->n == 0)
+				break;
+			for (size_t k = 0; k < l->n; k++) {
+				assert_int_equal(number_of(&l->frames[k]), count++ & 0xffff);
+				memcpy(l->bytes[k], l->frames[k].data, FRAME_LEN);
+			}
+			for (unsigned k = 0; k <= HOLD; k++)
+				assert_unchanged(&lent[k]);
+		}
+		assert_int_equal(count, sent);
+		for (unsigned i = 0; i < 20; i++) /* while these are held */
+			send_frame(fd, sent++);
+		for (unsigned k = 0; k <= HOLD; k++) {
+			assert_unchanged(&lent[k]);
+			lent[k].n = 0;
+		}
+		lya_capture_release(c);
+	}
+	lya_capture_close(c);
+	close(fd);
+	free(lent);
+}
+
 static void two_interfaces_are_merged(void **state)
 {
 	struct lya_frame frames[FRAMES];
@@ -393,9 +724,6 @@ static void assert_gap(const struct told *told, int64_t from_ns, int64_t to_ns, 
 	assert_int_equal(e->from_ns, from_ns);
 	assert_int_equal(e->to_ns, to_ns);
 }
-
-/* Times of ticks, far from a quarter of an hour. */
-#define T(s) (START / (900 * SECOND) * (900 * SECOND) + (s) * SECOND)
 
 static void down_and_up_is_a_gap(void **state)
 {
@@ -496,7 +824,7 @@ static void what_goes_on_is_told_in_pieces(void **state)
 /* Nobody reads: what does not fit is counted to the last frame, and told with its time. */
 static void a_full_buffer_is_counted(void **state)
 {
-	enum { SENT = 40000 };
+	enum { SENT = 70000 };
 	struct lya_frame frames[FRAMES];
 	struct told told = { .n = 0 };
 	const struct lya_source *source;
@@ -700,7 +1028,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(frames_come_as_they_were_sent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(tags_are_put_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(tagged_frames_are_no_loss, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_filter_leaves_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(flows_are_spread_whole, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_full_ring_overflows, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(rings_are_merged, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_busy_wire_is_joined_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_held_stays, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(two_interfaces_are_merged, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(down_and_up_is_a_gap, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(removed_and_made_anew_is_a_gap, set_up, tear_down),
@@ -714,5 +1048,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(interfaces_are_listed, set_up, tear_down),
 	};
 
-	return cmocka_run_group_tests(tests, set_up_all, NULL);
+	int failed = cmocka_run_group_tests(tests, set_up_all, NULL);
+
+	rings = 3;
+	return failed + cmocka_run_group_tests(tests, set_up_all, NULL);
 }
