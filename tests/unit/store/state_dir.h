@@ -32,7 +32,7 @@ static inline void state_remove_all(const char *path)
 	struct dirent *e;
 
 	while (d != NULL && (e = readdir(d)) != NULL) {
-		char name[512];
+		char name[1024];
 
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
