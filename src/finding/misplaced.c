@@ -93,6 +93,10 @@ static bool gives_private_relay(const struct lya_verdict *v)
 int misplaced_address(const struct lya_policy *p, const struct lya_flow *flow,
 		      const struct lya_policy_end ends[static 2], const struct lya_verdict *v)
 {
+	const lya_roles av = BIT(EDGE_AV) | BIT(EDGE_AV_VIP);
+
+	if (((ends[0].roles | ends[1].roles) & av) == 0) /* nearly always */
+		return -1;
 	if (flow->unknown != LYA_UNKNOWN_NOT || flow->group_dst || ends[0].no_role ||
 	    ends[1].no_role || v->leg == LYA_LEG_PROBE || v->kind == LYA_VERDICT_WAIVED ||
 	    !flow_through(flow) || gives_private_relay(v))
