@@ -406,7 +406,7 @@ int audit_relay_block(struct audit_relay *r, struct audit_block **block)
 	int rc;
 
 	(void)pthread_mutex_lock(&r->lock);
-	if (r->in_turn && !r->judging && r->told - r->judged > EVENTS / 2)
+	if (r->in_turn && !r->judging && !is_over(r) && r->told - r->judged > EVENTS / 2)
 		judge_some(r, some_told(r));
 	while (r->sent - r->followed == AUDIT_BLOCKS && !is_over(r))
 		help_or_wait(r);
