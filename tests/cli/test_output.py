@@ -230,6 +230,14 @@ class Output(Case):
 class Stopped(Case):
     """A FIFO holds the reading half-way, for as long as the test keeps it open."""
 
+    def sleeps(self):
+        """Every thread of the child waits: it has done with what it read."""
+        states = []
+        for task in os.listdir(f"/proc/{self.child.pid}/task"):
+            with open(f"/proc/{self.child.pid}/task/{task}/stat", encoding="ascii") as f:
+                states.append(f.read().rsplit(")", 1)[1].split()[0])
+        return set(states) == {"S"}
+
     def start(self, data, *arguments):
         if not os.path.exists(self.path("fifo")):
             os.mkfifo(self.path("fifo"))
@@ -244,7 +252,7 @@ class Stopped(Case):
         self.fifo.write(data)
         left = array.array("i", [1])
         deadline = time.monotonic() + 60
-        while left[0] > 0 and time.monotonic() < deadline:
+        while (left[0] > 0 or not self.sleeps()) and time.monotonic() < deadline:
             fcntl.ioctl(self.fifo, termios.FIONREAD, left)
             time.sleep(0.01)
         self.assertEqual(left[0], 0, "the program does not read")
