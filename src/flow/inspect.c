@@ -96,17 +96,15 @@ void flow_inspect_fini(struct lya_flow_table *t)
 	flow_intern_fini(&t->results);
 }
 
-/* Keep the first bytes, as far as there is room. */
+/*
+ * Keep the first bytes, as far as there is room.  They are shown where a known protocol is the
+ * wrong one: payload of none breaks nothing (policy-model, `protocol-mismatch`).
+ */
 static void keep_prefix(struct lya_flow_table *t, uint32_t n, const struct lya_app_result *res)
 {
 	struct flow_extra *x;
 
-	/*
-	 * Of a payload of no known protocol they are all that can be said; of others
-	 * they are shown where the protocol is the wrong one, so fewer of them are kept.
-	 */
-	if (res->app == LYA_APP_NONE ||
-	    (res->app != LYA_APP_UNKNOWN && t->extras.used > t->extras.cap / KNOWN_SHARE))
+	if (res->app <= LYA_APP_UNKNOWN || t->extras.used > t->extras.cap / KNOWN_SHARE)
 		return;
 	x = flow_extra_need(t, n);
 	if (x == NULL) {
