@@ -91,7 +91,7 @@ struct lya_flow {
 	struct lya_path path;   /* of the first packet */
 	uint8_t mac[2][6];      /* source MAC of the first packet of each side; zero: none */
 	uint8_t to_mac[2][6];   /* likewise, its destination */
-	struct lya_app_result app; /* prefix: of known protocols only while there is room */
+	struct lya_app_result app; /* prefix: of known protocols alone, while there is room */
 	uint64_t serial;        /* 1, 2, ... in order of the flows' first packets */
 	uint32_t record;        /* a number that it alone had while it went on */
 };

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "lyncaudit/alloc.h"
+#include "lyncaudit/word.h"
 
 struct lya_hash_key lya_hash_key_random(void)
 {
@@ -21,14 +22,6 @@ struct lya_hash_key lya_hash_key_random(void)
 	key.k0 |= 1; /* a factor of zero would fold everything to zero */
 	key.k1 |= 1;
 	return key;
-}
-
-static inline uint64_t word_at(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
 }
 
 /* The last bytes, fewer than eight. */
@@ -48,9 +41,9 @@ uint64_t lya_hash(const struct lya_hash_key *key, const void *data, size_t len)
 	size_t left = len;
 
 	for (; left >= 16; p += 16, left -= 16)
-		h = lya_hash_mix(h ^ word_at(p), key->k1 ^ word_at(p + 8));
+		h = lya_hash_mix(h ^ lya_word64(p), key->k1 ^ lya_word64(p + 8));
 	if (left >= 8) {
-		h = lya_hash_mix(h ^ word_at(p), key->k1);
+		h = lya_hash_mix(h ^ lya_word64(p), key->k1);
 		p += 8;
 		left -= 8;
 	}

@@ -3,6 +3,7 @@
  * way to the transport.
  */
 #include "decode/layers.h"
+#include "lyncaudit/word.h"
 
 enum { IPV4_LEN = 20, AH_MIN = 12, DATAGRAM_MAX = 65535 };
 
@@ -75,15 +76,6 @@ void decode_transport(struct lya_packet *pkt, uint8_t proto, struct bytes b)
 	}
 }
 
-/* Four bytes in the machine's own order. */
-static inline uint64_t word_at(const uint8_t *p)
-{
-	uint32_t word;
-
-	memcpy(&word, p, sizeof(word));
-	return word;
-}
-
 /*
  * True unless the checksum of the IPv4 header at p is wrong; 0 stands for "not
  * computed yet".  The sum does not mind the byte order (RFC 1071).
@@ -91,10 +83,10 @@ static inline uint64_t word_at(const uint8_t *p)
 static inline bool checksum_holds(const uint8_t *p, uint32_t len)
 {
 	uint64_t sum =
-	    word_at(p) + word_at(p + 4) + word_at(p + 8) + word_at(p + 12) + word_at(p + 16);
+	    lya_word32(p) + lya_word32(p + 4) + lya_word32(p + 8) + lya_word32(p + 12) + lya_word32(p + 16);
 
 	for (uint32_t i = IPV4_LEN; i < len; i += 4)
-		sum += word_at(p + i);
+		sum += lya_word32(p + i);
 	/* Ones' complement: a sum of all ones is a multiple of 0xffff, and never 0 here. */
 	return sum % UINT16_MAX == 0 || be16(p + 10) == 0;
 }

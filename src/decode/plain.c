@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include "decode/print.h"
+#include "lyncaudit/word.h"
 
 enum {
 	ETHERNET_LEN = 14,
@@ -47,31 +48,6 @@ static inline uint64_t may_be_tunnel(const uint8_t *p)
 	return (bits >> (be16(p + 2) >> 3 & 63) & 1) | (uint64_t)(be16(p) == 3544);
 }
 
-/* Bytes in the machine's own order: to be compared, or where no order matters. */
-static inline uint16_t word16(const uint8_t *p)
-{
-	uint16_t word;
-
-	memcpy(&word, p, sizeof(word));
-	return word;
-}
-
-static inline uint64_t word32(const uint8_t *p)
-{
-	uint32_t word;
-
-	memcpy(&word, p, sizeof(word));
-	return word;
-}
-
-static inline uint64_t word64(const uint8_t *p)
-{
-	uint64_t word;
-
-	memcpy(&word, p, sizeof(word));
-	return word;
-}
-
 /* Eight bytes, the first one lowest, as a number of the machine. */
 #define BYTES(a, b, c, d, e, f, g, h)                                                              \
 	htole64((uint64_t)(a) | (uint64_t)(b) << 8 | (uint64_t)(c) << 16 | (uint64_t)(d) << 24 |    \
@@ -81,13 +57,13 @@ static inline uint64_t word64(const uint8_t *p)
 /* As in ip.c, of a header without options whose first eight bytes are `sum`. */
 static inline bool checksum_holds(uint64_t sum, const uint8_t *p)
 {
-	uint64_t next = word64(p + 8);
+	uint64_t next = lya_word64(p + 8);
 
 	sum += next;
 	sum += sum < next; /* a carry out of 64 bits counts one */
-	next = sum + word32(p + 16);
+	next = sum + lya_word32(p + 16);
 	next += next < sum;
-	return next % UINT16_MAX == 0 || word16(p + 10) == 0;
+	return next % UINT16_MAX == 0 || lya_word16(p + 10) == 0;
 }
 
 static inline uint32_t least(uint32_t a, uint32_t b)
@@ -110,7 +86,7 @@ static inline void set_print(struct lya_packet *pkt, size_t checksum)
 
 static inline void set_ends(struct lya_packet *pkt)
 {
-	uint64_t addrs = be64toh(word64(pkt->ip + 12));
+	uint64_t addrs = be64toh(lya_word64(pkt->ip + 12));
 	uint64_t ports = be32(pkt->ip + IPV4_LEN);
 
 	pkt->end[0] = (addrs & ~(uint64_t)UINT32_MAX) | (ports & ~(uint64_t)UINT16_MAX);
@@ -179,7 +155,7 @@ static inline bool plain_ipv4(struct lya_packet *pkt, const struct lya_frame *fr
 {
 	/* version and header length; no fragment, whatever the other two flags */
 	const uint64_t mask = BYTES(0xff, 0, 0, 0, 0, 0, 0x3f, 0xff);
-	uint64_t first = word64(ip);
+	uint64_t first = lya_word64(ip);
 	uint32_t total = be16(ip + 2);
 
 	if ((first & mask) != BYTES(0x45, 0, 0, 0, 0, 0, 0, 0) || total > wire ||
@@ -231,9 +207,9 @@ static inline bool plain_ipv6(struct lya_packet *pkt, const struct lya_frame *fr
 static inline bool plain_ip(struct lya_packet *pkt, const struct lya_frame *frame,
 			    const uint8_t *p, uint32_t wire, uint32_t left, uint16_t vlan)
 {
-	if (word16(p - 2) == htobe16(ETHERTYPE_IPV4))
+	if (lya_word16(p - 2) == htobe16(ETHERTYPE_IPV4))
 		return plain_ipv4(pkt, frame, p, wire, left, vlan);
-	return word16(p - 2) == htobe16(ETHERTYPE_IPV6) &&
+	return lya_word16(p - 2) == htobe16(ETHERTYPE_IPV6) &&
 	       plain_ipv6(pkt, frame, p, wire, left, vlan);
 }
 
@@ -262,7 +238,7 @@ static inline __attribute__((always_inline)) bool decode_plain(const struct lya_
 		return false;
 	wire -= ETHERNET_LEN;
 	left -= ETHERNET_LEN;
-	if (word16(p - 2) == htobe16(ETHERTYPE_VLAN))
+	if (lya_word16(p - 2) == htobe16(ETHERTYPE_VLAN))
 		return plain_tagged(frame, pkt, wire, left);
 	return plain_ip(pkt, frame, p, wire, left, 0);
 }

@@ -7,6 +7,7 @@
 #include "decode/print.h"
 
 #include "decode/layers.h"
+#include "lyncaudit/word.h"
 
 enum { IPV4_LEN = 20, IPV6_LEN = 40, TCP_CHECKSUM = 16, UDP_CHECKSUM = 6 };
 
@@ -79,22 +80,6 @@ static uint64_t print_without_id(const struct lya_packet *pkt, const uint8_t *fi
 
 /* Any other packet, by its fields ------------------------------------------------- */
 
-static inline uint64_t load64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static inline uint64_t load32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
 /* Up to 8 bytes, the rest zero. */
 static inline uint64_t load_part(const uint8_t *p, size_t n)
 {
@@ -108,9 +93,9 @@ static inline uint64_t load_part(const uint8_t *p, size_t n)
 static uint64_t hash_bytes(uint64_t h, const uint8_t *p, size_t n)
 {
 	for (; n >= 16; p += 16, n -= 16)
-		h = lya_hash_mix(h ^ load64(p), load64(p + 8) ^ salt[8]);
+		h = lya_hash_mix(h ^ lya_word64(p), lya_word64(p + 8) ^ salt[8]);
 	if (n >= 8) {
-		h = lya_hash_mix(h ^ load64(p), salt[7]);
+		h = lya_hash_mix(h ^ lya_word64(p), salt[7]);
 		p += 8;
 		n -= 8;
 	}
@@ -125,9 +110,9 @@ static uint64_t hash_ends(const struct lya_packet *pkt)
 	const uint8_t *d = pkt->dst.bytes;
 
 	if (pkt->src.family == 4)
-		return lya_hash_mix(load32(s) ^ salt[0], load32(d) ^ salt[1]);
-	return lya_hash_mix(load64(s) ^ salt[0], load64(d) ^ salt[1]) +
-	       lya_hash_mix(load64(s + 8) ^ salt[2], load64(d + 8) ^ salt[3]);
+		return lya_hash_mix(lya_word32(s) ^ salt[0], lya_word32(d) ^ salt[1]);
+	return lya_hash_mix(lya_word64(s) ^ salt[0], lya_word64(d) ^ salt[1]) +
+	       lya_hash_mix(lya_word64(s + 8) ^ salt[2], lya_word64(d + 8) ^ salt[3]);
 }
 
 /* What the packet's bytes add when no IP id speaks for it. */
@@ -149,11 +134,11 @@ static void first_words(const uint8_t *p, size_t left, uint64_t words[2])
 {
 	words[0] = words[1] = 0;
 	if (left >= 8) {
-		words[0] = load64(p);
-		words[1] = load64(p + (left >= PRINT_PAYLOAD ? 8 : left - 8));
+		words[0] = lya_word64(p);
+		words[1] = lya_word64(p + (left >= PRINT_PAYLOAD ? 8 : left - 8));
 	} else if (left >= 4) {
-		words[0] = load32(p);
-		words[1] = load32(p + left - 4);
+		words[0] = lya_word32(p);
+		words[1] = lya_word32(p + left - 4);
 	} else if (left > 0) {
 		words[0] = (uint64_t)p[0] << 16 | (uint64_t)p[left / 2] << 8 | p[left - 1];
 	}

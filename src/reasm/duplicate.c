@@ -24,6 +24,7 @@
 #include "lyncaudit/ahead.h"
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/hash.h"
+#include "lyncaudit/word.h"
 
 enum { WAYS = 4, SETS = 8192, BATCH = 64 };
 
@@ -72,40 +73,21 @@ size_t duplicates_bytes(void)
 	return sizeof(struct duplicates);
 }
 
-static inline uint64_t load64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
 /* In pieces through registers: a copy through memory stalls the load that follows. */
-static inline uint64_t load32(const uint8_t *p)
+static inline uint64_t word48(const uint8_t *p)
 {
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static inline uint64_t load48(const uint8_t *p)
-{
-	uint16_t v;
-
-	memcpy(&v, p + 4, sizeof(v));
-	return load32(p) | (uint64_t)v << 32;
+	return lya_word32(p) | (uint64_t)lya_word16(p + 4) << 32;
 }
 
 static uint32_t hash_link(const struct lya_packet *pkt)
 {
 	uint64_t path = (uint64_t)pkt->path.tunnel_id << 16 | (uint64_t)pkt->path.n_tunnels << 8 |
 			pkt->path.tunnel;
-	uint64_t src = pkt->eth_src != NULL ? load48(pkt->eth_src) : 0;
-	uint64_t dst = pkt->eth_dst != NULL ? load48(pkt->eth_dst) : 0;
+	uint64_t src = pkt->eth_src != NULL ? word48(pkt->eth_src) : 0;
+	uint64_t dst = pkt->eth_dst != NULL ? word48(pkt->eth_dst) : 0;
 	uint64_t h;
 
-	h = lya_hash_mix(load64((const uint8_t *)pkt->path.vlan) ^ salt[0], path ^ salt[3]) +
+	h = lya_hash_mix(lya_word64((const uint8_t *)pkt->path.vlan) ^ salt[0], path ^ salt[3]) +
 	    lya_hash_mix(src ^ salt[1], dst ^ salt[2]);
 	return (uint32_t)(h >> 32);
 }
@@ -113,8 +95,8 @@ static uint32_t hash_link(const struct lya_packet *pkt)
 /* Of both MAC addresses, which follow each other at p, and of VLANs alone. */
 static inline uint32_t hash_plain_link(const struct lya_packet *pkt, const uint8_t *p)
 {
-	return (uint32_t)((load64(p) * salt[1] + load32(p + 8) * salt[2] +
-			   load64((const uint8_t *)pkt->path.vlan) * salt[3]) >>
+	return (uint32_t)((lya_word64(p) * salt[1] + lya_word32(p + 8) * salt[2] +
+			   lya_word64((const uint8_t *)pkt->path.vlan) * salt[3]) >>
 			  32);
 }
 

@@ -10,17 +10,12 @@ change.  So too where the site does not declare the balancer's MAC address and i
 seen, and where the frames are the copies that a router made.
 """
 
-import argparse
-import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "lab"))
-import wire  # noqa: E402
+from again import Case, wire
 
 NODE = {"198.51.100.21", "198.51.100.22", "198.51.100.23"}  # edge01, outside
 OURS = ("198.51.100.", "10.")
@@ -38,18 +33,6 @@ def moved(packets, copied=False):
         yield t, frame, orig
 
 
-def audit(args, folder, site, packets):
-    capture, report = os.path.join(folder, "a.pcap"), os.path.join(folder, "report.json")
-    wire.write_pcap(capture, packets)
-    argv = [args.program, "audit", "-q", "-s", site, "-r", capture, "-o", report]
-    done = subprocess.run(argv + (["--rules", args.rules] if args.rules else []),
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode not in (0, 1):
-        sys.exit("gateway: the audit ended with %d: %s" % (done.returncode, done.stderr))
-    with open(report, encoding="utf-8") as f:
-        return json.load(f)
-
-
 def undeclared(site, folder):
     """The site without the MAC addresses of its hosts."""
     with open(site, encoding="utf-8") as f:
@@ -60,17 +43,6 @@ def undeclared(site, folder):
     with open(path, "w", encoding="utf-8") as f:
         f.write(without)
     return path
-
-
-class Check:
-    def __init__(self, name):
-        self.name = name
-        self.failed = 0
-
-    def that(self, true, what):
-        if not true:
-            self.failed += 1
-            print(self.name + ": " + what)
 
 
 def split(report):
@@ -93,23 +65,14 @@ def senders(packets, site):
 
 
 def main():
-    ap = argparse.ArgumentParser()
-    ap.add_argument("program")
-    ap.add_argument("case")
-    ap.add_argument("--rules")
-    args = ap.parse_args()
-    with open(os.path.join(args.case, "case.json"), encoding="utf-8") as f:
-        case = json.load(f)
-    site = os.path.join(args.case, case["site"])
-    packets = list(wire.read_any(os.path.join(args.case, case["captures"][0])))
-    sends = senders(packets, site)
-    check = Check("gateway")
+    check = Case("gateway")
+    sends = senders(check.packets, check.site)
     with tempfile.TemporaryDirectory() as d:
-        none, before = split(audit(args, d, site, packets))
+        none, before = split(check.audit(d, check.site, check.packets))
         check.that(sends, "the capture holds no such packet")
         check.that(not none, "the lab's own gateway is the Access VIP, and a finding says no")
-        for s, how in ((site, "as declared"), (undeclared(site, d), "as seen")):
-            wrong, others = split(audit(args, d, s, list(moved(packets))))
+        for s, how in ((check.site, "as declared"), (undeclared(check.site, d), "as seen")):
+            wrong, others = split(check.audit(d, s, list(moved(check.packets))))
             check.that(others == before, "other findings changed, " + how)
             check.that(len(wrong) == 1, "%d findings, %s" % (len(wrong), how))
             for f in wrong:
@@ -120,7 +83,7 @@ def main():
                            % (f["flows"], len(sends)))
                 check.that("02:00:5e:64:00:99" in f["what"] and "02:00:5e:64:00:02" in f["what"]
                            and how in f["what"], "it says: " + f["what"])
-        wrong, _ = split(audit(args, d, site, list(moved(packets, copied=True))))
+        wrong, _ = split(check.audit(d, check.site, list(moved(check.packets, copied=True))))
         check.that(not wrong, "a router's copies are taken for the node's own")
     print("gateway: %d conversations, %d faults" % (len(sends), check.failed))
     return 1 if check.failed else 0

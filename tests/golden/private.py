@@ -10,19 +10,15 @@ that is private is a matter of av-edge-relay, and the flow that shows it has one
 and not two.  Where the pool is not balanced in hardware nothing is said.
 """
 
-import argparse
 import json
 import os
 import socket
 import sys
 import tempfile
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
-sys.path.insert(0, os.path.join(HERE, "..", "lab"))
-import variants  # noqa: E402
-import wire  # noqa: E402
-from gateway import Check, audit  # noqa: E402
+from again import Case
+import variants
+import wire
 
 PRIVATE = {"198.51.100.13": "172.16.9.13", "198.51.100.23": "172.16.9.23",
            "198.51.100.33": "172.16.9.33"}
@@ -102,32 +98,24 @@ def check_pools(check, report, needed):
 
 
 def main():
-    ap = argparse.ArgumentParser()
-    ap.add_argument("program")
-    ap.add_argument("case")
-    ap.add_argument("--rules")
-    args = ap.parse_args()
-    with open(os.path.join(args.case, "case.json"), encoding="utf-8") as f:
-        case = json.load(f)
-    site = os.path.join(args.case, case["site"])
-    packets = list(wire.read_any(os.path.join(args.case, case["captures"][0])))
-    check = Check("private")
+    check = Case("private")
+    site, packets = check.site, check.packets
     with tempfile.TemporaryDirectory() as d:
-        report = audit(args, d, site, packets)
+        report = check.audit(d, site, packets)
         check.that(not of_type(report, "edge-private-address"), "public addresses are private")
         relays = bool(of_type(report, "av-edge-relay"))
         check.that(not relays, "the lab's own relay addresses are wrong")
         private = list(moved(packets, False))
         want = talkers(private)
         check.that(want, "nobody talks with the Internet")
-        report = audit(args, d, moved_site(site, d, "hlb"), private)
+        report = check.audit(d, moved_site(site, d, "hlb"), private)
         check_findings(check, report, want)
         check_pools(check, report, 9)
         allocated = of_type(report, "av-edge-relay")  # the public address is now nobody's
         strays = {s["address"] for s in report["edge_addresses"]["undeclared"]}
         check.that(bool(allocated) == bool(strays) and strays <= set(PRIVATE),
                    "undeclared: %s, and %d findings of relays" % (strays, len(allocated)))
-        report = audit(args, d, moved_site(site, d, "hlb"), list(moved(packets, True)))
+        report = check.audit(d, moved_site(site, d, "hlb"), list(moved(packets, True)))
         check.that(len(of_type(report, "av-edge-relay")) == len(allocated),
                    "private relay addresses are no finding")
         check.that(not report["edge_addresses"]["undeclared"], "what is declared is undeclared")
@@ -137,7 +125,7 @@ def main():
             for g in of_type(report, "edge-private-address"):
                 check.that(not shown & {s["community_id"] for s in g["samples"]},
                            "one flow tells of the same address twice")
-        report = audit(args, d, moved_site(site, d, "none"), private)
+        report = check.audit(d, moved_site(site, d, "none"), private)
         check.that(not of_type(report, "edge-private-address"), "said where nothing is balanced")
         check_pools(check, report, None)
     print("private: %d Edge addresses talk with the Internet, %d allocations, %d faults"

@@ -9,23 +9,8 @@
 #include <cmocka.h>
 
 #include "lyncaudit/digest.h"
+#include "example.h"
 #include "lot.h"
-
-static struct world world;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_open(&world, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_close(&world);
-	return 0;
-}
 
 static size_t findings(const struct lya_ledger *l, const char *type)
 {
@@ -612,5 +597,5 @@ int main(void)
 		cmocka_unit_test(test_no_memory),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, open_example, close_example);
 }

@@ -10,24 +10,9 @@
 
 #include <cmocka.h>
 
+#include "example.h"
 #include "lot.h"
 #include "lyncaudit/pack.h"
-
-static struct world world;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_open(&world, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_close(&world);
-	return 0;
-}
 
 static struct lya_pack pack_of(const struct lya_ledger *l)
 {
@@ -429,5 +414,5 @@ int main(void)
 		cmocka_unit_test(test_no_memory),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, open_example, close_example);
 }

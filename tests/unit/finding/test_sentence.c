@@ -7,23 +7,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "world.h"
-
-static struct world world;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_open(&world, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_close(&world);
-	return 0;
-}
+#include "example.h"
 
 enum { WORDS = 4 };
 
@@ -458,5 +442,5 @@ int main(void)
 		cmocka_unit_test(test_expiring),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, open_example, close_example);
 }

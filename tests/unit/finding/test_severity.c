@@ -6,24 +6,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "example.h"
 #include "finding/ledger.h"
-#include "world.h"
-
-static struct world world;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_open(&world, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_close(&world);
-	return 0;
-}
 
 /* Policy-model's table for findings whose flows got through and meet no special condition. */
 static const struct {
@@ -213,5 +197,5 @@ int main(void)
 		cmocka_unit_test(test_override), cmocka_unit_test(test_names),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, open_example, close_example);
 }

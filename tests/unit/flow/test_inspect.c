@@ -148,11 +148,10 @@ static void test_result(void **state)
 	assert_int_equal(e.list[0].app.tls_version, 17);
 	assert_true(e.list[0].app.service_payload);
 	assert_false(e.list[0].app.ice);
-	assert_int_equal(e.list[0].app.prefix_len[1], 1); /* of a known protocol too: it may be the wrong one */
+	assert_int_equal(e.list[0].app.prefix_len[1], 1); /* it may be the wrong protocol */
+	assert_memory_equal(e.list[0].app.prefix[1], "T", 1);
 	assert_int_equal(e.list[1].app.app, LYA_APP_UNKNOWN);
-	assert_int_equal(e.list[1].app.prefix_len[0], 5);
-	assert_memory_equal(e.list[1].app.prefix[0], "hello", 5);
-	assert_int_equal(e.list[1].app.prefix_len[1], 0);
+	assert_int_equal(e.list[1].app.prefix_len[0], 0); /* nobody asks for it */
 	assert_int_equal(e.list[2].app.app, LYA_APP_NONE);
 	assert_int_equal(e.list[2].app.client_side, -1);
 	assert_int_equal(e.list[3].app.app, LYA_APP_UNKNOWN);
@@ -283,9 +282,10 @@ static void test_bounds(void **state)
 	assert_int_equal(e.n, 140000);
 	assert_int_equal(e.list[69999].app.app, LYA_APP_TLS);
 	assert_true(e.list[69999].app.service_payload);
-	assert_int_equal(e.list[70000].app.prefix_len[0], 3);
+	assert_int_equal(e.list[100].app.prefix_len[0], 2);
+	assert_int_equal(e.list[69999].app.prefix_len[0], 0); /* there was no room any more */
+	assert_int_equal(e.list[70000].app.app, LYA_APP_UNKNOWN);
 	assert_int_equal(e.list[139998].app.app, LYA_APP_UNKNOWN);
-	assert_int_equal(e.list[139998].app.prefix_len[0], 0);
 	test_done(t, &e);
 }
 

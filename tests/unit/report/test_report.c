@@ -8,25 +8,10 @@
 #include <cmocka.h>
 #include <unistd.h>
 
-#include "../finding/world.h"
+#include "../finding/example.h"
 #include "lyncaudit/report.h"
 
-static struct world world;
 static char source_name[] = "edge.pcapng";
-
-static int setup(void **state)
-{
-	(void)state;
-	world_open(&world, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_close(&world);
-	return 0;
-}
 
 /* What `write` puts into a file, as text; freed by the caller. */
 static char *written(void (*write_it)(struct lya_output *out, void *ctx), void *ctx)
@@ -425,5 +410,5 @@ int main(void)
 		cmocka_unit_test(test_snat_pairs),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, open_example, close_example);
 }

@@ -4,26 +4,12 @@
  */
 #include "state.h"
 
+#include "../finding/example.h"
+
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
-
-static struct world world;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_open(&world, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_close(&world);
-	return 0;
-}
 
 static const char *path(const char *name)
 {
@@ -593,5 +579,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_retention, make_dir, remove_dir),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, open_example, close_example);
 }
