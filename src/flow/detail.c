@@ -6,10 +6,12 @@
  */
 #include "flow/table.h"
 
-/* Of the flow that is being fed; of one without a slot it is the one that nobody asks for. */
+/* Of the flow that is being fed. */
 static struct flow_handshake *current_handshake(struct lya_flow_table *t)
 {
-	return &t->inspect.handshakes[t->inspect.slot];
+	struct flow_inspect *in = &t->inspect;
+
+	return in->slot != 0 ? flow_handshake_at(&in->pools[FLOW_LARGE], in->slot) : &in->nobodys;
 }
 
 static void note_server_hello(void *ctx, unsigned side, const struct lya_tls_hello *hello)

@@ -39,9 +39,7 @@ static void set_number(struct lya_flow_table *t, struct flow_hot *h, uint32_t i)
 	if ((word & FLOW_SLOT) == 0)
 		flow_set_word(h, i);
 	else
-		t->inspect.pools[(word & FLOW_SLOT_LARGE) != 0]
-		    .links[word & FLOW_SLOT_NUMBER]
-		    .extra = i;
+		flow_links_of(&t->inspect, word)->extra = i;
 }
 
 static struct flow_extra *extra_make(struct lya_flow_table *t, struct flow_hot *h, uint32_t spare)

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "lyncaudit/ahead.h"
 #include "lyncaudit/alloc.h"
 
 enum {
@@ -157,7 +158,8 @@ void flow_inspect_settle(struct lya_flow_table *t, uint32_t n)
 	lya_app_end(st);
 	lya_app_result(st, &res);
 	if (res.app == LYA_APP_TLS && t->inspect.slot != 0)
-		flow_detail_session(t, n, &t->inspect.handshakes[t->inspect.slot], &res);
+		flow_detail_session(
+		    t, n, flow_handshake_at(&t->inspect.pools[FLOW_LARGE], t->inspect.slot), &res);
 	flow_scratch_give(&t->inspect, lya_app_scratch_take(st));
 	flow_slot_give(t, n);
 	flow_cold_at(t, n)->result = results_put(t, &res);
@@ -206,8 +208,10 @@ static struct lya_app_state *stream_state(struct lya_flow_table *t, uint32_t n, 
 	struct lya_app_drip dribbled;
 	struct lya_app_state *st;
 
-	if ((flow_word(h) & FLOW_SLOT_LARGE) != 0)
+	if ((flow_word(h) & FLOW_SLOT_LARGE) != 0) {
+		__builtin_prefetch(flow_links_of(&t->inspect, flow_word(h))); /* this may be its end */
 		return flow_slot_at(&t->inspect, flow_word(h));
+	}
 	if ((flow_word(h) & FLOW_SLOT) == 0)
 		begin_stream(t, n, side, pkt);
 	if (lya_app_drip_feed(flow_slot_at(&t->inspect, flow_word(h)), side, lya_packet_seq(pkt),
@@ -265,6 +269,15 @@ static inline void prefetch_large(const struct lya_flow_table *t, uint32_t n, un
 		lya_app_ask_ahead(flow_slot_at(&t->inspect, word), side);
 }
 
+/* And where none has begun, for what its beginning wants: of a stream the number it begins with. */
+static inline void ask_for_state(const struct lya_flow_table *t, const struct flow_due *due)
+{
+	if ((flow_word(flow_hot_at(t, due->flow)) & FLOW_SLOT) == 0)
+		lya_ask_ahead(flow_cold_at(t, due->flow));
+	else
+		prefetch_large(t, due->flow, due->side);
+}
+
 void flow_prefetch_slot(const struct lya_flow_table *t, uint32_t n)
 {
 	flow_prefetch_small(&t->inspect, flow_hot_at(t, n), true);
@@ -278,7 +291,7 @@ void flow_inspect_drain(struct lya_flow_table *t)
 
 	d->n = 0;
 	for (unsigned i = 0; i < n; i++)
-		prefetch_large(t, d->list[i].flow, d->list[i].side);
+		ask_for_state(t, &d->list[i]);
 	for (unsigned i = 0; i < n; i++) {
 		const struct flow_due *due = &d->list[i];
 

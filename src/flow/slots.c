@@ -28,26 +28,25 @@ static size_t round_up(size_t n)
 	return (n + LINE - 1) / LINE * LINE;
 }
 
+/* beside: what stands at the end of a slot, behind the state of `size` bytes. */
 static int pool_init(struct flow_pool *p, size_t size, size_t beside, size_t bytes)
 {
 	size_t n;
 
-	p->stride = round_up(size);
-	n = bytes / (p->stride + sizeof(*p->links) + beside);
+	p->stride = round_up(size + beside);
+	n = bytes / p->stride;
 	if (n < SLOTS_MIN)
 		n = SLOTS_MIN;
 	if (n > FLOW_SLOT_NUMBER)
 		n = FLOW_SLOT_NUMBER;
 	p->n = (uint32_t)n;
 	p->memory = lya_map_large(n * p->stride);
-	p->links = lya_map_pages((n + 1) * sizeof(*p->links));
-	return p->memory == NULL || p->links == NULL ? LYA_ENOMEM : LYA_OK;
+	return p->memory == NULL ? LYA_ENOMEM : LYA_OK;
 }
 
 static void pool_fini(struct flow_pool *p)
 {
 	lya_unmap_pages(p->memory, p->n * p->stride);
-	lya_unmap_pages(p->links, (p->n + (size_t)1) * sizeof(*p->links));
 }
 
 static int scratch_init(struct flow_inspect *in, size_t bytes)
@@ -70,24 +69,22 @@ int flow_slots_init(struct flow_inspect *in, size_t bytes)
 
 	if (small < sizeof(struct lya_app_drip))
 		small = sizeof(struct lya_app_drip);
-	rc = pool_init(&in->pools[FLOW_SMALL], small, 0, bytes / SHARES * SMALL_SHARE);
+	rc = pool_init(&in->pools[FLOW_SMALL], small, sizeof(struct flow_links),
+		       bytes / SHARES * SMALL_SHARE);
 	if (rc == LYA_OK)
-		rc = pool_init(&in->pools[FLOW_LARGE], large, sizeof(*in->handshakes),
+		rc = pool_init(&in->pools[FLOW_LARGE], large,
+			       sizeof(struct flow_handshake) + sizeof(struct flow_links),
 			       bytes / SHARES * LARGE_SHARE);
 	if (rc == LYA_OK)
 		rc = scratch_init(in, bytes / SHARES * SCRATCH_SHARE);
 	if (rc != LYA_OK)
 		return rc;
-	in->handshakes = lya_map_pages((in->pools[FLOW_LARGE].n + (size_t)1) *
-				       sizeof(*in->handshakes));
 	in->last = lya_malloc(round_up(large));
-	return in->handshakes == NULL || in->last == NULL ? LYA_ENOMEM : LYA_OK;
+	return in->last == NULL ? LYA_ENOMEM : LYA_OK;
 }
 
 void flow_slots_fini(struct flow_inspect *in)
 {
-	lya_unmap_pages(in->handshakes,
-			(in->pools[FLOW_LARGE].n + (size_t)1) * sizeof(*in->handshakes));
 	lya_unmap_pages(in->scratch, (size_t)in->n_scratch * LYA_APP_SCRATCH);
 	pool_fini(&in->pools[FLOW_SMALL]);
 	pool_fini(&in->pools[FLOW_LARGE]);
@@ -99,8 +96,8 @@ size_t flow_slots_bytes(const struct flow_inspect *in)
 	size_t bytes = in->scratch_high * (size_t)LYA_APP_SCRATCH;
 
 	for (unsigned i = 0; i < FLOW_POOLS; i++)
-		bytes += in->pools[i].high * (in->pools[i].stride + sizeof(struct flow_links));
-	return bytes + in->pools[FLOW_LARGE].high * sizeof(*in->handshakes);
+		bytes += in->pools[i].high * in->pools[i].stride;
+	return bytes;
 }
 
 /* Scratch memory ----------------------------------------------------------- */
@@ -141,15 +138,17 @@ static uint32_t slot_after(const struct flow_pool *p, uint32_t slot)
 	return slot % p->n + 1;
 }
 
-/* The inspection that is to be given up next: have it at hand by then. */
+/* What is given up next is to be at hand by then: a slot first, and in the next turn its flow. */
 static void ask_for_next(const struct lya_flow_table *t, const struct flow_pool *p)
 {
 	uint32_t slot = slot_after(p, p->hand);
+	uint32_t owner = flow_links_at(p, slot)->owner;
+	const uint8_t *later = p->memory + (slot_after(p, slot) - 1) * p->stride;
 
 	for (size_t i = 0; i < p->stride; i += LINE)
-		__builtin_prefetch(p->memory + (slot - 1) * p->stride + i, 1);
-	__builtin_prefetch(flow_hot_at(t, p->links[slot].owner), 1);
-	__builtin_prefetch(flow_cold_at(t, p->links[slot].owner), 1);
+		__builtin_prefetch(later + i, 1);
+	__builtin_prefetch(flow_hot_at(t, owner), 1);
+	__builtin_prefetch(flow_cold_at(t, owner), 1);
 }
 
 static void make_slot_free(struct lya_flow_table *t, struct flow_pool *p)
@@ -158,7 +157,7 @@ static void make_slot_free(struct lya_flow_table *t, struct flow_pool *p)
 		return;
 	t->stats.given_up++;
 	p->hand = slot_after(p, p->hand);
-	flow_inspect_settle(t, p->links[p->hand].owner);
+	flow_inspect_settle(t, flow_links_at(p, p->hand)->owner);
 	ask_for_next(t, p);
 }
 
@@ -171,12 +170,12 @@ uint32_t flow_slot_take(struct lya_flow_table *t, unsigned pool, uint32_t n)
 	make_slot_free(t, p);
 	slot = p->free;
 	if (slot != 0)
-		p->free = p->links[slot].owner;
+		p->free = flow_links_at(p, slot)->owner;
 	else
 		slot = ++p->high;
-	p->links[slot] = (struct flow_links){ .owner = n, .extra = flow_word(h) };
+	*flow_links_at(p, slot) = (struct flow_links){ .owner = n, .extra = flow_word(h) };
 	if (pool == FLOW_LARGE)
-		t->inspect.handshakes[slot] = (struct flow_handshake){ 0 };
+		*flow_handshake_at(p, slot) = (struct flow_handshake){ 0 };
 	slot |= pool == FLOW_LARGE ? FLOW_SLOT | FLOW_SLOT_LARGE : FLOW_SLOT;
 	flow_set_word(h, slot);
 	return slot;
@@ -189,8 +188,8 @@ void flow_slot_give(struct lya_flow_table *t, uint32_t n)
 	struct flow_pool *p = &t->inspect.pools[(word & FLOW_SLOT_LARGE) != 0];
 	uint32_t slot = word & FLOW_SLOT_NUMBER;
 
-	flow_set_word(h, p->links[slot].extra);
-	p->links[slot].owner = p->free;
+	flow_set_word(h, flow_links_at(p, slot)->extra);
+	flow_links_at(p, slot)->owner = p->free;
 	p->free = slot;
 }
 

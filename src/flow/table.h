@@ -83,26 +83,39 @@ enum { FLOW_SMALL, FLOW_LARGE, FLOW_POOLS };
 #define FLOW_SLOT_LARGE UINT32_C(0x400000) /* of the pool of large ones */
 #define FLOW_SLOT_NUMBER UINT32_C(0x3fffff)
 
-/* What is asked only when an inspection begins or ends. */
+/* What is asked only when an inspection begins or ends; the end of its slot. */
 struct flow_links {
 	uint32_t owner; /* flow under inspection; of a free slot, the next free one */
 	uint32_t extra; /* its extra; 0: none */
 };
 
 struct flow_pool {
-	uint8_t *memory;          /* n slots of stride bytes; slot 1 first */
-	struct flow_links *links; /* [0] unused */
+	uint8_t *memory; /* n slots of stride bytes; slot 1 first */
 	size_t stride;
 	uint32_t n, high, free;
 	uint32_t hand; /* the slot whose inspection was given up last */
 };
 
-/* What is remembered of a TLS handshake under way, for each large slot. */
+/* What is remembered of a TLS handshake under way; before the links of a large slot. */
 struct flow_handshake {
 	uint64_t session;    /* the session id that the server chose; 0: none */
 	uint64_t tickets[2]; /* the last session ticket that each side sent; 0: none */
 	uint8_t hello;       /* the side that sent a ServerHello, plus one; 0: none yet */
 };
+
+static inline struct flow_links *flow_links_at(const struct flow_pool *p, uint32_t slot)
+{
+	void *end = p->memory + slot * p->stride;
+
+	return (struct flow_links *)end - 1;
+}
+
+static inline struct flow_handshake *flow_handshake_at(const struct flow_pool *p, uint32_t slot)
+{
+	void *end = flow_links_at(p, slot);
+
+	return (struct flow_handshake *)end - 1;
+}
 
 /* A packet that there is more to do with when its handful has been counted. */
 struct flow_due {
@@ -134,12 +147,18 @@ struct flow_inspect {
 	struct flow_sessions sessions;
 	struct lya_packet *fed; /* that packet, while it is read; NULL: none */
 	struct flow_pool pools[FLOW_POOLS];
-	struct flow_handshake *handshakes; /* [0] unused */
+	struct flow_handshake nobodys; /* of streams without a large slot: nobody asks for it */
 	struct lya_app_state *last; /* for what still dribbles when its flow ends */
 	uint8_t *scratch; /* n_scratch pieces; a free one begins with the next free one's number */
 	uint32_t n_scratch, scratch_high, scratch_free;
 	struct flow_dues due;
 };
+
+/* Of the slot of that word. */
+static inline struct flow_links *flow_links_of(const struct flow_inspect *in, uint32_t word)
+{
+	return flow_links_at(&in->pools[(word & FLOW_SLOT_LARGE) != 0], word & FLOW_SLOT_NUMBER);
+}
 
 struct flow_extras {
 	struct flow_extra *list; /* [0] unused */
@@ -222,9 +241,7 @@ static inline uint32_t flow_extra_number(const struct lya_flow_table *t, const s
 
 	if ((word & FLOW_SLOT) == 0)
 		return word;
-	return t->inspect.pools[(word & FLOW_SLOT_LARGE) != 0]
-	    .links[word & FLOW_SLOT_NUMBER]
-	    .extra;
+	return flow_links_of(&t->inspect, word)->extra;
 }
 
 static inline struct flow_extra *flow_extra_of(const struct lya_flow_table *t,
