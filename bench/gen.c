@@ -735,7 +735,7 @@ static int run(struct gen *g, uint64_t packets, const char *path, uint64_t seed)
 static int usage(void)
 {
 	fprintf(stderr, "usage: bench_gen -p PROFILE -n PACKETS -o FILE [-s SEED] [-c FLOWS] "
-			"[-b PERCENT]\nprofiles:");
+			"[-l LENGTH] [-b PERCENT]\nprofiles:");
 	for (unsigned i = 0; i < PROFILES_N; i++)
 		fprintf(stderr, " %s", PROFILES[i].name);
 	fprintf(stderr, "\n");
@@ -758,9 +758,10 @@ int main(int argc, char **argv)
 	uint64_t packets = 0;
 	uint64_t seed = 1;
 	uint64_t flows = 0;
+	uint64_t length = 0;
 	int c;
 
-	while ((c = getopt(argc, argv, "p:n:o:s:c:b:")) != -1) {
+	while ((c = getopt(argc, argv, "p:n:o:s:c:l:b:")) != -1) {
 		if (c == 'p')
 			g.p = find_profile(optarg);
 		else if (c == 'n')
@@ -771,17 +772,20 @@ int main(int argc, char **argv)
 			seed = strtoull(optarg, NULL, 10);
 		else if (c == 'c')
 			flows = strtoull(optarg, NULL, 10);
+		else if (c == 'l')
+			length = strtoull(optarg, NULL, 10);
 		else if (c == 'b')
 			g.breach_percent = (uint32_t)strtoul(optarg, NULL, 10);
 		else
 			return usage();
 	}
-	if (g.p == NULL || packets == 0 || flows > UINT32_MAX / 2 || path == NULL || optind != argc)
+	if (g.p == NULL || packets == 0 || flows > UINT32_MAX / 2 || length > UINT32_MAX / 2 ||
+	    path == NULL || optind != argc)
 		return usage();
 	if (flows != 0) {
 		mine = *g.p;
 		mine.slots = (uint32_t)flows;
-		mine.flow_length = (uint32_t)(packets / flows);
+		mine.flow_length = (uint32_t)(length != 0 ? length : packets / flows);
 		g.p = &mine;
 	}
 	return run(&g, packets, path, seed);
