@@ -14,10 +14,10 @@ enum {
 	INDEX_MAX_BITS = 28
 };
 
-/* Places that may be in use: beyond a load of 0.62 too many lines are full. */
+/* Places that may be in use: beyond a load of three quarters too many lines are full. */
 static size_t index_limit(const struct flow_index *x)
 {
-	return flow_index_lines(x) * FLOW_LINE / 100 * 62;
+	return flow_index_lines(x) * FLOW_LINE / 4 * 3;
 }
 
 size_t flow_index_bytes(const struct flow_index *x)
