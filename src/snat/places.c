@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lyncaudit/alloc.h"
+#include "lyncaudit/word.h"
 
 static const lya_roles PLACE_ROLES =
     LYA_ROLE_BIT(LYA_ROLE_EDGE_AV) | LYA_ROLE_BIT(LYA_ROLE_EDGE_AV_VIP) |
@@ -26,11 +27,25 @@ static bool is_place(const struct lya_site_address *a)
 	return (LYA_ROLE_BIT(a->role) & PLACE_ROLES) != 0 && is_single(a);
 }
 
+/* The table holds what the site declares, so there is no need of a secret: nobody else adds. */
+static size_t home_of(const struct snat_places *p, const struct lya_addr *addr)
+{
+	uint64_t h = lya_word64(addr->bytes) * UINT64_C(0x9e3779b97f4a7c15) +
+		     lya_word64(addr->bytes + 8) * UINT64_C(0xc2b2ae3d27d4eb4f);
+
+	return (size_t)(h >> 32) & p->mask;
+}
+
+static bool same_addr(const struct lya_addr *a, const struct lya_addr *b)
+{
+	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
 static size_t slot_of(const struct snat_places *p, const struct lya_addr *addr)
 {
-	size_t i = (size_t)lya_hash(&p->key, addr->bytes, sizeof(addr->bytes)) & p->mask;
+	size_t i = home_of(p, addr);
 
-	while (p->slots[i] != 0 && lya_addr_cmp(&p->list[p->slots[i] - 1].addr, addr) != 0)
+	while (p->slots[i] != 0 && !same_addr(&p->list[p->slots[i] - 1].addr, addr))
 		i = (i + 1) & p->mask;
 	return i;
 }
@@ -186,7 +201,6 @@ int snat_places_init(struct snat_places *p, const struct lya_policy *policy)
 
 	while (slots < 4 * n)
 		slots *= 2;
-	p->key = lya_hash_key_random();
 	p->mask = slots - 1;
 	p->list = lya_calloc(n + 1, sizeof(*p->list));
 	p->slots = lya_calloc(slots, sizeof(*p->slots));

@@ -48,7 +48,6 @@ struct snat_places {
 	uint32_t n_vips, n_nodes;   /* external */
 	struct snat_ports relay;    /* ports of the A/V Edge's relay */
 	struct snat_ports tcp[2];   /* A/V ports of the VIPs, outside and inside */
-	struct lya_hash_key key;
 };
 
 int snat_places_init(struct snat_places *p, const struct lya_policy *policy);
