@@ -30,6 +30,7 @@
 
 /* A flow that has ended, with everything that was found of it; borrowed. */
 struct lya_audit_flow {
+	const struct lya_policy *policy; /* that it was judged by */
 	const struct lya_flow *flow;
 	const struct lya_policy_end *ends; /* two, by side */
 	const struct lya_verdict *verdict;

@@ -172,7 +172,8 @@ static int enter(struct audit_judge *j, const struct lya_flow *flow,
 		rc = audit_judge_as(j, flow, found, &judged);
 	if (rc != 0)
 		return rc;
-	told = (struct lya_audit_flow){ judged.flow, judged.ends, &judged.verdict, &findings };
+	told = (struct lya_audit_flow){ j->policy, judged.flow, judged.ends, &judged.verdict,
+					&findings };
 	rc = lya_ledger_take(j->ledger, judged.flow, judged.ends, &judged.verdict, &findings);
 	if (rc == 0) {
 		rc = take_packets(j, &told, *kept);

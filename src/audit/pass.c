@@ -502,8 +502,9 @@ int audit_pass_flow(struct lya_audit *a, const struct lya_flow *flow,
 		rc = take_share(a, &j, &findings);
 	if (rc != 0 || a->options.on_flow == NULL)
 		return rc;
-	return a->options.on_flow(a->options.ctx, &(struct lya_audit_flow){
-						      j.flow, j.ends, &j.verdict, &findings });
+	return a->options.on_flow(a->options.ctx,
+				  &(struct lya_audit_flow){ a->policy, j.flow, j.ends, &j.verdict,
+							    &findings });
 }
 
 /* The end ---------------------------------------------------------------------------------- */

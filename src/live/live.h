@@ -18,6 +18,7 @@ struct live_watch {
 	int sensor_end, warden_end; /* of the post between them */
 	/* Of those of the courier, with the sensor and with the warden; -1: there is none. */
 	int tell_end, tale_end, errand_out, errand_in;
+	int flows_out, flows_in; /* the sensor's and the courier's, for lines of flows; -1: none */
 };
 
 /* Say something, as printf does. */

@@ -36,9 +36,15 @@ enum live_tale {
 
 enum { LIVE_TALE_UPDATE = 256 }; /* of a finding that was told before */
 
+/* From the sensor to the courier, by a post of its own: a crowd of flows holds up no alarm. */
+enum live_flows {
+	LIVE_FLOWS_LINES = 1 /* data: whole lines of the flow log */
+};
+
 /* From the warden to the courier; when it closes the post it is over. */
 enum live_errand {
-	LIVE_ERRAND_FINDINGS = 1 /* fd: where lines of findings go from now on */
+	LIVE_ERRAND_FINDINGS = 1, /* fd: where lines of findings go from now on */
+	LIVE_ERRAND_FLOWS         /* fd: the same of flows */
 };
 
 #endif

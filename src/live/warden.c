@@ -61,9 +61,9 @@ static void stop(struct warden *w)
 }
 
 /* The name may stand for another file by now; the sensor goes on meanwhile. */
-static int open_findings(struct warden *w, struct lya_error *err)
+static int open_lines(struct warden *w, const char *path, enum live_errand errand,
+		      struct lya_error *err)
 {
-	const char *path = w->watch->options->findings;
 	int fd, rc;
 
 	if (path == NULL)
@@ -72,10 +72,20 @@ static int open_findings(struct warden *w, struct lya_error *err)
 	if (fd == -1)
 		return lya_error_set(err, LYA_EOUTPUT, path, NULL, "cannot be written: %s",
 				     strerror(errno));
-	rc = lya_post_send(w->watch->errand_out, LIVE_ERRAND_FINDINGS, 0, NULL, 0, fd);
+	rc = lya_post_send(w->watch->errand_out, errand, 0, NULL, 0, fd);
 	(void)close(fd);
 	return rc == LYA_OK ? LYA_OK
 			    : lya_error_set(err, LYA_EIO, path, NULL, "nobody is there to write it");
+}
+
+static int open_findings(struct warden *w, struct lya_error *err)
+{
+	return open_lines(w, w->watch->options->findings, LIVE_ERRAND_FINDINGS, err);
+}
+
+static int open_flows(struct warden *w, struct lya_error *err)
+{
+	return open_lines(w, w->watch->options->flows, LIVE_ERRAND_FLOWS, err);
 }
 
 /* The times of sd_notify are CLOCK_MONOTONIC's. */
@@ -87,6 +97,8 @@ static void reload(struct warden *w)
 
 	lya_notify_send(&w->notify, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, live_steady_ns() / 1000);
 	if (open_findings(w, &err) != LYA_OK)
+		live_say(w->watch, LYA_WATCH_ERROR, "%s; the file of before is written on", err.text);
+	if (open_flows(w, &err) != LYA_OK)
 		live_say(w->watch, LYA_WATCH_ERROR, "%s; the file of before is written on", err.text);
 	if (bundle_pack(&fd, o->site, o->rules, &err) != LYA_OK) {
 		live_say(w->watch, LYA_WATCH_ERROR, "%s", err.text);
@@ -314,6 +326,8 @@ static int work(struct warden *w, struct lya_error *err)
 
 	if (rc == LYA_OK)
 		rc = open_findings(w, err);
+	if (rc == LYA_OK)
+		rc = open_flows(w, err);
 	if (rc == LYA_OK && w->watch->screen != NULL)
 		rc = live_screen_begin(w->watch->screen, err);
 	if (rc != LYA_OK) {
