@@ -22,6 +22,8 @@ struct scene {
 	struct lya_evidence *e;
 	struct lya_source sources[SOURCES];
 	struct lya_finding_packets counts[64], total;
+	const char *period; /* of a service's file */
+	int64_t since_ns;
 	uint8_t file[FILE_MAX];
 	size_t len;
 };
@@ -31,6 +33,7 @@ static void begin(struct scene *s, size_t max_bytes)
 	static char names[SOURCES][16] = { "a.pcapng", "b\x1b[2J\xff.pcap", "-" };
 
 	memset(s, 0, sizeof(*s));
+	s->since_ns = LYA_TIME_NONE;
 	world_open(&s->w, NULL);
 	s->ledger = world_ledger(&s->w, 0);
 	assert_int_equal(lya_evidence_new(&s->e, max_bytes, NULL), LYA_OK);
@@ -101,6 +104,11 @@ static void write_file(struct scene *s)
 {
 	struct lya_ledger_end last = { .first_ns = WORLD_TIME, .last_ns = WORLD_TIME };
 	char path[] = "/tmp/lyncaudit-evidence-XXXXXX";
+	const struct lya_evidence_about about = { .ledger = s->ledger,
+						  .sources = s->sources,
+						  .n_sources = SOURCES,
+						  .period = s->period,
+						  .since_ns = s->since_ns };
 	struct lya_output *out;
 	struct lya_error err;
 	int fd = mkstemp(path);
@@ -109,9 +117,7 @@ static void write_file(struct scene *s)
 	assert_int_equal(close(fd), 0);
 	assert_int_equal(lya_ledger_finish(s->ledger, &last, &err), LYA_OK);
 	assert_int_equal(lya_output_open(&out, path, false, &err), LYA_OK);
-	assert_int_equal(lya_evidence_write(s->e, s->ledger, s->sources, SOURCES, out, s->counts,
-					    &s->total, &err),
-			 LYA_OK);
+	assert_int_equal(lya_evidence_write(s->e, &about, out, s->counts, &s->total, &err), LYA_OK);
 	assert_int_equal(lya_output_commit(out, &err), LYA_OK);
 	FILE *f = fopen(path, "rb");
 	assert_non_null(f);
@@ -401,6 +407,7 @@ static void test_memory(void **state)
 {
 	static struct scene s;
 	struct lya_ledger_end last = { .first_ns = WORLD_TIME, .last_ns = WORLD_TIME };
+	struct lya_evidence_about about = { .n_sources = SOURCES, .since_ns = LYA_TIME_NONE };
 	bool whole = false;
 
 	(void)state;
@@ -413,6 +420,8 @@ static void test_memory(void **state)
 		take(&s, &f, p);
 	}
 	assert_int_equal(lya_ledger_finish(s.ledger, &last, NULL), LYA_OK);
+	about.ledger = s.ledger;
+	about.sources = s.sources;
 	for (uint64_t nth = 1; !whole; nth++) {
 		struct lya_error err = { .status = LYA_OK };
 		struct lya_output *out;
@@ -420,8 +429,7 @@ static void test_memory(void **state)
 
 		assert_int_equal(lya_output_open(&out, "/dev/null", false, &err), LYA_OK);
 		lya_alloc_fail_at(nth);
-		rc = lya_evidence_write(s.e, s.ledger, s.sources, SOURCES, out, s.counts, &s.total,
-					&err);
+		rc = lya_evidence_write(s.e, &about, out, s.counts, &s.total, &err);
 		lya_alloc_fail_at(0);
 		whole = rc == LYA_OK;
 		assert_true(whole || (rc == LYA_ENOMEM && err.status == LYA_ENOMEM));
