@@ -45,6 +45,11 @@ struct lya_watch_options {
 	uint64_t keep_bytes;
 	const char *findings; /* path: a line for each finding as it happens; NULL: none */
 	const char *flows;    /* path: a line for each flow that ended; NULL: none */
+	/*
+	 * Path: packets that prove findings; with `state` a file for each report, whose name goes
+	 * into it before its suffix.  NULL: none.
+	 */
+	const char *evidence;
 	const char *metrics;  /* path: numbers for Prometheus; NULL: none */
 	const char *syslog;   /* "local", "udp:ADDRESS:PORT", "tcp:ADDRESS:PORT"; NULL: none */
 	const char *hook;     /* path of a program that is started for new findings; NULL: none */

@@ -31,6 +31,8 @@ static const char help[] =
     "      --findings FILE    with --state: append one JSON line per finding, when it begins\n"
     "                         and at most once a minute when there is more of it\n"
     "      --flows FILE       append one JSON line per flow, when it ends\n"
+    "      --evidence FILE    the packets that prove each finding, as pcapng: with --state a file\n"
+    "                         beside each report, whose name goes into FILE's\n"
     "      --syslog TO        with --state: findings and losses to \"local\", \"udp:ADDRESS:PORT\" or\n"
     "                         \"tcp:ADDRESS:PORT\"\n"
     "      --hook PROGRAM     with --state: start it for each new finding, which is on its\n"
@@ -74,6 +76,7 @@ enum {
 	OPT_KEEP_SIZE,
 	OPT_FINDINGS,
 	OPT_FLOWS,
+	OPT_EVIDENCE,
 	OPT_SYSLOG,
 	OPT_HOOK,
 	OPT_HOOK_SEVERITY,
@@ -104,6 +107,7 @@ static const struct option options[] = {
 	{ "keep-size", required_argument, NULL, OPT_KEEP_SIZE },
 	{ "findings", required_argument, NULL, OPT_FINDINGS },
 	{ "flows", required_argument, NULL, OPT_FLOWS },
+	{ "evidence", required_argument, NULL, OPT_EVIDENCE },
 	{ "syslog", required_argument, NULL, OPT_SYSLOG },
 	{ "hook", required_argument, NULL, OPT_HOOK },
 	{ "hook-severity", required_argument, NULL, OPT_HOOK_SEVERITY },
@@ -236,6 +240,9 @@ static int read_keeping(struct watch_options *o, int c, char *const *argv)
 		return -1;
 	case OPT_FLOWS:
 		o->live.flows = optarg;
+		return -1;
+	case OPT_EVIDENCE:
+		o->live.evidence = optarg;
 		return -1;
 	case OPT_SYSLOG:
 		return read_syslog(o, optarg);

@@ -81,6 +81,18 @@ static int tell_aside(struct book *b, struct lya_error *err)
 	return rc;
 }
 
+/* Of a period that goes on, packets are not in the store. */
+static int tell_unproven(struct book *b, struct lya_error *err)
+{
+	struct lya_store_event event = book_store_event(
+	    b->since_ns, b->since_ns,
+	    "Packets that prove findings are kept in memory: those of before are in the file that "
+	    "was left when the sensor was stopped, or lost if it was killed.");
+
+	return b->proves && b->continued != 0 ? lya_store_put_events(b->store, &event, 1, err)
+					      : LYA_OK;
+}
+
 static int try_start(struct book *b, struct lya_error *err)
 {
 	int rc;
@@ -96,7 +108,9 @@ static int try_start(struct book *b, struct lya_error *err)
 	}
 	if (rc == LYA_OK)
 		rc = make_up_nights(b, err);
-	return rc == LYA_OK ? tell_aside(b, err) : rc;
+	if (rc == LYA_OK)
+		rc = tell_aside(b, err);
+	return rc == LYA_OK ? tell_unproven(b, err) : rc;
 }
 
 /*

@@ -39,6 +39,7 @@ static int start(struct live_engine *e, struct live_policy *policy, struct lya_e
 	struct lya_audit_options options = { .max_memory = o->max_memory,
 					     .max_flows = o->max_flows,
 					     .threads = o->threads,
+					     .evidence = o->evidence != NULL,
 					     .continuous = o->state != NULL,
 					     .on_flow = e->flows != NULL ? log_flow : NULL,
 					     .source_name = source_name,
@@ -188,14 +189,9 @@ static int stop(struct live_engine *e, struct lya_error *err)
 
 int live_engine_stop(struct live_engine *e, struct lya_error *err)
 {
-	int rc;
-
 	if (e->flows != NULL)
 		live_flow_log_wait(e->flows, LAST_FLOWS_NS);
-	rc = stop(e, err);
-	if (e->flows != NULL)
-		live_flow_log_end(e->flows);
-	return rc;
+	return stop(e, err);
 }
 
 void live_engine_free(struct live_engine *e)

@@ -8,6 +8,7 @@
 enum live_output {
 	LIVE_OUTPUT_REPORT,  /* these appear whole, by rename */
 	LIVE_OUTPUT_METRICS,
+	LIVE_OUTPUT_EVIDENCE, /* data: the name of the report that it is for; none: of the only one */
 	LIVE_OUTPUTS
 };
 
@@ -24,7 +25,7 @@ enum live_news {
 	LIVE_ALIVE,     /* once a second; data: the status in a line */
 	LIVE_RELOADED,  /* number 0: the new configuration is in force; 1: the old one stays */
 	LIVE_PICTURE,   /* data: lines for the screen */
-	LIVE_OUTPUT     /* number: which; fd: what is to stand there */
+	LIVE_OUTPUT     /* number: which; fd: what is to stand there; data: see there */
 };
 
 /* From the sensor to the courier. */

@@ -209,17 +209,15 @@ static int capture_tick(struct sensor *s, struct lya_error *err)
 
 static int measure(struct sensor *s, struct lya_error *err)
 {
-	struct lya_output *out;
-	int fd;
-	int rc = live_hand_begin(&out, &fd, err);
+	struct live_hand hand = { .number = LIVE_OUTPUT_METRICS };
+	int rc = live_hand_begin(&hand.out, &hand.fd, err);
 
 	if (rc != LYA_OK)
 		return rc;
-	rc = live_engine_measure(s->engine, out, err);
+	rc = live_engine_measure(s->engine, hand.out, err);
 	if (rc == LYA_OK)
-		return live_hand_over(s->watch, LIVE_OUTPUT_METRICS, out, fd, err);
-	lya_output_abort(out);
-	(void)close(fd);
+		return live_hand_over(s->watch, &hand, err);
+	live_hand_drop(&hand);
 	return rc;
 }
 
@@ -437,6 +435,8 @@ int live_sensor(void *watch)
 	if (rc != LYA_OK && rc != LYA_ESTOP)
 		live_say(s.watch, LYA_WATCH_ERROR, "%s", err.text);
 	live_engine_free(s.engine);
+	if (s.flows != NULL)
+		live_flow_log_end(s.flows);
 	live_tell_free(s.tell);
 	live_flow_log_free(s.flows);
 	live_show_free(s.show);

@@ -17,7 +17,9 @@
 
 #include "live/bundle.h"
 #include "live/messages.h"
+#include "live/proof.h"
 #include "live/screen.h"
+#include "lyncaudit/alloc.h"
 #include "lyncaudit/output.h"
 #include "lyncaudit/post.h"
 #include "lyncaudit/timeutil.h"
@@ -158,6 +160,8 @@ static const char *output_path(const struct lya_watch_options *o, uint32_t numbe
 		return o->report;
 	case LIVE_OUTPUT_METRICS:
 		return o->metrics;
+	case LIVE_OUTPUT_EVIDENCE:
+		return o->evidence;
 	case LIVE_OUTPUTS:
 		break;
 	}
@@ -185,20 +189,37 @@ static int copy_output(const char *path, bool readable, int fd, struct lya_error
 			     strerror(errno));
 }
 
+/* A file of evidence for each report, whose name is the sensor's to tell; false: it is none. */
+static bool name_output(const struct warden *w, uint32_t number, const char **path, char **own)
+{
+	const struct lya_watch_options *o = w->watch->options;
+
+	*own = NULL;
+	*path = output_path(o, number);
+	if (*path == NULL || number != LIVE_OUTPUT_EVIDENCE || o->state == NULL)
+		return *path != NULL;
+	if (live_proof_is_name(w->post.data))
+		*path = *own = live_proof_path(o->evidence, w->post.data);
+	return *own != NULL;
+}
+
 /* The sensor hands over memory: a pipe could make this process wait.  Metrics are for all. */
 static void take_output(struct warden *w, uint32_t number, int fd)
 {
-	const char *path = output_path(w->watch->options, number);
+	const char *path;
 	struct lya_error err;
 	struct stat st;
+	char *own;
 
-	if (path == NULL || fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
+	if (fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    !name_output(w, number, &path, &own))
 		return;
-	if (copy_output(path, number == LIVE_OUTPUT_METRICS, fd, &err) == LYA_OK)
-		return;
-	live_say(w->watch, LYA_WATCH_ERROR, "%s", err.text);
-	if (number == LIVE_OUTPUT_REPORT)
-		w->failure = err.status;
+	if (copy_output(path, number == LIVE_OUTPUT_METRICS, fd, &err) != LYA_OK) {
+		live_say(w->watch, LYA_WATCH_ERROR, "%s", err.text);
+		if (number != LIVE_OUTPUT_METRICS && w->watch->options->state == NULL)
+			w->failure = err.status;
+	}
+	lya_free(own);
 }
 
 static void take_news(struct warden *w)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "live/bundle.h"
+#include "live/proof.h"
 #include "live/screen.h"
 #include "lyncaudit/confine.h"
 #include "lyncaudit/output.h"
@@ -162,6 +163,8 @@ int lya_watch_run(const struct lya_watch_options *options, struct lya_error *err
 		rc = try_output(options->metrics, err);
 	if (rc == LYA_OK)
 		rc = have_state(&w, err);
+	if (rc == LYA_OK)
+		rc = live_proof_prepare(&w, err);
 	if (rc == LYA_OK)
 		rc = bundle_pack(&w.bundle, options->site, options->rules, err);
 	if (rc == LYA_OK)

@@ -33,6 +33,9 @@ class Ring(Live):
                        check=True)
         self.addCleanup(subprocess.run, ["umount", "-l", self.path(name)], check=True)
 
+    def enlarge(self, name, size):
+        subprocess.run(["mount", "-o", "remount,size=" + size, self.path(name)], check=True)
+
     def follow(self, *args, state="state"):
         return self.start("--follow", "ring", "--state", state, "--sensor", "s", *args)
 

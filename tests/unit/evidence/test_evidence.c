@@ -440,13 +440,85 @@ static void test_memory(void **state)
 	end(&s);
 }
 
+static bool file_says(const struct scene *s, const char *text)
+{
+	return memmem(s->file, s->len, text, strlen(text)) != NULL;
+}
+
+/* Parts that are joined, whose sources the ledger knows by other numbers. */
+static void test_joined(void **state)
+{
+	static char names[2][8] = { "eth1", "eth0" };
+	struct lya_source told[2] = { { .name = names[0], .kind = "interface" },
+				      { .name = names[1], .kind = "interface" } };
+	static struct scene s;
+	struct lya_evidence_room *room = lya_evidence_room_new((size_t)1 << 20);
+	struct lya_evidence *all, *part;
+	struct lya_flow f;
+
+	(void)state;
+	begin(&s, (size_t)8 << 20);
+	assert_int_equal(lya_evidence_new_in(&all, room, NULL), LYA_OK);
+	s.sources[0] = told[1];
+	s.sources[1] = told[0];
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct lya_packet_place place = { 7, WORLD_TIME + i, i };
+		struct lya_packets *p = NULL;
+
+		assert_int_equal(lya_evidence_new_in(&part, room, NULL), LYA_OK);
+		add(&p, packet(i, 7, WORLD_TIME + i, 60 + i));
+		assert_int_equal(kept_put(&part->kept, &(struct kept_names){ 0 }, &place, p), LYA_OK);
+		assert_int_equal(lya_evidence_tell(part, told, 2, NULL), LYA_OK);
+		assert_int_equal(lya_evidence_merge(all, part, s.ledger, s.sources, 2, NULL), LYA_OK);
+		lya_evidence_free(part);
+	}
+	f = wrong(40000, 1, 7, WORLD_TIME); /* eth1, which is our first */
+	take(&s, &f, (struct lya_trail_flow){ 0 });
+	lya_evidence_free(s.e);
+	s.e = all;
+	write_file(&s);
+	assert_int_equal(s.total.packets, 1);
+	assert_int_equal(s.total.left_out, 0);
+	assert_true(file_says(&s, "packet 7 of eth1"));
+	end(&s);
+	assert_int_equal(lya_evidence_room_used(room), 0);
+	lya_evidence_room_free(room);
+}
+
+/* A number that another process gave to another packet proves nothing. */
+static void test_another_process(void **state)
+{
+	static struct scene s;
+	struct lya_flow old, young;
+	struct lya_trail_flow p = { 0 };
+
+	(void)state;
+	begin(&s, (size_t)8 << 20);
+	s.period = "2026-11-21";
+	s.since_ns = WORLD_TIME + 50;
+	old = wrong(40000, 0, 5, WORLD_TIME);
+	take(&s, &old, (struct lya_trail_flow){ 0 });
+	young = wrong(40001, 0, 5, WORLD_TIME + 100);
+	add(&p.first, packet(0, 5, WORLD_TIME + 100, 60));
+	take(&s, &young, p);
+	write_file(&s);
+	assert_int_equal(s.total.packets, 1);
+	assert_int_equal(s.total.left_out, 1);
+	assert_true(file_says(&s, "the report 2026-11-21 of the site"));
+	assert_true(file_says(&s, "1 packet that belong here came before the sensor was started at"));
+	assert_true(file_says(&s, ": 1 packet missing."));
+	assert_false(file_says(&s, "want of memory"));
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_file),       cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_left_out),   cmocka_unit_test(test_sweep),
 		cmocka_unit_test(test_full),       cmocka_unit_test(test_interfaces),
-		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_memory),     cmocka_unit_test(test_joined),
+		cmocka_unit_test(test_another_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
