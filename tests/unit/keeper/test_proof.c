@@ -236,6 +236,31 @@ static void test_kill(void **state)
 	service_close(&s);
 }
 
+/* The same of a day that was over before the service came back. */
+static void test_kill_overnight(void **state)
+{
+	const char *path;
+	bool told = false;
+
+	(void)state;
+	service_open(&s, dir, utc(2026, 11, 21, 12, 0), NULL);
+	service_flow(&s, 50000);
+	service_settle(&s);
+	service_close(&s);
+	service_open(&s, dir, utc(2026, 11, 22, 13, 0), NULL);
+	service_settle(&s);
+	path = report_path(dir, "2026-11-21.json");
+	for (size_t i = 0; i < report_count(path, "period.events"); i++) {
+		char place[64];
+
+		(void)snprintf(place, sizeof(place), "period.events.%zu.text", i);
+		told = told || strstr(report_text_at(path, place), "kept in memory") != NULL;
+	}
+	assert_true(told);
+	assert_false(is_there("2026-11-21"));
+	service_close(&s);
+}
+
 /* A crowd does not drive out what the report shows, and memory stays below its bound. */
 static void test_crowd(void **state)
 {
@@ -288,6 +313,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_room, setup, remove_dir),
 		cmocka_unit_test_setup_teardown(test_given_up, setup, remove_dir),
 		cmocka_unit_test_setup_teardown(test_kill, setup, remove_dir),
+		cmocka_unit_test_setup_teardown(test_kill_overnight, setup, remove_dir),
 		cmocka_unit_test_setup_teardown(test_crowd, setup, remove_dir),
 		cmocka_unit_test_setup_teardown(test_made_again, setup, remove_dir),
 	};
