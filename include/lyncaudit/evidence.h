@@ -57,7 +57,6 @@ void lya_packets_free(struct lya_packets *p); /* NULL is fine */
 struct lya_trail_flow {
 	struct lya_packets *first; /* of the flow */
 	struct lya_packets *legs;  /* that its proof of rewriting names, wherever they were seen */
-	uint32_t before; /* bytes of `first` that came before the last period's end */
 };
 
 /* A copy; with at_cut, of what came before the last period's end.  LYA_OK or LYA_ENOMEM. */

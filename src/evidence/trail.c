@@ -399,8 +399,10 @@ int lya_trail_flow_dup(const struct lya_trail_flow *f, bool at_cut, struct lya_t
 	uint32_t used = f->first != NULL ? f->first->used : 0;
 	int rc;
 
-	*out = (struct lya_trail_flow){ .before = f->before };
-	rc = copy_first(f->first, at_cut ? f->before : used, &out->first);
+	*out = (struct lya_trail_flow){ 0 };
+	if (f->first != NULL && at_cut)
+		used = f->first->before;
+	rc = copy_first(f->first, used, &out->first);
 	if (rc == LYA_OK)
 		rc = copy_first(f->legs, f->legs != NULL ? f->legs->used : 0, &out->legs);
 	if (rc != LYA_OK)
@@ -453,8 +455,10 @@ int lya_trail_copy(struct lya_trail *t, const struct lya_flow *flow,
 	struct lya_trail_flow kept = { 0 };
 	int rc = LYA_OK;
 
-	if (l != NULL)
-		kept = (struct lya_trail_flow){ .first = l->packets, .before = before_of(t, l) };
+	if (l != NULL) {
+		kept.first = l->packets;
+		kept.first->before = before_of(t, l);
+	}
 	if (out != NULL)
 		rc = lya_trail_flow_dup(&kept, at_cut, out);
 	if (out != NULL && rc == LYA_OK && found != NULL)
@@ -480,7 +484,7 @@ int lya_trail_end(struct lya_trail *t, const struct lya_flow *flow,
 
 	*out = (struct lya_trail_flow){ 0 };
 	if (l != NULL) {
-		out->before = before_of(t, l);
+		l->packets->before = before_of(t, l);
 		out->first = live_end(&t->live, l);
 	}
 	packets_trim(&out->first);

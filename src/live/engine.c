@@ -13,7 +13,7 @@
 enum { STOP_MS = 4000, LAZY_MS = 1000 };
 
 /* How long lines of the flows that end with the service may wait for room. */
-#define LAST_FLOWS_NS (2 * LYA_SECOND_NS)
+#define LAST_FLOWS_NS LYA_SECOND_NS
 
 /* Beginning ---------------------------------------------------------------- */
 
