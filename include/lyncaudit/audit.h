@@ -30,6 +30,7 @@
 
 /* A flow that has ended, with everything that was found of it; borrowed. */
 struct lya_audit_flow {
+	const struct lya_policy *policy; /* that it was judged by */
 	const struct lya_flow *flow;
 	const struct lya_policy_end *ends; /* two, by side */
 	const struct lya_verdict *verdict;
@@ -40,10 +41,10 @@ struct lya_audit_options {
 	size_t max_memory;  /* cap for all state, bytes; 0: 1 GiB */
 	size_t max_flows;   /* 0: what max_memory allows */
 	unsigned threads;   /* 0 and 1: the caller's alone; more than three are not used */
-	bool evidence;      /* keep packets that prove findings, for lya_audit_evidence */
+	bool evidence;      /* keep packets that prove findings */
 	/*
-	 * What is found is handed over in parts, see below: lya_audit_finish, on_finding and
-	 * `evidence` are not for that.
+	 * What is found is handed over in parts, see below: lya_audit_finish, lya_audit_evidence
+	 * and on_finding are not for that.
 	 */
 	bool continuous;
 	/*
@@ -139,11 +140,14 @@ struct lya_audit_part {
 	struct lya_tally *tally;      /* everything else, since the stretch began */
 	struct lya_minutes *minutes;  /* what all flows gained since the part before */
 	uint64_t open_flows;
+	/* With `evidence` packets of the flows that ended and, for a report, of the open ones. */
+	struct lya_evidence *packets, *open_packets; /* NULL: there are none */
 };
 
-void lya_audit_part_fini(struct lya_audit_part *part);
+void lya_audit_part_fini(struct lya_audit_part *part); /* before the audit is freed */
 
-enum lya_audit_pass { LYA_PASS_CHECKPOINT, LYA_PASS_PERIOD };
+/* LYA_PASS_REPORT: a checkpoint that brings the packets of open flows, too. */
+enum lya_audit_pass { LYA_PASS_CHECKPOINT, LYA_PASS_REPORT, LYA_PASS_PERIOD };
 
 /*
  * Begin a pass.  A checkpoint that is under way is given up, and what it would have handed

@@ -18,6 +18,9 @@
  *
  * The trail goes with the packets, the evidence with the ledger: they may be in
  * different threads.
+ *
+ * An audit without end hands its evidence over in parts, as it does its ledger; those that
+ * join them know packets by what findings name, and have their memory in common.
  */
 #ifndef LYNCAUDIT_EVIDENCE_H
 #define LYNCAUDIT_EVIDENCE_H
@@ -50,11 +53,15 @@ enum {
 struct lya_packets;
 void lya_packets_free(struct lya_packets *p); /* NULL is fine */
 
-/* What a trail hands over of a flow that ended; either may be NULL. */
+/* What a trail hands over of a flow; either may be NULL. */
 struct lya_trail_flow {
 	struct lya_packets *first; /* of the flow */
 	struct lya_packets *legs;  /* that its proof of rewriting names, wherever they were seen */
 };
+
+/* A copy; with at_cut, of what came before the last period's end.  LYA_OK or LYA_ENOMEM. */
+int lya_trail_flow_dup(const struct lya_trail_flow *f, bool at_cut, struct lya_trail_flow *out);
+void lya_trail_flow_fini(struct lya_trail_flow *f);
 
 /* The trail: it follows packets ----------------------------------------------------- */
 
@@ -82,6 +89,22 @@ void lya_trail_detail(struct lya_trail *t, const struct lya_flow_detail *detail)
 int lya_trail_end(struct lya_trail *t, const struct lya_flow *flow,
 		  const struct lya_snat_evidence *found, struct lya_trail_flow *out);
 
+/*
+ * A period ends.  Of flows that go on, the first two packets of each side in the next one are
+ * kept, too, beside those of their opening.
+ */
+void lya_trail_cut(struct lya_trail *t);
+/*
+ * What is kept of a flow that goes on; with at_cut, up to the last period's end, and of what
+ * is kept beside the opening what came before then is let go (out may be NULL: nothing
+ * else).  *out is the caller's.  LYA_OK or LYA_ENOMEM.
+ */
+int lya_trail_copy(struct lya_trail *t, const struct lya_flow *flow,
+		   const struct lya_snat_evidence *found, bool at_cut, struct lya_trail_flow *out);
+/* Go on with another policy, and a memo for it, which is taken over. */
+void lya_trail_rebase(struct lya_trail *t, const struct lya_policy *policy,
+		      struct lya_policy_memo *memo);
+
 struct lya_trail_stats {
 	uint64_t flows;   /* of which packets were kept, for however long */
 	uint64_t cleared; /* of them, those let go before they ended */
@@ -95,8 +118,19 @@ void lya_trail_stats(const struct lya_trail *t, struct lya_trail_stats *out);
 
 struct lya_evidence;
 
+/* Memory for several of them, in any threads; to be freed after all of them.  NULL: no memory. */
+struct lya_evidence_room;
+struct lya_evidence_room *lya_evidence_room_new(size_t max_bytes);
+void lya_evidence_room_free(struct lya_evidence_room *room);
+size_t lya_evidence_room_used(struct lya_evidence_room *room);
+
 int lya_evidence_new(struct lya_evidence **e, size_t max_bytes, struct lya_error *err);
+/* room is borrowed. */
+int lya_evidence_new_in(struct lya_evidence **e, struct lya_evidence_room *room,
+			struct lya_error *err);
 void lya_evidence_free(struct lya_evidence *e);
+struct lya_evidence_room *lya_evidence_room_of(const struct lya_evidence *e);
+bool lya_evidence_is_empty(const struct lya_evidence *e);
 
 /*
  * A flow was judged and taken by the ledger; its packets are taken in any case.
@@ -106,13 +140,35 @@ int lya_evidence_take(struct lya_evidence *e, const struct lya_ledger *ledger,
 		      const struct lya_flow *flow, bool concerned, struct lya_trail_flow packets);
 
 /*
+ * What the capture tells of its sources, copied: from then on a ledger's sources are known by
+ * their names, whatever their numbers.
+ */
+int lya_evidence_tell(struct lya_evidence *e, const struct lya_source *sources, size_t n,
+		      struct lya_error *err);
+/*
+ * Add what `from` holds and knows, which is empty then.  ledger, with its sources, tells what
+ * is named; NULL: nothing is let go to make room.
+ */
+int lya_evidence_merge(struct lya_evidence *e, struct lya_evidence *from,
+		       const struct lya_ledger *ledger, const struct lya_source *sources,
+		       size_t n_sources, struct lya_error *err);
+
+/* What a file is to be of. */
+struct lya_evidence_about {
+	const struct lya_ledger *ledger; /* finished */
+	const struct lya_source *sources;
+	size_t n_sources;
+	const char *period; /* of a service: "2026-11-21"; NULL: it is an audit's */
+	int64_t since_ns;   /* what came before was another process's; LYA_TIME_NONE: nothing did */
+};
+
+/*
  * Write the packets of a finished ledger's findings, in order of time.  counts (one
  * for each finding, may be NULL) tells what each of them has, total all together (a
  * packet of two findings once).  LYA_OK or LYA_ENOMEM; write errors stay with out.
  */
-int lya_evidence_write(const struct lya_evidence *e, const struct lya_ledger *ledger,
-		       const struct lya_source *sources, size_t n_sources, struct lya_output *out,
-		       struct lya_finding_packets *counts, struct lya_finding_packets *total,
-		       struct lya_error *err);
+int lya_evidence_write(const struct lya_evidence *e, const struct lya_evidence_about *about,
+		       struct lya_output *out, struct lya_finding_packets *counts,
+		       struct lya_finding_packets *total, struct lya_error *err);
 
 #endif

@@ -152,9 +152,20 @@ struct lya_finding_packets {
 	uint64_t left_out; /* known to belong there, and not there for want of memory */
 };
 
-/* Who is shown packets, each by its source and its number there. */
+/*
+ * A packet that a finding names: by its source, its number there, and a time, for the numbers
+ * begin anew when a service does: that of a leg itself, and of a flow's first packet the
+ * flow's first time.
+ */
+struct lya_packet_place {
+	uint64_t number;
+	int64_t time_ns;
+	uint32_t source;
+};
+
+/* Who is shown packets. */
 struct lya_packet_visitor {
-	void (*packet)(void *ctx, uint32_t source, uint64_t number);
+	void (*packet)(void *ctx, const struct lya_packet_place *place);
 	void *ctx;
 };
 

@@ -241,7 +241,8 @@ const struct lya_flow *lya_flow_table_peek(struct lya_flow_table *t,
 					   const struct lya_flow_sight *sight);
 /*
  * For a table that is never flushed.  A cut notes of every open flow what it has counted
- * so far, in some ten nanoseconds a flow, so that what comes later is another period's.
+ * so far, in some ten nanoseconds a flow, so that what comes later is another period's; of
+ * flows that had shown enough, packets are shown again.
  * Flows that end later tell it in their marks, and so do visits.
  */
 void lya_flow_table_cut(struct lya_flow_table *t, int64_t time_ns);

@@ -17,6 +17,9 @@
  * counts once in each, with the packets that came in it; one that lives over a
  * reload counts once, judged by what was in force last.
  *
+ * Packets that prove findings, where the audit keeps them, are in memory alone until the
+ * report of their period is made: a kill loses them, and the next report and file say so.
+ *
  * Two threads.  The caller's own, which captures, calls everything here but the
  * callbacks; it visits open flows in slices between batches of packets, and never
  * waits (but where packets come from files, and days go by faster than their reports can
@@ -84,6 +87,21 @@ struct lya_keeper_view {
 	uint64_t open_flows; /* that the view holds */
 };
 
+/* Packets that prove the findings of a report that stands under its name; borrowed. */
+struct lya_keeper_proof {
+	const char *name; /* the report's: "2026-11-21", "2026-11-21T134510Z" */
+	const struct lya_evidence *packets;
+	const struct lya_ledger *ledger;
+	const struct lya_source *sources;
+	size_t n_sources;
+	int64_t since_ns; /* packets of before were another process's; LYA_TIME_NONE: none were */
+	int64_t drop_before_ns; /* what is older need not be kept; LYA_TIME_NONE: everything is */
+};
+
+/* Write it as a file of evidence (evidence.h). */
+int lya_keeper_proof_write(const struct lya_keeper_proof *proof, struct lya_output *out,
+			   struct lya_finding_packets *total, struct lya_error *err);
+
 enum lya_keeper_level { LYA_KEEPER_NOTE, LYA_KEEPER_WARNING };
 
 struct lya_keeper_options {
@@ -103,6 +121,12 @@ struct lya_keeper_options {
 	void (*on_view)(void *ctx, const struct lya_keeper_view *view);
 	/* A report stands under its name: its path, below the state directory, and its verdict. */
 	void (*on_report)(void *ctx, const char *path, enum lya_report_verdict verdict);
+	/*
+	 * After that, where the audit keeps packets: write them somewhere.  Of a night whose
+	 * packets cannot be written they are kept for a while, and it is tried again.  Not NULL
+	 * when the audit has `evidence`.
+	 */
+	int (*on_proof)(void *ctx, const struct lya_keeper_proof *proof, struct lya_error *err);
 	/* What an operator should know: writing suspended, or goes on; a store set aside. */
 	void (*on_message)(void *ctx, enum lya_keeper_level level, const char *text);
 	void *ctx;

@@ -44,6 +44,12 @@ struct lya_watch_options {
 	unsigned keep_days; /* 0, and 0 bytes: as store.h has it */
 	uint64_t keep_bytes;
 	const char *findings; /* path: a line for each finding as it happens; NULL: none */
+	const char *flows;    /* path: a line for each flow that ended; NULL: none */
+	/*
+	 * Path: packets that prove findings; with `state` a file for each report, whose name goes
+	 * into it before its suffix.  NULL: none.
+	 */
+	const char *evidence;
 	const char *metrics;  /* path: numbers for Prometheus; NULL: none */
 	const char *syslog;   /* "local", "udp:ADDRESS:PORT", "tcp:ADDRESS:PORT"; NULL: none */
 	const char *hook;     /* path of a program that is started for new findings; NULL: none */
@@ -64,7 +70,7 @@ bool lya_watch_syslog_known(const char *text);
 
 /*
  * Run until asked to stop (SIGTERM, SIGINT): 0.  SIGHUP reads site and rules again and
- * opens the findings' file anew, SIGUSR1 makes a report.  Failures have been said or are in
+ * opens the files of findings and flows anew, SIGUSR1 makes a report.  Failures have been said or are in
  * err.
  */
 int lya_watch_run(const struct lya_watch_options *options, struct lya_error *err);

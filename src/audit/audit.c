@@ -18,7 +18,7 @@ static int take_flow(void *ctx, const struct lya_flow *flow, const struct lya_sn
 	struct lya_audit *a = ctx;
 
 	if (a->options.continuous)
-		return audit_pass_flow(a, flow, found);
+		return audit_pass_flow(a, flow, found, kept);
 	return audit_judge_flow(a->judge, flow, found, kept);
 }
 
@@ -58,7 +58,6 @@ static int make_stages(struct lya_audit *a, const struct lya_policy *policy,
 
 	if (options.max_memory == 0)
 		options.max_memory = LYA_AUDIT_MEMORY;
-	options.evidence = options.evidence && !options.continuous;
 	if (options.threads > 1) {
 		rc = audit_relay_new(&a->relay, err);
 		if (rc < 0)
@@ -356,8 +355,12 @@ int lya_audit_evidence(const struct lya_audit *a, const struct lya_source *sourc
 		       struct lya_finding_packets *counts, struct lya_finding_packets *total,
 		       struct lya_error *err)
 {
-	return lya_evidence_write(audit_judge_evidence(a->judge), audit_judge_ledger(a->judge),
-				  sources, n_sources, out, counts, total, err);
+	const struct lya_evidence_about about = { .ledger = audit_judge_ledger(a->judge),
+						  .sources = sources,
+						  .n_sources = n_sources,
+						  .since_ns = LYA_TIME_NONE };
+
+	return lya_evidence_write(audit_judge_evidence(a->judge), &about, out, counts, total, err);
 }
 
 void lya_audit_counts(const struct lya_audit *a, struct lya_audit_counts *out)

@@ -361,11 +361,19 @@ int audit_follow_finish(struct audit_follow *f)
 	return rc;
 }
 
-void audit_follow_rebase(struct audit_follow *f, struct lya_snat *snat)
+void audit_follow_rebase(struct audit_follow *f, const struct lya_policy *policy,
+			 struct lya_snat *snat, struct lya_policy_memo *memo)
 {
+	if (f->trail != NULL)
+		lya_trail_rebase(f->trail, policy, memo);
 	lya_snat_adopt(snat, f->snat);
 	lya_snat_free(f->snat);
 	f->snat = snat;
+}
+
+struct lya_trail *audit_follow_trail(struct audit_follow *f)
+{
+	return f->trail;
 }
 
 struct lya_snat *audit_follow_snat(struct audit_follow *f)

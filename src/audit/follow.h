@@ -49,8 +49,12 @@ int audit_follow_take(struct audit_follow *f, struct lya_packet *pkts, size_t n,
 		      const struct lya_batch *batch);
 /* No more packets: end every flow. */
 int audit_follow_finish(struct audit_follow *f);
-/* Go on under another policy, of which snat was made: evidence that flows carry goes along. */
-void audit_follow_rebase(struct audit_follow *f, struct lya_snat *snat);
+/*
+ * Go on under another policy, of which snat was made, and memo for the trail (NULL where there
+ * is none): evidence that flows carry goes along.
+ */
+void audit_follow_rebase(struct audit_follow *f, const struct lya_policy *policy,
+			 struct lya_snat *snat, struct lya_policy_memo *memo);
 /* snat for a policy.  observer: the struct audit_follow that keeps packets, where it does. */
 int audit_follow_make_snat(const struct lya_policy *policy, const struct lya_audit_options *options,
 			   void *observer, struct lya_snat **snat, struct lya_error *err);
@@ -61,6 +65,7 @@ struct lya_snat *audit_follow_snat(struct audit_follow *f);
 struct lya_validity *audit_follow_validity(struct audit_follow *f);
 struct lya_reasm *audit_follow_reasm(struct audit_follow *f);
 struct lya_flow_table *audit_follow_flows(struct audit_follow *f);
+struct lya_trail *audit_follow_trail(struct audit_follow *f); /* NULL: no packets are kept */
 void audit_follow_stats(const struct audit_follow *f, struct lya_flow_stats *out);
 /* What was let go for want of room. */
 void audit_follow_forgotten(const struct audit_follow *f, struct lya_forgotten *out);

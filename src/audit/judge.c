@@ -42,6 +42,11 @@ size_t lya_audit_ledger_bytes(size_t max_memory)
 	return (max_memory != 0 ? max_memory : (size_t)LYA_AUDIT_MEMORY) / LEDGER_PART / LEDGERS;
 }
 
+size_t audit_evidence_bytes(size_t max_memory)
+{
+	return max_memory / EVIDENCE_PART;
+}
+
 struct lya_ledger_options audit_judge_ledger_options(const struct lya_audit_options *o)
 {
 	if (o->continuous)
@@ -67,8 +72,8 @@ static int make_parts(struct audit_judge *j, struct lya_error *err)
 	rc = lya_site_check(lya_policy_site(j->policy), &j->faults, &j->n_faults, err);
 	if (rc == LYA_OK)
 		rc = lya_validity_new(&j->validity, err);
-	if (rc == LYA_OK && j->options.evidence)
-		rc = lya_evidence_new(&j->evidence, memory / EVIDENCE_PART, err);
+	if (rc == LYA_OK && j->options.evidence && !j->options.continuous)
+		rc = lya_evidence_new(&j->evidence, audit_evidence_bytes(memory), err);
 	return rc < 0 ? rc : lya_ledger_new(&j->ledger, j->policy, &ledger_options, err);
 }
 
@@ -172,7 +177,8 @@ static int enter(struct audit_judge *j, const struct lya_flow *flow,
 		rc = audit_judge_as(j, flow, found, &judged);
 	if (rc != 0)
 		return rc;
-	told = (struct lya_audit_flow){ judged.flow, judged.ends, &judged.verdict, &findings };
+	told = (struct lya_audit_flow){ j->policy, judged.flow, judged.ends, &judged.verdict,
+					&findings };
 	rc = lya_ledger_take(j->ledger, judged.flow, judged.ends, &judged.verdict, &findings);
 	if (rc == 0) {
 		rc = take_packets(j, &told, *kept);

@@ -63,5 +63,7 @@ int audit_judge_settle(struct audit_judge *j);
 void audit_judge_rebase(struct audit_judge *j, const struct lya_policy *policy,
 		       const struct lya_snat *snat, struct lya_policy_memo *memo);
 const struct lya_evidence *audit_judge_evidence(const struct audit_judge *j); /* NULL: none is kept */
+/* Bytes of packets of flows that ended, with that cap. */
+size_t audit_evidence_bytes(size_t max_memory);
 
 #endif

@@ -21,21 +21,33 @@ void lya_audit_part_fini(struct lya_audit_part *part)
 	lya_ledger_free(part->open);
 	lya_tally_free(part->tally);
 	lya_minutes_free(part->minutes);
+	lya_evidence_free(part->packets);
+	lya_evidence_free(part->open_packets);
 	*part = (struct lya_audit_part){ 0 };
 }
 
 int audit_pass_init(struct lya_audit *a, const struct lya_policy *policy,
 		    const struct lya_audit_options *options, struct lya_error *err)
 {
+	int rc = LYA_OK;
+
 	a->policy = policy;
 	a->options = *options;
-	return lya_minutes_new(&a->minutes, policy, err);
+	if (options->evidence) {
+		a->room = lya_evidence_room_new(audit_evidence_bytes(options->max_memory));
+		if (a->room == NULL)
+			return lya_error_nomem(err);
+		rc = lya_evidence_new_in(&a->packets, a->room, err);
+	}
+	return rc == LYA_OK ? lya_minutes_new(&a->minutes, policy, err) : rc;
 }
 
 void audit_pass_fini(struct lya_audit *a)
 {
 	lya_minutes_free(a->minutes);
 	lya_audit_part_fini(&a->pass.part);
+	lya_evidence_free(a->packets);
+	lya_evidence_room_free(a->room);
 	lya_free(a->sources);
 }
 
@@ -253,57 +265,103 @@ int audit_make_tally(struct lya_audit *a, const struct lya_source *sources, size
 
 /* Parts ------------------------------------------------------------------------------------ */
 
+/* What is begun anew when something is put aside. */
+struct anew {
+	struct lya_ledger *ledger;
+	struct lya_minutes *minutes;
+	struct lya_evidence *packets; /* NULL: none are kept */
+};
+
+static void anew_fini(struct anew *anew)
+{
+	lya_ledger_free(anew->ledger);
+	lya_minutes_free(anew->minutes);
+	lya_evidence_free(anew->packets);
+}
+
+static int make_anew(const struct lya_audit *a, struct anew *anew, struct lya_error *err)
+{
+	struct lya_ledger_options options = audit_judge_ledger_options(&a->options);
+	int rc = lya_ledger_new(&anew->ledger, a->policy, &options, err);
+
+	if (rc == LYA_OK)
+		rc = lya_minutes_new(&anew->minutes, a->policy, err);
+	if (rc == LYA_OK && a->room != NULL)
+		rc = lya_evidence_new_in(&anew->packets, a->room, err);
+	return rc;
+}
+
+/* Packets go to those that were put aside before. */
+static int join_packets(struct lya_audit *a, struct lya_audit_part *part, struct lya_error *err)
+{
+	return a->room == NULL ? LYA_OK
+			       : lya_evidence_merge(part->packets, a->packets, part->ended, NULL, 0,
+						    err);
+}
+
 /* Put aside what has ended, and begin anew.  What was put aside before is joined to it. */
 static int put_aside(struct lya_audit *a, struct lya_audit_part *part, struct lya_error *err)
 {
-	struct lya_ledger_options options = audit_judge_ledger_options(&a->options);
-	struct lya_minutes *minutes = NULL;
-	struct lya_ledger *ledger = NULL;
-	int rc = lya_ledger_new(&ledger, a->policy, &options, err);
+	struct anew anew = { 0 };
+	struct anew done = { .minutes = a->minutes, .packets = a->packets };
+	int rc = make_anew(a, &anew, err);
 
-	if (rc == LYA_OK)
-		rc = lya_minutes_new(&minutes, a->policy, err);
 	if (rc == LYA_OK && part->ended != NULL &&
 	    (lya_ledger_merge(part->ended, audit_judge_ledger(a->judge)) != LYA_OK ||
 	     lya_minutes_merge(part->minutes, a->minutes) != LYA_OK))
 		rc = lya_error_nomem(err);
+	if (rc == LYA_OK && part->ended != NULL)
+		rc = join_packets(a, part, err);
 	if (rc != LYA_OK) {
-		lya_ledger_free(ledger);
-		lya_minutes_free(minutes);
+		anew_fini(&anew);
 		return rc;
 	}
-	ledger = audit_judge_put_ledger(a->judge, ledger);
-	if (part->ended == NULL) {
-		part->ended = ledger;
-		part->minutes = a->minutes;
-	} else {
-		lya_ledger_free(ledger);
-		lya_minutes_free(a->minutes);
+	done.ledger = audit_judge_put_ledger(a->judge, anew.ledger);
+	a->minutes = anew.minutes;
+	a->packets = anew.packets;
+	if (part->ended != NULL) {
+		anew_fini(&done);
+		return LYA_OK;
 	}
-	a->minutes = minutes;
+	part->ended = done.ledger;
+	part->minutes = done.minutes;
+	part->packets = done.packets;
 	return LYA_OK;
 }
 
 /* A checkpoint that is under way is given up: its ended flows and minutes stay. */
 static void give_up(struct audit_pass *pass)
 {
-	assert((!pass->running || pass->kind == LYA_PASS_CHECKPOINT) &&
+	assert((!pass->running || pass->kind != LYA_PASS_PERIOD) &&
 	       "a period's pass is brought to its end");
 	pass->running = pass->done = false;
 	pass->place = 0;
 	lya_ledger_free(pass->part.open);
 	lya_tally_free(pass->part.tally);
+	lya_evidence_free(pass->part.open_packets);
 	pass->part.open = NULL;
 	pass->part.tally = NULL;
+	pass->part.open_packets = NULL;
 	pass->part.open_flows = 0;
 }
 
-int audit_close_stretch(struct lya_audit *a, struct lya_audit_part *part, struct lya_error *err)
+/* Where the packets of a part are from. */
+static int tell_packets(const struct lya_audit_part *part, const struct lya_source *sources,
+			size_t n_sources, struct lya_error *err)
+{
+	return part->packets != NULL ? lya_evidence_tell(part->packets, sources, n_sources, err)
+				     : LYA_OK;
+}
+
+int audit_close_stretch(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
+			struct lya_audit_part *part, struct lya_error *err)
 {
 	int rc;
 
 	give_up(&a->pass);
 	rc = put_aside(a, &a->pass.part, err);
+	if (rc == LYA_OK)
+		rc = tell_packets(&a->pass.part, sources, n_sources, err);
 	if (rc != LYA_OK)
 		return rc;
 	*part = a->pass.part;
@@ -311,10 +369,30 @@ int audit_close_stretch(struct lya_audit *a, struct lya_audit_part *part, struct
 	return LYA_OK;
 }
 
+/* What there is for open flows. */
+static int begin_open(struct lya_audit *a, struct audit_pass *pass, struct lya_error *err)
+{
+	struct lya_ledger_options options = audit_judge_ledger_options(&a->options);
+	int rc = LYA_OK;
+
+	if (pass->kind != LYA_PASS_PERIOD)
+		rc = lya_ledger_new(&pass->part.open, a->policy, &options, err);
+	if (rc == LYA_OK && pass->kind == LYA_PASS_REPORT && a->room != NULL)
+		rc = lya_evidence_new_in(&pass->part.open_packets, a->room, err);
+	return rc;
+}
+
+/* What comes from now on is another period's. */
+static void cut(struct lya_audit *a, int64_t time_ns)
+{
+	lya_flow_table_cut(audit_follow_flows(a->follow), time_ns);
+	if (a->room != NULL)
+		lya_trail_cut(audit_follow_trail(a->follow));
+}
+
 int lya_audit_pass_begin(struct lya_audit *a, enum lya_audit_pass kind, int64_t time_ns,
 			 const struct lya_source *sources, size_t n_sources, struct lya_error *err)
 {
-	struct lya_ledger_options options = audit_judge_ledger_options(&a->options);
 	struct audit_pass *pass = &a->pass;
 	int rc;
 
@@ -323,17 +401,19 @@ int lya_audit_pass_begin(struct lya_audit *a, enum lya_audit_pass kind, int64_t 
 	if (rc != LYA_OK)
 		return rc;
 	give_up(pass);
+	pass->kind = kind;
 	rc = put_aside(a, &pass->part, err);
-	if (rc == LYA_OK && kind == LYA_PASS_CHECKPOINT)
-		rc = lya_ledger_new(&pass->part.open, a->policy, &options, err);
+	if (rc == LYA_OK)
+		rc = tell_packets(&pass->part, sources, n_sources, err);
+	if (rc == LYA_OK)
+		rc = begin_open(a, pass, err);
 	if (rc == LYA_OK)
 		rc = audit_make_tally(a, sources, n_sources, kind == LYA_PASS_PERIOD,
 				      &pass->part.tally, err);
 	if (rc != LYA_OK)
 		return rc;
 	if (kind == LYA_PASS_PERIOD)
-		lya_flow_table_cut(audit_follow_flows(a->follow), time_ns);
-	pass->kind = kind;
+		cut(a, time_ns);
 	pass->running = true;
 	return LYA_OK;
 }
@@ -421,17 +501,86 @@ static int take_open(struct audit_pass *pass, const struct audit_judged *j)
 	return rc != 0 ? rc : lya_ledger_take(pass->part.open, j->flow, j->ends, &j->verdict, NULL);
 }
 
+/* Packets ---------------------------------------------------------------------------------- */
+
+/* Where packets of a flow go, and by which ledger they are named; packets NULL: nowhere. */
+struct shelf {
+	struct lya_evidence *packets;
+	const struct lya_ledger *ledger;
+};
+
+/* Of a pass: for a flow that ends before it came by, or that is visited. */
+static struct shelf shelf_of(const struct audit_pass *pass)
+{
+	const struct lya_audit_part *part = &pass->part;
+
+	if (pass->kind == LYA_PASS_PERIOD)
+		return (struct shelf){ part->packets, part->ended };
+	return (struct shelf){ part->open_packets, part->open };
+}
+
+static bool is_shown(const struct lya_audit *a, const struct audit_judged *j)
+{
+	return lya_finding_concerns(a->policy, j->flow, j->ends, &j->verdict);
+}
+
+/* What the pass is to have of a flow that is open still. */
+static int copy_packets(struct lya_audit *a, const struct audit_judged *j,
+			const struct lya_snat_evidence *found)
+{
+	struct lya_trail *trail = audit_follow_trail(a->follow);
+	struct shelf to = shelf_of(&a->pass);
+	bool at_cut = a->pass.kind == LYA_PASS_PERIOD, shown = to.packets != NULL && is_shown(a, j);
+	struct lya_trail_flow kept = { 0 };
+	int rc;
+
+	if (trail == NULL || (!shown && !at_cut))
+		return LYA_OK;
+	rc = lya_trail_copy(trail, j->flow, found, at_cut, shown ? &kept : NULL);
+	return rc == LYA_OK && shown ? lya_evidence_take(to.packets, to.ledger, j->flow, true, kept)
+				     : rc;
+}
+
+/* The same of one that ends, whose packets go on. */
+static int share_packets(struct lya_audit *a, const struct audit_judged *j,
+			 const struct lya_trail_flow *kept)
+{
+	struct shelf to = shelf_of(&a->pass);
+	struct lya_trail_flow copy;
+	int rc;
+
+	if (to.packets == NULL || !is_shown(a, j))
+		return LYA_OK;
+	rc = lya_trail_flow_dup(kept, a->pass.kind == LYA_PASS_PERIOD, &copy);
+	return rc == LYA_OK ? lya_evidence_take(to.packets, to.ledger, j->flow, true, copy) : rc;
+}
+
+/* And what is left of it when it has ended; they are taken in any case. */
+static int take_packets(struct lya_audit *a, const struct audit_judged *j,
+			struct lya_trail_flow *kept)
+{
+	struct lya_trail_flow all = *kept;
+	bool shown = !is_empty(lya_flow_share(j->flow)) && is_shown(a, j);
+
+	*kept = (struct lya_trail_flow){ 0 };
+	return a->packets == NULL ? LYA_OK
+				  : lya_evidence_take(a->packets, audit_judge_ledger(a->judge),
+						      j->flow, shown, all);
+}
+
+/* Visits and ends -------------------------------------------------------------------------- */
+
 static int visit(void *ctx, const struct lya_flow *flow)
 {
 	struct lya_audit *a = ctx;
+	const struct lya_snat_evidence *found = lya_snat_found(audit_follow_snat(a->follow), flow);
 	struct audit_judged j;
-	int rc;
+	int rc = audit_judge_as(a->judge, flow, found, &j);
 
-	rc = audit_judge_as(a->judge, flow, lya_snat_found(audit_follow_snat(a->follow), flow), &j);
-	if (rc != 0)
-		return rc;
-	return a->pass.kind == LYA_PASS_PERIOD ? take_before(&a->pass, &j)
-					       : take_open(&a->pass, &j);
+	if (rc == 0)
+		rc = a->pass.kind == LYA_PASS_PERIOD ? take_before(&a->pass, &j)
+						     : take_open(&a->pass, &j);
+	return rc == 0 ? copy_packets(a, &j, found) : rc;
 }
 
 int lya_audit_pass_step(struct lya_audit *a, size_t max_flows, bool *done, struct lya_error *err)
@@ -468,29 +617,39 @@ static bool is_unvisited(const struct audit_pass *pass, const struct lya_flow *f
 	return pass->running && !pass->done && flow->marks->place >= pass->place;
 }
 
-static int take_share(struct lya_audit *a, struct audit_judged *j,
+/* A pass that has not come by a flow gets of it, as it ends, what a visit would have told. */
+static int take_unvisited(struct lya_audit *a, struct audit_judged *j,
+			  const struct lya_trail_flow *kept)
+{
+	bool at_cut = a->pass.kind == LYA_PASS_PERIOD;
+	int rc;
+
+	if (!is_unvisited(&a->pass, j->flow) || (at_cut && is_empty(j->flow->marks->cut)))
+		return 0;
+	rc = at_cut ? take_last_before(&a->pass, j) : take_open(&a->pass, j);
+	return rc == 0 ? share_packets(a, j, kept) : rc;
+}
+
+static int take_share(struct lya_audit *a, struct audit_judged *j, struct lya_trail_flow *kept,
 		      struct lya_flow_findings *findings)
 {
 	const struct lya_flow_marks *marks = j->flow->marks; /* the flow may be replaced */
 	bool unvisited = is_unvisited(&a->pass, j->flow);
-	int rc = 0;
+	int rc = take_unvisited(a, j, kept);
 
-	if (unvisited && a->pass.kind == LYA_PASS_CHECKPOINT)
-		rc = take_open(&a->pass, j);
-	else if (unvisited && !is_empty(marks->cut))
-		rc = take_last_before(&a->pass, j);
 	if (rc == 0 && (!unvisited || a->pass.kind == LYA_PASS_PERIOD))
 		rc = tell_gain(a->minutes, j, greater(marks->told, marks->cut), whole(j->flow),
 			       j->flow->last_ns);
 	if (rc == 0 && !is_empty(lya_flow_share(j->flow)))
 		rc = lya_validity_take(audit_judge_validity(a->judge), j->flow);
-	return rc != 0 ? rc
-		       : lya_ledger_take(audit_judge_ledger(a->judge), j->flow, j->ends,
-					 &j->verdict, findings);
+	if (rc == 0)
+		rc = lya_ledger_take(audit_judge_ledger(a->judge), j->flow, j->ends, &j->verdict,
+				     findings);
+	return rc == 0 ? take_packets(a, j, kept) : rc;
 }
 
-int audit_pass_flow(struct lya_audit *a, const struct lya_flow *flow,
-		    const struct lya_snat_evidence *found)
+static int enter(struct lya_audit *a, const struct lya_flow *flow,
+		 const struct lya_snat_evidence *found, struct lya_trail_flow *kept)
 {
 	struct audit_judged j;
 	struct lya_flow_findings findings = { 0 };
@@ -499,11 +658,22 @@ int audit_pass_flow(struct lya_audit *a, const struct lya_flow *flow,
 	if (rc == 0)
 		rc = audit_judge_as(a->judge, flow, found, &j);
 	if (rc == 0)
-		rc = take_share(a, &j, &findings);
+		rc = take_share(a, &j, kept, &findings);
 	if (rc != 0 || a->options.on_flow == NULL)
 		return rc;
-	return a->options.on_flow(a->options.ctx, &(struct lya_audit_flow){
-						      j.flow, j.ends, &j.verdict, &findings });
+	return a->options.on_flow(a->options.ctx,
+				  &(struct lya_audit_flow){ a->policy, j.flow, j.ends, &j.verdict,
+							    &findings });
+}
+
+int audit_pass_flow(struct lya_audit *a, const struct lya_flow *flow,
+		    const struct lya_snat_evidence *found, struct lya_trail_flow kept)
+{
+	int rc = enter(a, flow, found, &kept);
+
+	if (a->packets != NULL) /* what was not taken, for it did not come to that */
+		lya_trail_flow_fini(&kept);
+	return rc;
 }
 
 /* The end ---------------------------------------------------------------------------------- */
@@ -515,6 +685,6 @@ int lya_audit_stop(struct lya_audit *a, const struct lya_source *sources, size_t
 
 	if (rc != 0)
 		return audit_tell_failure(rc, err);
-	rc = audit_close_stretch(a, part, err);
+	rc = audit_close_stretch(a, sources, n_sources, part, err);
 	return rc == LYA_OK ? audit_make_tally(a, sources, n_sources, true, &part->tally, err) : rc;
 }

@@ -12,6 +12,7 @@
 /* What is made anew before anything changes. */
 struct fresh {
 	struct lya_policy_memo *memo;
+	struct lya_policy_memo *trail; /* for that; NULL: there is none */
 	struct lya_snat *snat;
 };
 
@@ -19,9 +20,11 @@ static int make_fresh(const struct lya_audit *a, const struct lya_policy *policy
 		      struct fresh *fresh, struct lya_error *err)
 {
 	fresh->memo = lya_policy_memo_new(policy);
-	if (fresh->memo == NULL)
+	if (a->options.evidence)
+		fresh->trail = lya_policy_memo_new(policy);
+	if (fresh->memo == NULL || (a->options.evidence && fresh->trail == NULL))
 		return lya_error_nomem(err);
-	return audit_follow_make_snat(policy, &a->options, NULL, &fresh->snat, err);
+	return audit_follow_make_snat(policy, &a->options, a->follow, &fresh->snat, err);
 }
 
 /* The stretch under the old policy is over; ledger and minutes begin under the new one. */
@@ -33,10 +36,21 @@ static int close_old(struct lya_audit *a, const struct lya_policy *policy,
 	int rc;
 
 	a->policy = policy;
-	rc = audit_close_stretch(a, part, err);
+	rc = audit_close_stretch(a, sources, n_sources, part, err);
 	if (rc == LYA_OK)
 		return audit_make_tally(a, sources, n_sources, true, &part->tally, err);
 	a->policy = old;
+	return rc;
+}
+
+/* What may fail before anything changes. */
+static int prepare(struct lya_audit *a, const struct lya_policy *policy, struct fresh *fresh,
+		   struct lya_error *err)
+{
+	int rc = make_fresh(a, policy, fresh, err);
+
+	if (rc == LYA_OK && audit_judge_settle(a->judge) != 0)
+		rc = lya_error_nomem(err);
 	return rc;
 }
 
@@ -53,17 +67,16 @@ int lya_audit_reload(struct lya_audit *a, const struct lya_policy *policy,
 				     "it cannot change while flows are open: start anew instead");
 	rc = lya_audit_settle(a, err);
 	if (rc == LYA_OK)
-		rc = make_fresh(a, policy, &fresh, err);
-	if (rc == LYA_OK && audit_judge_settle(a->judge) != 0)
-		rc = lya_error_nomem(err);
+		rc = prepare(a, policy, &fresh, err);
 	if (rc == LYA_OK)
 		rc = close_old(a, policy, sources, n_sources, part, err);
 	if (rc != LYA_OK) {
 		lya_policy_memo_free(fresh.memo);
 		lya_snat_free(fresh.snat);
+		lya_policy_memo_free(fresh.trail);
 		return rc;
 	}
-	audit_follow_rebase(a->follow, fresh.snat);
+	audit_follow_rebase(a->follow, policy, fresh.snat, fresh.trail);
 	audit_judge_rebase(a->judge, policy, fresh.snat, fresh.memo);
 	return LYA_OK;
 }

@@ -39,6 +39,8 @@ struct lya_audit {
 	const struct lya_policy *policy;
 	struct lya_audit_options options;
 	struct lya_minutes *minutes;
+	struct lya_evidence_room *room; /* NULL: no packets are kept */
+	struct lya_evidence *packets;   /* of the flows that minutes and ledger have */
 	struct audit_source *sources;
 	size_t n_sources, cap_sources;
 	struct lya_flow_stats stretch_stats; /* as they were when it began */
@@ -62,9 +64,9 @@ int audit_settle(const struct lya_audit *a);
 /* No more frames: every flow ends and is judged.  As above. */
 int audit_finish_flows(struct lya_audit *a);
 
-/* pass.c: a flow has ended, its shares and gains go where they belong. */
+/* pass.c: a flow has ended, its shares, gains and packets go where they belong. */
 int audit_pass_flow(struct lya_audit *a, const struct lya_flow *flow,
-		    const struct lya_snat_evidence *found);
+		    const struct lya_snat_evidence *found, struct lya_trail_flow kept);
 int audit_pass_init(struct lya_audit *a, const struct lya_policy *policy,
 		    const struct lya_audit_options *options, struct lya_error *err);
 void audit_pass_fini(struct lya_audit *a);
@@ -76,6 +78,7 @@ int audit_push_source(struct lya_tally *t, const char *name, const char *kind);
 int audit_make_tally(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
 		     bool over, struct lya_tally **out, struct lya_error *err);
 /* The end of a stretch: what is not handed over yet becomes *part, without its open flows. */
-int audit_close_stretch(struct lya_audit *a, struct lya_audit_part *part, struct lya_error *err);
+int audit_close_stretch(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
+			struct lya_audit_part *part, struct lya_error *err);
 
 #endif

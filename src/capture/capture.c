@@ -115,7 +115,7 @@ void lya_capture_close(struct lya_capture *c)
 	if (c == NULL)
 		return;
 	capture_listen_free(c->listen);
-	capture_follow_free(c->follow);
+	capture_follow_free(c);
 	capture_merge_end(c);
 	capture_sources_free(c);
 	capture_filter_free(c->filter);

@@ -2,6 +2,7 @@
  * follow.c - a folder into which another program writes captures.
  */
 #include "capture/follow.h"
+#include "capture/interface.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -177,8 +178,9 @@ static struct capture_followed *first_waiting(struct capture_follow *f)
 
 /* Files ---------------------------------------------------------------------- */
 
-static void close_file(struct capture_follow *f)
+static void close_file(struct lya_capture *c)
 {
+	struct capture_follow *f = c->follow;
 	struct capture_followed *known = find(f, &f->open);
 
 	if (known != NULL) {
@@ -187,6 +189,7 @@ static void close_file(struct capture_follow *f)
 	}
 	capture_reader_close(f->reader);
 	f->reader = NULL;
+	capture_interfaces_clear(&f->told, &c->cap);
 	lya_free(f->open.name);
 	f->open.name = NULL;
 }
@@ -200,14 +203,17 @@ static int begin_file(struct lya_capture *c, const struct capture_followed *file
 
 	f->open = *file;
 	f->open.name = lya_strdup(file->name);
+	f->n_map = 0;
+	f->moved = false;
+	rc = capture_reader_tell_interfaces(f->reader, &f->told, err);
 	f->reader->source = 0;
 	f->reader->offset_ns = c->sources[0].time_offset_ns;
-	if (f->open.name == NULL)
+	if (rc == LYA_OK && f->open.name == NULL)
 		rc = lya_error_nomem(err);
-	else if (c->shelf.hold != 0)
+	if (rc == LYA_OK && c->shelf.hold != 0)
 		rc = capture_reader_shelve(f->reader, &c->shelf, err);
 	if (rc != LYA_OK)
-		close_file(f);
+		close_file(c);
 	return rc;
 }
 
@@ -269,13 +275,15 @@ static int open_next(struct lya_capture *c, bool *waits, struct lya_error *err)
 }
 
 /* The file is through; what was wrong with it is a loss. */
-static void end_file(struct capture_follow *f)
+static void end_file(struct lya_capture *c)
 {
+	struct capture_follow *f = c->follow;
+
 	if (f->reader->truncated)
 		tell_lost(f, &f->open, "breaks off in the middle of a packet");
 	else if (f->reader->why[0] != '\0')
 		tell_lost(f, &f->open, "is damaged");
-	close_file(f);
+	close_file(c);
 }
 
 /* Another file was written since the open one: of that no more will come. */
@@ -292,15 +300,16 @@ static bool is_over(struct capture_follow *f)
 }
 
 /* At the end of what is there: the file grows, or is over. */
-static void at_end(struct capture_follow *f)
+static void at_end(struct lya_capture *c)
 {
+	struct capture_follow *f = c->follow;
 	struct stat st;
 
 	if (stat(f->open.name, &st) == 0 && st.st_dev == f->open.dev && st.st_ino == f->open.ino &&
 	    st.st_size < (off_t)capture_stream_raw(f->reader->stream)) {
 		struct capture_followed *known = find(f, &f->open);
 
-		close_file(f);
+		close_file(c);
 		if (known != NULL)
 			known->done = false; /* from its beginning */
 		return;
@@ -330,13 +339,52 @@ bool lya_capture_follow_resumed(const struct lya_capture *c)
 	return c->follow->resumed;
 }
 
+static bool is_told_alike(const struct lya_interface *a, const struct lya_interface *b)
+{
+	return a->link == b->link && a->snaplen == b->snaplen && a->tsresol == b->tsresol &&
+	       a->offset_s == b->offset_s && (a->name == NULL) == (b->name == NULL) &&
+	       (a->name == NULL || strcmp(a->name, b->name) == 0);
+}
+
+/* The number that it has in the ring; where there is no room for more, one that none has. */
+static int number_interface(struct lya_capture *c, const struct lya_interface *i, uint16_t *number,
+			    struct lya_error *err)
+{
+	struct lya_interfaces *all = &c->sources[0].interfaces;
+	size_t k = 0;
+
+	while (k < all->n && !is_told_alike(&all->list[k], i))
+		k++;
+	*number = k < LYA_SOURCE_INTERFACES_MAX ? (uint16_t)k : UINT16_MAX;
+	return k < all->n ? LYA_OK
+			  : capture_interfaces_add(all, k, &c->cap, i, i->name != NULL ? i->name : "",
+						   i->name != NULL ? strlen(i->name) : 0, err);
+}
+
+/* Frames get the ring's numbers of their interfaces; of most rings all files have the same. */
+static int know_interfaces(struct lya_capture *c, struct lya_frame *frames, size_t n,
+			   struct lya_error *err)
+{
+	struct capture_follow *f = c->follow;
+	int rc = LYA_OK;
+
+	for (; rc == LYA_OK && f->n_map < f->told.n; f->n_map++) {
+		rc = number_interface(c, &f->told.list[f->n_map], &f->map[f->n_map], err);
+		f->moved = f->moved || f->map[f->n_map] != f->n_map;
+	}
+	for (size_t i = 0; rc == LYA_OK && f->moved && i < n; i++)
+		frames[i].iface = frames[i].iface < f->n_map ? f->map[frames[i].iface] : UINT16_MAX;
+	return rc;
+}
+
 static int take(struct lya_capture *c, struct lya_frame *frames, size_t *n, struct lya_error *err)
 {
 	struct capture_follow *f = c->follow;
 	int rc = LYA_OK;
 
 	*n = leave_out_old(f, frames, *n);
-	if (*n > 0 && c->filter != NULL)
+	rc = know_interfaces(c, frames, *n, err);
+	if (rc == LYA_OK && *n > 0 && c->filter != NULL)
 		rc = capture_lane_filter(c, 0, frames, n, err);
 	if (rc != LYA_OK || *n == 0)
 		return rc;
@@ -368,10 +416,10 @@ int capture_follow_next(struct lya_capture *c, struct lya_frame *frames, size_t 
 			rc = capture_reader_next(f->reader, frames, max, n, err);
 		if (rc == LYA_ESTOP) {
 			rc = LYA_OK;
-			at_end(f);
+			at_end(c);
 			waits = f->reader != NULL && !is_over(f);
 		} else if (rc == LYA_OK && *n == 0) {
-			end_file(f);
+			end_file(c);
 		} else if (rc == LYA_OK) {
 			rc = take(c, frames, n, err);
 		}
@@ -408,12 +456,14 @@ int capture_follow_begin(struct lya_capture *c, const struct lya_capture_follow_
 	return rc == LYA_OK ? look(f, err) : rc;
 }
 
-void capture_follow_free(struct capture_follow *f)
+void capture_follow_free(struct lya_capture *c)
 {
+	struct capture_follow *f = c->follow;
+
 	if (f == NULL)
 		return;
 	if (f->reader != NULL)
-		close_file(f);
+		close_file(c);
 	for (size_t i = 0; i < f->n; i++)
 		lya_free(f->list[i].name);
 	lya_free(f->list);

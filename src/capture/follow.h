@@ -30,6 +30,14 @@ struct capture_follow {
 	size_t n, cap;
 	struct capture_reader *reader; /* NULL: no file is open */
 	struct capture_followed open;  /* the one that is: name owned */
+	/*
+	 * Interfaces of the open file, and the numbers that they have in the ring, where those
+	 * that are told alike are one.
+	 */
+	struct lya_interfaces told;
+	uint16_t map[LYA_SOURCE_INTERFACES_MAX];
+	size_t n_map;
+	bool moved;                    /* not all have the same numbers */
 	uint64_t number;               /* frames so far, of all files */
 	int64_t from_ns;               /* frames up to that time were read by a process before */
 	bool resumed;                  /* there were such frames */
@@ -41,7 +49,7 @@ struct capture_follow {
 
 int capture_follow_begin(struct lya_capture *c, const struct lya_capture_follow_options *options,
 			 struct lya_error *err);
-void capture_follow_free(struct capture_follow *f); /* NULL is fine */
+void capture_follow_free(struct lya_capture *c); /* of one that follows nothing, too */
 int capture_follow_next(struct lya_capture *c, struct lya_frame *frames, size_t max, size_t *n,
 			struct lya_error *err);
 

@@ -6,6 +6,7 @@
  * for as long as an older one could still be on its way; who is alone never waits.
  * Which ring of a group a frame came through changes nothing for who is given it.
  */
+#include "capture/interface.h"
 #include "capture/listen.h"
 
 #include <assert.h>
@@ -102,6 +103,16 @@ static int open_rings(struct lya_capture *c, const struct capture_interface *i, 
 	return rc == LYA_OK ? bind_queue(list, i, err) : rc;
 }
 
+/* For who writes its packets again: the kernel cuts none. */
+static int describe(struct lya_capture *c, const struct capture_interface *i, struct lya_error *err)
+{
+	const struct lya_interface told = { .link = c->listen->queues[i->first].ring.link,
+					    .tsresol = c->sources[i->source].digits };
+
+	return capture_interfaces_add(&c->sources[i->source].interfaces, 0, &c->cap, &told, i->name,
+				      strlen(i->name), err);
+}
+
 static int interface_open(struct lya_capture *c, struct capture_interface *i, const char *name,
 			  const struct lya_capture_listen_options *options, struct lya_error *err)
 {
@@ -127,6 +138,8 @@ static int interface_open(struct lya_capture *c, struct capture_interface *i, co
 	c->sources[i->source].filtered_unseen =
 	    w.ring.filter != NULL && capture_filter_kernel(w.ring.filter);
 	rc = open_rings(c, i, &w, err);
+	if (rc == LYA_OK)
+		rc = describe(c, i, err);
 	if (rc == LYA_OK && c->filter != NULL)
 		rc = capture_filter_prepare(c->filter, c->listen->queues[i->first].ring.link, err);
 	return rc;

@@ -30,6 +30,9 @@ static const char help[] =
     "  -o, --report FILE      without --state: JSON report, when it ends\n"
     "      --findings FILE    with --state: append one JSON line per finding, when it begins\n"
     "                         and at most once a minute when there is more of it\n"
+    "      --flows FILE       append one JSON line per flow, when it ends\n"
+    "      --evidence FILE    the packets that prove each finding, as pcapng: with --state a file\n"
+    "                         beside each report, whose name goes into FILE's\n"
     "      --syslog TO        with --state: findings and losses to \"local\", \"udp:ADDRESS:PORT\" or\n"
     "                         \"tcp:ADDRESS:PORT\"\n"
     "      --hook PROGRAM     with --state: start it for each new finding, which is on its\n"
@@ -53,8 +56,8 @@ static const char help[] =
     "                         add to the times of one interface\n"
     "  -q, --quiet            say nothing but errors\n"
     "  -h, --help             this text\n\n"
-    "SIGTERM ends it; SIGHUP reads site and rules again and opens --findings anew;\n"
-    "SIGUSR1 makes a report.\n"
+    "SIGTERM ends it; SIGHUP reads site and rules again and opens --findings and --flows\n"
+    "anew; SIGUSR1 makes a report.\n"
     "Exit status: 0 when it was asked to stop, 2 error.\n";
 
 enum {
@@ -72,6 +75,8 @@ enum {
 	OPT_KEEP_DAYS,
 	OPT_KEEP_SIZE,
 	OPT_FINDINGS,
+	OPT_FLOWS,
+	OPT_EVIDENCE,
 	OPT_SYSLOG,
 	OPT_HOOK,
 	OPT_HOOK_SEVERITY,
@@ -101,6 +106,8 @@ static const struct option options[] = {
 	{ "keep-days", required_argument, NULL, OPT_KEEP_DAYS },
 	{ "keep-size", required_argument, NULL, OPT_KEEP_SIZE },
 	{ "findings", required_argument, NULL, OPT_FINDINGS },
+	{ "flows", required_argument, NULL, OPT_FLOWS },
+	{ "evidence", required_argument, NULL, OPT_EVIDENCE },
 	{ "syslog", required_argument, NULL, OPT_SYSLOG },
 	{ "hook", required_argument, NULL, OPT_HOOK },
 	{ "hook-severity", required_argument, NULL, OPT_HOOK_SEVERITY },
@@ -230,6 +237,12 @@ static int read_keeping(struct watch_options *o, int c, char *const *argv)
 		return read_keep_size(o, optarg);
 	case OPT_FINDINGS:
 		o->live.findings = optarg;
+		return -1;
+	case OPT_FLOWS:
+		o->live.flows = optarg;
+		return -1;
+	case OPT_EVIDENCE:
+		o->live.evidence = optarg;
 		return -1;
 	case OPT_SYSLOG:
 		return read_syslog(o, optarg);

@@ -11,16 +11,20 @@
 #include <string.h>
 
 #include "lyncaudit/alloc.h"
+#include "lyncaudit/timeutil.h"
 
 /* A packet that is named and not there. */
 struct missing {
 	uint32_t source;
 	uint64_t number;
+	bool before; /* it came before anything was kept */
 };
 
 struct choosing {
 	struct chosen *out;
 	const struct kept_sets *kept;
+	const struct kept_names *names;
+	int64_t since_ns;
 	struct lya_finding_packets *counts; /* of the finding at hand; NULL: nobody asks */
 	uint32_t finding;
 	struct missing *missing; /* of all findings */
@@ -46,37 +50,39 @@ static void add_claim(struct choosing *c, const struct kept *set)
 		out->claims[out->n_claims++] = (struct claim){ set, c->finding };
 }
 
-static bool is_known_missing(const struct choosing *c, uint32_t source, uint64_t number)
+static bool is_known_missing(const struct choosing *c, const struct lya_packet_place *p)
 {
 	for (size_t i = c->first_missing; i < c->n_missing; i++) {
-		if (c->missing[i].number == number && c->missing[i].source == source)
+		if (c->missing[i].number == p->number && c->missing[i].source == p->source)
 			return true;
 	}
 	return false;
 }
 
-static void add_missing(struct choosing *c, uint32_t source, uint64_t number)
+static void add_missing(struct choosing *c, const struct lya_packet_place *p)
 {
-	if (is_known_missing(c, source, number))
+	if (is_known_missing(c, p))
 		return;
 	c->missing = grown(c->missing, &c->cap_missing, c->n_missing + 1, sizeof(*c->missing),
 			   &c->rc);
 	if (c->rc != LYA_OK)
 		return;
-	c->missing[c->n_missing++] = (struct missing){ source, number };
+	c->missing[c->n_missing++] =
+	    (struct missing){ p->source, p->number,
+			      c->since_ns != LYA_TIME_NONE && p->time_ns < c->since_ns };
 	if (c->counts != NULL)
 		c->counts[c->finding].left_out++;
 }
 
-static void claim_packet(void *ctx, uint32_t source, uint64_t number)
+static void claim_packet(void *ctx, const struct lya_packet_place *place)
 {
 	struct choosing *c = ctx;
-	const struct kept *set = kept_find(c->kept, source, number);
+	const struct kept *set = kept_find_named(c->kept, c->names, place);
 
 	if (set != NULL)
 		add_claim(c, set);
 	else
-		add_missing(c, source, number);
+		add_missing(c, place);
 }
 
 static int by_set(const void *pa, const void *pb)
@@ -94,7 +100,9 @@ static int by_place(const void *pa, const void *pb)
 
 	if (a->source != b->source)
 		return a->source < b->source ? -1 : 1;
-	return a->number < b->number ? -1 : a->number > b->number;
+	if (a->number != b->number)
+		return a->number < b->number ? -1 : 1;
+	return (int)a->before - (int)b->before;
 }
 
 /* In order, and each once. */
@@ -141,6 +149,15 @@ static int by_time(const void *pa, const void *pb)
 	return a->number < b->number ? -1 : a->number > b->number;
 }
 
+static void count_absent(const struct choosing *c, struct absent *absent)
+{
+	*absent = (struct absent){ 0 };
+	for (size_t i = 0; i < c->n_missing; i++) {
+		absent->before += c->missing[i].before;
+		absent->left_out += !c->missing[i].before;
+	}
+}
+
 /* The packets of every set that is claimed, and what found no room there. */
 static void collect(struct choosing *c, uint64_t *left_out)
 {
@@ -160,13 +177,14 @@ static void collect(struct choosing *c, uint64_t *left_out)
 		qsort(out->list, out->n, sizeof(*out->list), by_time);
 }
 
-int chosen_make(struct chosen *out, const struct lya_evidence *e, const struct lya_ledger *ledger,
-		struct lya_finding_packets *counts, uint64_t *left_out)
+int chosen_make(struct chosen *out, const struct lya_evidence *e, const struct kept_names *names,
+		int64_t since_ns, struct lya_finding_packets *counts, struct absent *absent)
 {
-	struct choosing c = { .out = out, .kept = &e->kept, .counts = counts };
+	struct choosing c = { .out = out, .kept = &e->kept, .names = names, .since_ns = since_ns,
+			      .counts = counts };
 	struct lya_packet_visitor visitor = { .packet = claim_packet, .ctx = &c };
 	size_t n;
-	const struct lya_finding *list = lya_ledger_findings(ledger, &n);
+	const struct lya_finding *list = lya_ledger_findings(names->ledger, &n);
 
 	*out = (struct chosen){ 0 };
 	for (size_t i = 0; i < n && c.rc == LYA_OK; i++) {
@@ -176,8 +194,9 @@ int chosen_make(struct chosen *out, const struct lya_evidence *e, const struct l
 	}
 	if (c.rc == LYA_OK) {
 		out->n_claims = unique(out->claims, out->n_claims, sizeof(*out->claims), by_set);
-		*left_out = unique(c.missing, c.n_missing, sizeof(*c.missing), by_place);
-		collect(&c, left_out);
+		c.n_missing = unique(c.missing, c.n_missing, sizeof(*c.missing), by_place);
+		count_absent(&c, absent);
+		collect(&c, &absent->left_out);
 	}
 	lya_free(c.missing);
 	return c.rc;

@@ -8,23 +8,37 @@
 
 enum { SLOTS_MIN = 64, SWEEP_PART = 4 };
 
-void kept_init(struct kept_sets *k, size_t max_bytes)
+void kept_init(struct kept_sets *k, struct lya_evidence_room *room)
 {
-	*k = (struct kept_sets){ .max_bytes = max_bytes };
-}
-
-void kept_fini(struct kept_sets *k)
-{
-	for (size_t i = 0; i < k->n; i++)
-		lya_packets_free(k->list[i].packets);
-	lya_free(k->list);
-	lya_free(k->slots);
+	*k = (struct kept_sets){ .room = room };
 }
 
 /* Memory that a set takes, its record and slots included. */
 static size_t cost_of(const struct lya_packets *p)
 {
 	return packets_bytes(p) + 2 * sizeof(struct kept) + 4 * sizeof(uint32_t);
+}
+
+static void grow_by(struct kept_sets *k, size_t bytes)
+{
+	k->bytes += bytes;
+	(void)atomic_fetch_add(&k->room->used, bytes);
+}
+
+static void shrink_by(struct kept_sets *k, size_t bytes)
+{
+	k->bytes -= bytes;
+	(void)atomic_fetch_sub(&k->room->used, bytes);
+}
+
+void kept_fini(struct kept_sets *k)
+{
+	for (size_t i = 0; i < k->n; i++)
+		lya_packets_free(k->list[i].packets);
+	if (k->bytes > 0)
+		shrink_by(k, k->bytes);
+	lya_free(k->list);
+	lya_free(k->slots);
 }
 
 /* Where the set stands, or the free slot where it would. */
@@ -43,11 +57,35 @@ static uint32_t *slot_of(const struct kept_sets *k, uint32_t source, uint64_t nu
 	return &k->slots[i];
 }
 
-struct kept *kept_find(const struct kept_sets *k, uint32_t source, uint64_t number)
+static struct kept *find(const struct kept_sets *k, uint32_t source, uint64_t number)
 {
 	uint32_t i = k->n_slots == 0 ? 0 : *slot_of(k, source, number);
 
 	return i == 0 ? NULL : &k->list[i - 1];
+}
+
+/* What names a leg tells its own time, and what names a flow the flow's first. */
+static bool is_named_by(const struct kept *s, int64_t time_ns)
+{
+	return s->time_ns == time_ns || packets_next(s->packets, NULL)->time_ns == time_ns;
+}
+
+struct kept *kept_find(const struct kept_sets *k, const struct lya_packet_place *place)
+{
+	struct kept *s = find(k, place->source, place->number);
+
+	return s != NULL && is_named_by(s, place->time_ns) ? s : NULL;
+}
+
+struct kept *kept_find_named(const struct kept_sets *k, const struct kept_names *names,
+			     const struct lya_packet_place *place)
+{
+	struct lya_packet_place ours = *place;
+
+	if (names->map != NULL)
+		ours.source = place->source < names->n_map ? names->map[place->source]
+							   : UINT32_MAX;
+	return kept_find(k, &ours);
 }
 
 /* Enter all sets anew, in so many slots. */
@@ -65,29 +103,36 @@ static int index_all(struct kept_sets *k, size_t n_slots)
 	return LYA_OK;
 }
 
-static void mark(void *ctx, uint32_t source, uint64_t number)
+struct marking {
+	const struct kept_sets *kept;
+	const struct kept_names *names;
+};
+
+static void mark(void *ctx, const struct lya_packet_place *place)
 {
-	struct kept *s = kept_find(ctx, source, number);
+	const struct marking *m = ctx;
+	struct kept *s = kept_find_named(m->kept, m->names, place);
 
 	if (s != NULL)
 		s->marked = true;
 }
 
 /* Let go what the ledger does not name. */
-static int sweep(struct kept_sets *k, const struct lya_ledger *ledger)
+static int sweep(struct kept_sets *k, const struct kept_names *names)
 {
-	struct lya_packet_visitor visitor = { .packet = mark, .ctx = k };
+	struct marking marking = { k, names };
+	struct lya_packet_visitor visitor = { .packet = mark, .ctx = &marking };
 	size_t n = 0;
 
 	for (size_t i = 0; i < k->n; i++)
 		k->list[i].marked = false;
-	lya_ledger_each_packet(ledger, &visitor);
+	lya_ledger_each_packet(names->ledger, &visitor);
 	for (size_t i = 0; i < k->n; i++) {
 		if (k->list[i].marked) {
 			k->list[n++] = k->list[i];
 			continue;
 		}
-		k->bytes -= cost_of(k->list[i].packets);
+		shrink_by(k, cost_of(k->list[i].packets));
 		lya_packets_free(k->list[i].packets);
 	}
 	k->n = n;
@@ -95,18 +140,32 @@ static int sweep(struct kept_sets *k, const struct lya_ledger *ledger)
 	return index_all(k, k->n_slots);
 }
 
-/* Room for a set more; *room tells.  Sweeping takes a look at all findings: it has to pay. */
-static int make_room(struct kept_sets *k, const struct lya_ledger *ledger, size_t cost, bool *room)
+/* Sweeping takes a look at all findings: it has to pay. */
+static bool pays(const struct kept_sets *k, const struct kept_names *names)
 {
-	int rc = LYA_OK;
+	return names->ledger != NULL && k->fresh >= k->room->max / SWEEP_PART;
+}
 
-	if (k->bytes + cost > k->max_bytes && k->fresh >= k->max_bytes / SWEEP_PART)
-		rc = sweep(k, ledger);
-	*room = k->bytes + cost <= k->max_bytes;
+int kept_tidy(struct kept_sets *k, const struct kept_names *names)
+{
+	return pays(k, names) ? sweep(k, names) : LYA_OK;
+}
+
+static bool has_room(const struct kept_sets *k, size_t cost)
+{
+	return atomic_load(&k->room->used) + cost <= k->room->max;
+}
+
+/* Room for a set more; *room tells. */
+static int make_room(struct kept_sets *k, const struct kept_names *names, size_t cost, bool *room)
+{
+	int rc = has_room(k, cost) ? LYA_OK : kept_tidy(k, names);
+
+	*room = has_room(k, cost);
 	return rc;
 }
 
-static int enter(struct kept_sets *k, uint32_t source, uint64_t number,
+static int enter(struct kept_sets *k, const struct lya_packet_place *place,
 		 struct lya_packets *packets)
 {
 	size_t n_slots = k->n_slots == 0 ? (size_t)SLOTS_MIN : k->n_slots;
@@ -120,30 +179,32 @@ static int enter(struct kept_sets *k, uint32_t source, uint64_t number,
 		n_slots *= 2;
 	if (n_slots != k->n_slots && (rc = index_all(k, n_slots)) != LYA_OK)
 		return rc;
-	*slot_of(k, source, number) = (uint32_t)k->n + 1;
-	k->list[k->n++] = (struct kept){ .packets = packets, .number = number, .source = source };
-	k->bytes += cost_of(packets);
+	*slot_of(k, place->source, place->number) = (uint32_t)k->n + 1;
+	k->list[k->n++] = (struct kept){ .packets = packets, .number = place->number,
+					 .time_ns = place->time_ns, .source = place->source };
+	grow_by(k, cost_of(packets));
 	k->fresh += cost_of(packets);
 	return LYA_OK;
 }
 
 static void replace(struct kept_sets *k, struct kept *old, struct lya_packets *packets)
 {
-	k->bytes += cost_of(packets) - cost_of(old->packets);
+	grow_by(k, cost_of(packets));
+	shrink_by(k, cost_of(old->packets));
 	lya_packets_free(old->packets);
 	old->packets = packets;
 }
 
-int kept_put(struct kept_sets *k, const struct lya_ledger *ledger, uint32_t source,
-	     uint64_t number, struct lya_packets *packets)
+int kept_put(struct kept_sets *k, const struct kept_names *names,
+	     const struct lya_packet_place *place, struct lya_packets *packets)
 {
 	struct kept *old;
 	bool room;
-	int rc = make_room(k, ledger, cost_of(packets), &room);
+	int rc = make_room(k, names, cost_of(packets), &room);
 
-	old = rc == LYA_OK ? kept_find(k, source, number) : NULL;
+	old = rc == LYA_OK ? find(k, place->source, place->number) : NULL;
 	if (rc == LYA_OK && room && old == NULL && k->n < UINT32_MAX / 4) {
-		rc = enter(k, source, number, packets);
+		rc = enter(k, place, packets);
 		if (rc == LYA_OK)
 			return rc;
 	} else if (rc == LYA_OK && room && old != NULL && packets->n > old->packets->n) {
@@ -151,5 +212,27 @@ int kept_put(struct kept_sets *k, const struct lya_ledger *ledger, uint32_t sour
 		return rc;
 	}
 	lya_packets_free(packets);
+	return rc;
+}
+
+int kept_move(struct kept_sets *k, const struct kept_names *names, struct kept_sets *from)
+{
+	int rc = LYA_OK;
+
+	for (size_t i = 0; i < from->n; i++) {
+		struct kept *s = &from->list[i];
+		const struct lya_packet_place place = { s->number, s->time_ns, s->source };
+		struct lya_packets *packets = s->packets;
+
+		s->packets = NULL;
+		shrink_by(from, cost_of(packets));
+		if (rc == LYA_OK)
+			rc = kept_put(k, names, &place, packets);
+		else
+			lya_packets_free(packets);
+	}
+	from->n = 0;
+	kept_fini(from);
+	kept_init(from, from->room);
 	return rc;
 }

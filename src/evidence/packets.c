@@ -84,6 +84,37 @@ int packets_add(struct lya_packets **p, const struct packet_head *head, const ui
 	return LYA_OK;
 }
 
+static uint32_t count_between(const struct lya_packets *p, uint32_t from, uint32_t to)
+{
+	uint32_t n = 0;
+
+	for (uint32_t at = from; at < to; n++) {
+		const struct packet_head *head = (const void *)(p->data + at);
+
+		at += (uint32_t)packet_size(head->caplen);
+	}
+	return n;
+}
+
+struct lya_packets *packets_dup(const struct lya_packets *p, uint32_t used)
+{
+	struct lya_packets *copy = lya_malloc(sizeof(*copy) + used);
+
+	if (copy == NULL)
+		return NULL;
+	*copy = (struct lya_packets){ .used = used, .cap = used, .left_out = p->left_out };
+	copy->n = used == p->used ? p->n : count_between(p, 0, used);
+	memcpy(copy->data, p->data, used);
+	return copy;
+}
+
+void packets_cut(struct lya_packets *p, uint32_t from, uint32_t to)
+{
+	p->n -= count_between(p, from, to);
+	memmove(p->data + from, p->data + to, p->used - to);
+	p->used -= to - from;
+}
+
 void packets_trim(struct lya_packets **p)
 {
 	struct lya_packets *less;

@@ -32,6 +32,7 @@ struct lya_packets {
 	uint32_t used, cap; /* bytes of data */
 	uint32_t n;
 	uint32_t left_out; /* that belong here, and found no room */
+	uint32_t before;   /* bytes that came before the last period's end, when handed over */
 	_Alignas(PACKET_ALIGN) uint8_t data[];
 };
 
@@ -63,6 +64,10 @@ static inline size_t packets_bytes(const struct lya_packets *p)
 size_t packets_bytes_with(const struct lya_packets *p, size_t size);
 /* Add a packet; *p may be NULL, and may move.  LYA_OK or LYA_ENOMEM with *p unchanged. */
 int packets_add(struct lya_packets **p, const struct packet_head *head, const uint8_t *data);
+/* A copy of the first `used` bytes, which are whole packets; NULL: there is none, or no memory. */
+struct lya_packets *packets_dup(const struct lya_packets *p, uint32_t used);
+/* Take out the packets between two places. */
+void packets_cut(struct lya_packets *p, uint32_t from, uint32_t to);
 /* Give back what is not used; *p may move. */
 void packets_trim(struct lya_packets **p);
 /* The packet behind that one (NULL: the first); NULL at the end. */

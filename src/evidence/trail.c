@@ -24,6 +24,7 @@ struct lya_trail {
 	struct ring recent, legs, fragments;
 	uint32_t sighted_source; /* the packet that was sighted last */
 	uint64_t sighted_number;
+	uint16_t cuts; /* periods that have ended */
 	size_t fixed_bytes;
 	struct lya_trail_stats stats;
 };
@@ -251,13 +252,36 @@ static int begin(struct lya_trail *t, const struct lya_flow_sight *sight)
 		t->stats.refused++;
 		return LYA_FLOW_ENOUGH;
 	}
+	l->cut = t->cuts;
 	t->stats.flows++;
 	return keep(t, l, sight->pkt);
 }
 
+/* Its packets of the period under way begin here, if they have not begun yet. */
+static void turn(const struct lya_trail *t, struct live *l)
+{
+	if (l->cut == t->cuts)
+		return;
+	l->cut = t->cuts;
+	l->before = l->packets->used;
+	if (l->opening == 0)
+		l->opening = l->before;
+	l->again[0] = l->again[1] = LYA_TRAIL_SIDE;
+	l->since = 0;
+}
+
+static struct live *find(const struct lya_trail *t, uint32_t record)
+{
+	struct live *l = live_find(&t->live, record);
+
+	if (l != NULL)
+		turn(t, l);
+	return l;
+}
+
 static int add_icmp(struct lya_trail *t, const struct lya_flow_sight *sight)
 {
-	struct live *l = live_find(&t->live, sight->record);
+	struct live *l = find(t, sight->record);
 	unsigned before;
 	int rc;
 
@@ -296,6 +320,33 @@ static int enough(const struct lya_flow_sight *sight)
 		   (int)LYA_OK;
 }
 
+/* A packet of a flow that lives in another period than it began in: not one of its opening. */
+static int again(struct lya_trail *t, struct live *l, const struct lya_flow_sight *sight)
+{
+	uint8_t n = l->n;
+	int rc = LYA_OK;
+
+	if (l->again[sight->side] > 0) {
+		l->again[sight->side]--;
+		rc = keep(t, l, sight->pkt);
+		l->n = n;
+	}
+	l->since++;
+	if (rc != LYA_OK || (l->again[0] + l->again[1] > 0 && l->since < LYA_TRAIL_EARLY))
+		return rc;
+	return enough(sight);
+}
+
+/* A packet beyond the first ones. */
+static int later(struct lya_trail *t, const struct lya_flow_sight *sight)
+{
+	struct live *l = t->cuts != 0 ? find(t, sight->record) : NULL;
+
+	if (t->cuts != 0 && l == NULL)
+		return LYA_FLOW_ENOUGH;
+	return l != NULL && l->opening != 0 ? again(t, l, sight) : enough(sight);
+}
+
 int lya_trail_packet(struct lya_trail *t, struct lya_flow_table *flows,
 		     const struct lya_flow_sight *sight)
 {
@@ -306,17 +357,65 @@ int lya_trail_packet(struct lya_trail *t, struct lya_flow_table *flows,
 	if (sight->pkt->kind == LYA_PKT_ICMP_ERROR)
 		return add_icmp(t, sight);
 	if (total > LYA_TRAIL_EARLY && !is_telling(sight))
-		return enough(sight);
+		return later(t, sight);
 	if (total == 1)
 		return begin(t, sight);
-	l = live_find(&t->live, sight->record);
+	l = find(t, sight->record);
 	if (l == NULL)
 		return LYA_FLOW_ENOUGH;
 	if (is_wanted(l, sight))
 		rc = keep(t, l, sight->pkt);
+	else if (l->opening != 0)
+		rc = again(t, l, sight);
+	if (rc == LYA_FLOW_ENOUGH) /* of these; not of what its opening lacks */
+		rc = LYA_OK;
 	if (rc == LYA_OK && sight->settled && !l->asked)
 		rc = ask(t, flows, sight, l);
 	return rc;
+}
+
+/* Periods ------------------------------------------------------------------------------ */
+
+void lya_trail_cut(struct lya_trail *t)
+{
+	t->cuts++;
+}
+
+void lya_trail_flow_fini(struct lya_trail_flow *f)
+{
+	lya_packets_free(f->first);
+	lya_packets_free(f->legs);
+	*f = (struct lya_trail_flow){ 0 };
+}
+
+static int copy_first(const struct lya_packets *p, uint32_t used, struct lya_packets **out)
+{
+	*out = p != NULL && used > 0 ? packets_dup(p, used) : NULL;
+	return p != NULL && used > 0 && *out == NULL ? LYA_ENOMEM : LYA_OK;
+}
+
+int lya_trail_flow_dup(const struct lya_trail_flow *f, bool at_cut, struct lya_trail_flow *out)
+{
+	uint32_t used = f->first != NULL ? f->first->used : 0;
+	int rc;
+
+	*out = (struct lya_trail_flow){ 0 };
+	if (f->first != NULL && at_cut)
+		used = f->first->before;
+	rc = copy_first(f->first, used, &out->first);
+	if (rc == LYA_OK)
+		rc = copy_first(f->legs, f->legs != NULL ? f->legs->used : 0, &out->legs);
+	if (rc != LYA_OK)
+		lya_trail_flow_fini(out);
+	return rc;
+}
+
+void lya_trail_rebase(struct lya_trail *t, const struct lya_policy *policy,
+		      struct lya_policy_memo *memo)
+{
+	lya_policy_memo_free(t->memo);
+	t->memo = memo;
+	t->policy = policy;
 }
 
 /* The end of a flow --------------------------------------------------------------------- */
@@ -341,14 +440,53 @@ static int collect_legs(const struct lya_trail *t, const struct lya_snat_evidenc
 	return rc;
 }
 
+/* Where the packets of the period before end, of those that are kept. */
+static uint32_t before_of(const struct lya_trail *t, const struct live *l)
+{
+	if (l->cut != t->cuts)
+		return l->packets->used;
+	return l->opening != 0 ? l->before : 0;
+}
+
+int lya_trail_copy(struct lya_trail *t, const struct lya_flow *flow,
+		   const struct lya_snat_evidence *found, bool at_cut, struct lya_trail_flow *out)
+{
+	struct live *l = live_find(&t->live, flow->record);
+	struct lya_trail_flow kept = { 0 };
+	int rc = LYA_OK;
+
+	if (l != NULL) {
+		kept.first = l->packets;
+		kept.first->before = before_of(t, l);
+	}
+	if (out != NULL)
+		rc = lya_trail_flow_dup(&kept, at_cut, out);
+	if (out != NULL && rc == LYA_OK && found != NULL)
+		rc = collect_legs(t, found, &out->legs);
+	if (rc != LYA_OK) {
+		lya_trail_flow_fini(out);
+		return rc;
+	}
+	if (l == NULL || !at_cut)
+		return LYA_OK;
+	turn(t, l);
+	if (l->opening != 0) {
+		packets_cut(l->packets, l->opening, l->before);
+		l->before = l->opening;
+	}
+	return LYA_OK;
+}
+
 int lya_trail_end(struct lya_trail *t, const struct lya_flow *flow,
 		  const struct lya_snat_evidence *found, struct lya_trail_flow *out)
 {
 	struct live *l = live_find(&t->live, flow->record);
 
 	*out = (struct lya_trail_flow){ 0 };
-	if (l != NULL)
+	if (l != NULL) {
+		l->packets->before = before_of(t, l);
 		out->first = live_end(&t->live, l);
+	}
 	packets_trim(&out->first);
 	return found == NULL ? LYA_OK : collect_legs(t, found, &out->legs);
 }

@@ -19,6 +19,13 @@ struct live {
 	uint8_t n, n_icmp; /* packets, and of them ICMP errors */
 	bool asked;    /* whether it is clean was asked, and it was not */
 	bool seeks_other; /* its client asked for a name of another host */
+	uint16_t cut; /* periods that had ended when its last packet came */
+	/*
+	 * Of one that began in an earlier period: bytes of its packets from there, and up to the
+	 * last one's end; so many more of each side are wanted; how many came since.
+	 */
+	uint32_t opening, before;
+	uint8_t again[2], since;
 	bool own_name; /* a certificate of its server names that host, */
 	bool other_name; /* or another one of the site */
 };

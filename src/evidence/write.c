@@ -36,11 +36,12 @@ struct iface {
 struct file {
 	struct lya_output *out;
 	struct lya_text block, line;
-	const struct lya_ledger *ledger;
+	const struct lya_evidence_about *about;
 	const struct lya_finding *findings;
 	size_t n_findings;
-	const struct lya_source *sources;
+	const struct lya_source *sources; /* by the numbers that packets have */
 	size_t n_sources;
+	struct absent absent;
 	struct chosen chosen;
 	struct iface *ifaces; /* in order of source and number */
 	size_t n_ifaces;
@@ -196,21 +197,52 @@ static void add_plural(struct file *f, uint64_t n, const char *what)
 	lya_text_addf(&f->line, "%" PRIu64 " %s%s", n, what, n == 1 ? "" : "s");
 }
 
-static void section_comment(struct file *f)
+static void add_absent(struct file *f)
 {
-	lya_text_clear(&f->line);
-	lya_text_addf(&f->line, "Packets that prove the findings of an audit of the site ");
-	block_line(&f->line, lya_policy_site(lya_ledger_policy(f->ledger))->name);
-	lya_text_addf(&f->line, ": of each flow that the report shows the first ones, and both legs "
-				"where an address was rewritten.  ");
-	if (f->total->left_out == 0) {
+	char since[LYA_TIME_TEXT];
+
+	if (f->absent.left_out == 0 && f->absent.before == 0)
 		lya_text_addf(&f->line, "None is missing.");
-	} else {
-		add_plural(f, f->total->left_out, "packet");
+	if (f->absent.left_out > 0) {
+		add_plural(f, f->absent.left_out, "packet");
 		lya_text_addf(&f->line, " that belong here are missing for want of memory "
 					"(--max-memory raises the limit).");
 	}
+	if (f->absent.before > 0) {
+		lya_text_add(&f->line, f->absent.left_out > 0 ? "  " : "");
+		add_plural(f, f->absent.before, "packet");
+		lya_text_addf(&f->line,
+			      " that belong here came before the sensor was started at %s: packets "
+			      "are kept in memory alone.",
+			      lya_time_format(f->about->since_ns, 0, since));
+	}
+}
+
+static void section_comment(struct file *f)
+{
+	lya_text_clear(&f->line);
+	lya_text_addf(&f->line, "Packets that prove the findings of %s%s of the site ",
+		      f->about->period != NULL ? "the report " : "an audit",
+		      f->about->period != NULL ? f->about->period : "");
+	block_line(&f->line, lya_policy_site(lya_ledger_policy(f->about->ledger))->name);
+	lya_text_addf(&f->line, ": of each flow that the report shows the first ones, and both legs "
+				"where an address was rewritten.  ");
+	add_absent(f);
 	line_option(f, OPTION_COMMENT);
+}
+
+/* An audit's report says it; that of a night is made from what is kept, where no packets are. */
+static void missing_comments(struct file *f)
+{
+	for (size_t i = 0; i < f->n_findings && f->about->period != NULL && f->counts != NULL; i++) {
+		if (f->counts[i].left_out == 0)
+			continue;
+		lya_text_clear(&f->line);
+		lya_text_addf(&f->line, "%s: ", f->findings[i].id);
+		add_plural(f, f->counts[i].left_out, "packet");
+		lya_text_add(&f->line, " missing.");
+		line_option(f, OPTION_COMMENT);
+	}
 }
 
 static void write_section(struct file *f)
@@ -225,6 +257,7 @@ static void write_section(struct file *f)
 	block_u64(b, UINT64_MAX); /* its length is for those who seek */
 	block_option(b, OPTION_USERAPPL, writer, sizeof(writer) - 1);
 	section_comment(f);
+	missing_comments(f);
 	block_options_end(b);
 	block_write(b, f->out);
 }
@@ -263,7 +296,7 @@ static int find_proves(struct file *f, size_t from, size_t to)
 /* "F-3f9c2a71 wrong-direction (rproxy.2.2): fe01 ... The nearest documented one is ..." */
 static void finding_comment(struct file *f, const struct lya_finding *finding)
 {
-	const struct lya_rules *rules = lya_policy_rules(lya_ledger_policy(f->ledger));
+	const struct lya_rules *rules = lya_policy_rules(lya_ledger_policy(f->about->ledger));
 
 	lya_text_clear(&f->line);
 	lya_text_addf(&f->line, "%s %s", finding->id, finding->type);
@@ -346,22 +379,35 @@ static int write_all(struct file *f)
 	return write_packets(f);
 }
 
-int lya_evidence_write(const struct lya_evidence *e, const struct lya_ledger *ledger,
-		       const struct lya_source *sources, size_t n_sources, struct lya_output *out,
-		       struct lya_finding_packets *counts, struct lya_finding_packets *total,
-		       struct lya_error *err)
+static int write_chosen(struct file *f, const struct lya_evidence *e)
 {
-	struct file f = { .out = out, .ledger = ledger, .sources = sources,
-			  .n_sources = n_sources, .counts = counts, .total = total };
+	const struct lya_evidence_about *about = f->about;
+	struct kept_names names;
+	uint32_t *map;
+	int rc = evidence_names(e, about->ledger, about->sources, about->n_sources, &map, &names);
+
+	if (rc == LYA_OK)
+		rc = chosen_make(&f->chosen, e, &names, about->since_ns, f->counts, &f->absent);
+	f->total->left_out = f->absent.left_out + f->absent.before;
+	lya_free(map);
+	return rc == LYA_OK ? write_all(f) : rc;
+}
+
+int lya_evidence_write(const struct lya_evidence *e, const struct lya_evidence_about *about,
+		       struct lya_output *out, struct lya_finding_packets *counts,
+		       struct lya_finding_packets *total, struct lya_error *err)
+{
+	bool told = e->n_sources > 0;
+	struct file f = { .out = out, .about = about, .counts = counts, .total = total,
+			  .sources = told ? e->sources : about->sources,
+			  .n_sources = told ? e->n_sources : about->n_sources };
 	int rc;
 
-	f.findings = lya_ledger_findings(ledger, &f.n_findings);
+	f.findings = lya_ledger_findings(about->ledger, &f.n_findings);
 	*total = (struct lya_finding_packets){ 0 };
 	for (size_t i = 0; counts != NULL && i < f.n_findings; i++)
 		counts[i] = (struct lya_finding_packets){ 0 };
-	rc = chosen_make(&f.chosen, e, ledger, counts, &total->left_out);
-	if (rc == LYA_OK)
-		rc = write_all(&f);
+	rc = write_chosen(&f, e);
 	chosen_fini(&f.chosen);
 	lya_free(f.ifaces);
 	lya_free(f.proves);

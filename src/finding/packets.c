@@ -3,19 +3,36 @@
  */
 #include "finding/ledger.h"
 
+static void leg_show(const struct lya_snat_leg *leg, const struct lya_packet_visitor *v)
+{
+	const struct lya_packet_place place = { leg->packet, leg->time_ns, leg->source };
+
+	v->packet(v->ctx, &place);
+}
+
 static void legs_each(const struct lya_snat_proof *proof, const struct lya_snat_relay *relay,
 		       const struct lya_packet_visitor *v)
 {
 	for (size_t i = 0; proof != NULL && i < proof->n_legs; i++)
-		v->packet(v->ctx, proof->legs[i].source, proof->legs[i].packet);
+		leg_show(&proof->legs[i], v);
 	if (relay != NULL)
-		v->packet(v->ctx, relay->leg.source, relay->leg.packet);
+		leg_show(&relay->leg, v);
+}
+
+static void samples_each(const struct lya_finding_sample *samples, size_t n,
+			 const struct lya_packet_visitor *v)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct lya_packet_place place = { samples[i].packet, samples[i].first_ns,
+							samples[i].source };
+
+		v->packet(v->ctx, &place);
+	}
 }
 
 void entry_each_packet(const struct entry *e, const struct lya_packet_visitor *v)
 {
-	for (size_t i = 0; i < e->n_samples; i++)
-		v->packet(v->ctx, e->samples[i].source, e->samples[i].packet);
+	samples_each(e->samples, e->n_samples, v);
 	legs_each(e->snat, e->relay, v);
 }
 
@@ -50,7 +67,6 @@ void lya_ledger_each_packet(const struct lya_ledger *l, const struct lya_packet_
 
 void lya_finding_each_packet(const struct lya_finding *f, const struct lya_packet_visitor *v)
 {
-	for (size_t i = 0; i < f->n_samples; i++)
-		v->packet(v->ctx, f->samples[i].source, f->samples[i].packet);
+	samples_each(f->samples, f->n_samples, v);
 	legs_each(f->snat, f->relay, v);
 }

@@ -108,6 +108,8 @@ void lya_flow_table_cut(struct lya_flow_table *t, int64_t time_ns)
 		s = share_of(t, n);
 		s->cut[at] = sum_of(t, n);
 		s->cut_last_ns = flow_hot_at(t, n)->last_ns;
+		if (t->options.on_packet != NULL)
+			flow_hot_at(t, n)->word &= ~FLOW_ENOUGH;
 	}
 }
 

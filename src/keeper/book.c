@@ -198,6 +198,10 @@ static void process(struct book *b, struct order *o)
 	note_clock(b, &o->clock);
 	take_policy(b, o->policy);
 	add_to_total(b, o);
+	rc = proof_keep(b, o, &err);
+	if (rc != LYA_OK)
+		book_tellf(b, LYA_KEEPER_WARNING, "packets that prove findings were lost: %s",
+			   err.text);
 	rc = unsaved_keep(b, o);
 	if (rc == LYA_OK)
 		rc = unsaved_bring_whole(b, &err);
@@ -206,6 +210,7 @@ static void process(struct book *b, struct order *o)
 		book_tellf(b, LYA_KEEPER_WARNING, "evidence was lost: %s", err.text);
 	}
 	unsaved_save(b);
+	proofs_retry(b, about.stop);
 	retain(b, &about);
 	make_view(b, &about);
 	keeper_policy_leave(about.policy);
@@ -415,6 +420,7 @@ void book_free(struct book *b)
 		order_free(u->order);
 		lya_free(u);
 	}
+	proofs_free(b);
 	total_fini(&b->total);
 	keeper_policy_leave(b->policy);
 	lya_store_close(b->store);

@@ -74,8 +74,8 @@ static int tell_moment(struct lya_keeper *k, enum lya_event_kind kind, int64_t n
 	return tell(k, &event);
 }
 
-/* Hand it over, with the events that wait. */
-static void send(struct lya_keeper *k, struct order *o)
+/* Hand it over, with the events that wait; for_report: a report that is wanted can be made of it. */
+static void send(struct lya_keeper *k, struct order *o, bool for_report)
 {
 	struct order *told = k->pending;
 
@@ -89,7 +89,7 @@ static void send(struct lya_keeper *k, struct order *o)
 		order_free(told);
 		k->pending = NULL;
 	}
-	if (k->report_wanted && !o->period_over && !o->reload) {
+	if (k->report_wanted && for_report) {
 		o->report = true;
 		k->report_wanted = false;
 	}
@@ -103,6 +103,7 @@ static void send(struct lya_keeper *k, struct order *o)
 static int end_pass(struct lya_keeper *k, struct lya_error *err)
 {
 	struct order *o = k->pass == PASS_END ? k->ending : begin_order(k, k->pass_ns);
+	bool for_report = k->pass == PASS_REPORT;
 	int rc;
 
 	if (o == NULL)
@@ -116,7 +117,7 @@ static int end_pass(struct lya_keeper *k, struct lya_error *err)
 	}
 	o->has_part = true;
 	k->open_flows = o->part.open_flows;
-	send(k, o);
+	send(k, o, for_report);
 	return LYA_OK;
 }
 
@@ -141,12 +142,13 @@ static int settle_pass(struct lya_keeper *k, struct lya_error *err)
 
 static int begin_checkpoint(struct lya_keeper *k, const struct sources *s, struct lya_error *err)
 {
-	int rc =
-	    lya_audit_pass_begin(k->audit, LYA_PASS_CHECKPOINT, k->newest_ns, s->list, s->n, err);
+	bool report = k->report_wanted;
+	int rc = lya_audit_pass_begin(k->audit, report ? LYA_PASS_REPORT : LYA_PASS_CHECKPOINT,
+				      k->newest_ns, s->list, s->n, err);
 
 	if (rc != LYA_OK)
 		return rc;
-	k->pass = PASS_OPEN;
+	k->pass = report ? PASS_REPORT : PASS_OPEN;
 	k->pass_ns = k->newest_ns;
 	k->pass_mono_ns = k->now.mono_ns;
 	return LYA_OK;
@@ -373,7 +375,7 @@ static int put_in_force(struct lya_keeper *k, struct keeper_policy *fresh, struc
 	if (tell_moment(k, LYA_EVENT_RELOAD, k->newest_ns, "Site and rules were read again.") !=
 	    LYA_OK)
 		o->lost_events++; /* there is no way back */
-	send(k, o);
+	send(k, o, false);
 	keeper_policy_leave(k->policy);
 	k->policy = fresh;
 	k->stretch_no++;
@@ -483,6 +485,8 @@ static int start_book(struct lya_keeper *k, struct lya_error *err)
 	};
 	b->span = k->span;
 	b->clock = k->now;
+	b->proves = k->options.on_proof != NULL;
+	b->since_ns = k->now.time_ns;
 	b->policy = keeper_policy_use(k->policy);
 	return book_start(b, err);
 }
@@ -547,7 +551,7 @@ static int last_order(struct lya_keeper *k, const struct sources *s, struct lya_
 	}
 	o->has_part = o->stretch_over = o->stop = true;
 	k->report_wanted = true;
-	send(k, o);
+	send(k, o, true);
 	return LYA_OK;
 }
 

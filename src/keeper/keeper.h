@@ -10,6 +10,7 @@
  *	                                        night.c    a period from the store, as a report
  *	                                        gaps.c     what its evidence does not cover
  *	                                        reports.c  files below STATE/reports
+ *	                                        proof.c    packets that prove findings
  */
 #ifndef LYNCAUDIT_SRC_KEEPER_H
 #define LYNCAUDIT_SRC_KEEPER_H
@@ -196,8 +197,15 @@ struct reports {
 	int64_t wall_ns;
 	void (*on_report)(void *ctx, const char *path, enum lya_report_verdict verdict);
 	void *ctx;
+	/* The same with what it was made of: the store's period, and the file's name; may be NULL. */
+	void (*on_night)(void *ctx, const struct night *n, int64_t period, const char *file,
+			 bool over);
+	void *night_ctx;
 };
 
+/* A period that has its report, as it was then; to be released in any case. */
+int reports_read_again(const struct reports *r, int64_t period, struct night *n,
+		       struct lya_error *err);
 /* The report of a period that is over, unless there is one. */
 int reports_make(const struct reports *r, const struct lya_store_period *p, struct lya_error *err);
 /* One of a period so far. */
@@ -219,12 +227,23 @@ enum {
 	BOOK_JOIN_AT = 64,    /* parts of a stretch that are joined to one */
 	BOOK_DOUBT_S = 86400, /* what is old is kept so long after the clock was set forward */
 	BOOK_RETRY_S = 60,    /* reports that cannot be written are tried again so often */
+	BOOK_PROOFS_MAX = 4,  /* periods whose packets are kept in memory */
 	BOOK_FACTS_S = 60     /* rows of findings and coverage are renewed so often */
 };
 
 struct book_id {
 	unsigned no;
 	int64_t id;
+};
+
+/* Packets that prove a period's findings, until they are written. */
+struct proof {
+	struct proof *next; /* of a period before */
+	unsigned period_no;
+	struct lya_evidence *packets;
+	struct lya_evidence *open; /* of flows that were open, for a report; or NULL */
+	char name[64];             /* of the last report; "": none was made yet */
+	int64_t retry_ns;          /* by mono_ns; LYA_TIME_NONE: they are not due */
 };
 
 struct book {
@@ -261,6 +280,10 @@ struct book {
 	int64_t facts_ns;         /* when rows were renewed, by mono_ns */
 	int64_t doubt_until_ns;   /* by mono_ns: what is old may not be; LYA_TIME_NONE */
 	uint64_t views_left;      /* checkpoints until the next view */
+	struct proof *proofs;     /* the newest first */
+	unsigned n_proofs;
+	bool proves;              /* packets are kept */
+	int64_t since_ns;         /* when the process began; by packets where they tell the time */
 };
 
 /* Everything in `b` that is set before is set by the caller; the store is taken over. */
@@ -292,6 +315,16 @@ void book_pause(struct book *b, unsigned ms);
 
 /* start.c: go on where the service before ended, and make up the nights that were missed. */
 void start_store(struct book *b);
+
+/* proof.c ------------------------------------------------------------------------------------ */
+
+/* Keep an order's packets, which are taken off it. */
+int proof_keep(struct book *b, struct order *o, struct lya_error *err);
+/* A report was made (struct reports, on_night): write what proves it. */
+void proof_tell(void *book, const struct night *n, int64_t period, const char *file, bool over);
+/* What could not be written then; last: after that it is lost. */
+void proofs_retry(struct book *b, bool last);
+void proofs_free(struct book *b);
 
 /* unsaved.c ---------------------------------------------------------------------------------- */
 
@@ -333,7 +366,8 @@ struct lya_keeper {
 	bool span_cut;
 	unsigned period_no, stretch_no;
 	int64_t stretch_begin_ns;
-	enum { PASS_NONE, PASS_OPEN, PASS_END } pass; /* under way: a checkpoint, a period's end */
+	/* Under way: a checkpoint, one for a report, a period's end. */
+	enum { PASS_NONE, PASS_OPEN, PASS_REPORT, PASS_END } pass;
 	int64_t pass_ns;           /* the time at which it began */
 	int64_t pass_mono_ns;
 	uint64_t open_flows;       /* at the last checkpoint */

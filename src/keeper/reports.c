@@ -167,6 +167,8 @@ static int leave(const struct reports *r, const char *name, struct night *n,
 		rc = lya_store_put_report(r->store, report, err);
 	if (rc == LYA_OK)
 		tell(r, report->file, lya_report_verdict(&n->in));
+	if (rc == LYA_OK && r->on_night != NULL)
+		r->on_night(r->night_ctx, n, report->period, report->file, !report->on_demand);
 	lya_free(path);
 	return rc;
 }
@@ -255,25 +257,31 @@ int reports_make_now(const struct reports *r, const struct lya_store_period *p, 
 
 /* Without a service -------------------------------------------------------------------------- */
 
-static int make_again(struct lya_store *s, const struct lya_store_period *p,
-		      const struct lya_report_run *run, struct lya_output *out,
-		      struct lya_error *err)
+/* As it was when its report was made; that one, too. */
+static int read_again(struct lya_store *s, const struct lya_store_period *p, struct night *n,
+		      struct lya_store_report *report, struct lya_error *err)
 {
 	struct night_wanted wanted = { .policy = p->policy, .to_ns = p->end_ns };
-	struct lya_store_report report, previous = { 0 };
-	struct night n;
 	bool found;
-	int rc = lya_store_find_report(s, p->id, &found, &report, err);
+	int rc = lya_store_find_report(s, p->id, &found, report, err);
 
 	if (rc == LYA_OK && !found)
 		return lya_error_set(err, LYA_EUSAGE, lya_store_dir(s), NULL,
 				     "the report of %s has not been made yet", p->name);
-	if (rc != LYA_OK)
-		return rc;
-	wanted.last_event = report.last_event;
+	wanted.last_event = report->last_event;
+	return rc == LYA_OK ? night_read(n, s, p, &wanted, err) : rc;
+}
+
+static int make_again(struct lya_store *s, const struct lya_store_period *p,
+		      const struct lya_report_run *run, struct lya_output *out,
+		      struct lya_error *err)
+{
+	struct lya_store_report report = { 0 }, previous = { 0 };
+	struct night n = { 0 };
+	int rc = read_again(s, p, &n, &report, err);
+
 	memcpy(previous.file, report.previous_file, sizeof(previous.file));
 	memcpy(previous.sha256, report.previous_sha256, sizeof(previous.sha256));
-	rc = night_read(&n, s, p, &wanted, err);
 	if (rc == LYA_OK)
 		rc = night_read_changes(&n, s, p->id, previous.file[0] != '\0' ? &previous : NULL,
 					err);
@@ -282,6 +290,20 @@ static int make_again(struct lya_store *s, const struct lya_store_period *p,
 		lya_report_json(out, &n.in);
 	}
 	night_fini(&n);
+	return rc;
+}
+
+int reports_read_again(const struct reports *r, int64_t period, struct night *n,
+		       struct lya_error *err)
+{
+	struct lya_store_report report;
+	struct lya_store_period p;
+	int rc = lya_store_get_period(r->store, period, &p, err);
+
+	if (rc != LYA_OK)
+		return rc;
+	rc = read_again(r->store, &p, n, &report, err);
+	lya_store_period_fini(&p);
 	return rc;
 }
 

@@ -11,6 +11,17 @@ enum { START_PAUSE_MS = 1000 };
 
 /* The start ---------------------------------------------------------------------------------- */
 
+/* Packets that another process kept are not in the store: the report of their period says so. */
+static int tell_unproven(struct book *b, int64_t ns, struct lya_error *err)
+{
+	struct lya_store_event event = book_store_event(
+	    ns, ns,
+	    "Packets that prove findings are kept in memory: those of before are in the file that "
+	    "was left when the sensor was stopped, or lost if it was killed.");
+
+	return b->proves ? lya_store_put_events(b->store, &event, 1, err) : LYA_OK;
+}
+
 /* A period of an earlier run that is over by now. */
 static int close_old(struct book *b, struct lya_store_period *p, struct lya_error *err)
 {
@@ -22,6 +33,8 @@ static int close_old(struct book *b, struct lya_store_period *p, struct lya_erro
 		p->policy = list[n - 1].policy;
 	else if (rc == LYA_OK)
 		rc = write_policy(b, b->policy, &p->policy, err);
+	if (rc == LYA_OK && n > 0)
+		rc = tell_unproven(b, list[n - 1].until_ns, err);
 	lya_free(list);
 	return rc == LYA_OK ? lya_store_close_period(b->store, p, err) : rc;
 }
@@ -96,7 +109,11 @@ static int try_start(struct book *b, struct lya_error *err)
 	}
 	if (rc == LYA_OK)
 		rc = make_up_nights(b, err);
-	return rc == LYA_OK ? tell_aside(b, err) : rc;
+	if (rc == LYA_OK)
+		rc = tell_aside(b, err);
+	if (rc == LYA_OK && b->continued != 0)
+		rc = tell_unproven(b, b->since_ns, err);
+	return rc;
 }
 
 /*

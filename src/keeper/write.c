@@ -53,13 +53,15 @@ int write_policy(struct book *b, const struct keeper_policy *policy, int64_t *id
 
 /* Reports ------------------------------------------------------------------------------------ */
 
-static struct reports reports_of(const struct book *b)
+static struct reports reports_of(struct book *b)
 {
 	struct reports r = { .store = b->store,
 			     .run = b->run,
 			     .wall_ns = b->clock.wall_ns,
 			     .on_report = b->options->on_report,
-			     .ctx = b->options->ctx };
+			     .ctx = b->options->ctx,
+			     .on_night = b->proves ? proof_tell : NULL,
+			     .night_ctx = b };
 
 	r.run.finished_ns = b->clock.wall_ns;
 	return r;

@@ -12,6 +12,9 @@
 
 enum { STOP_MS = 4000, LAZY_MS = 1000 };
 
+/* How long lines of the flows that end with the service may wait for room. */
+#define LAST_FLOWS_NS LYA_SECOND_NS
+
 /* Beginning ---------------------------------------------------------------- */
 
 static const char *source_name(void *ctx, uint32_t source)
@@ -23,13 +26,22 @@ static const char *source_name(void *ctx, uint32_t source)
 	return source < n ? sources[source].name : NULL;
 }
 
+static int log_flow(void *ctx, const struct lya_audit_flow *f)
+{
+	const struct live_engine *e = ctx;
+
+	return live_flow_log_take(e->flows, f);
+}
+
 static int start(struct live_engine *e, struct live_policy *policy, struct lya_error *err)
 {
 	const struct lya_watch_options *o = e->watch->options;
 	struct lya_audit_options options = { .max_memory = o->max_memory,
 					     .max_flows = o->max_flows,
 					     .threads = o->threads,
+					     .evidence = o->evidence != NULL,
 					     .continuous = o->state != NULL,
+					     .on_flow = e->flows != NULL ? log_flow : NULL,
 					     .source_name = source_name,
 					     .ctx = e };
 	int rc;
@@ -47,7 +59,7 @@ static int start(struct live_engine *e, struct live_policy *policy, struct lya_e
 }
 
 int live_engine_open(struct live_engine **result, const struct live_watch *w,
-		     struct live_policy *policy, struct lya_capture *capture, struct live_tell *tell,
+		     struct live_policy *policy, const struct live_engine_ends *ends,
 		     int64_t first_ns, struct lya_error *err)
 {
 	struct live_engine *e = lya_calloc(1, sizeof(*e));
@@ -56,8 +68,9 @@ int live_engine_open(struct live_engine **result, const struct live_watch *w,
 	if (e == NULL)
 		return lya_error_nomem(err);
 	e->watch = w;
-	e->capture = capture;
-	e->tell = tell;
+	e->capture = ends->capture;
+	e->tell = ends->tell;
+	e->flows = ends->flows;
 	e->newest_ns = first_ns;
 	e->period_ns = LYA_TIME_NONE;
 	(void)pthread_mutex_init(&e->view.mutex, NULL); /* a plain one cannot fail */
@@ -162,7 +175,7 @@ void live_engine_report(struct live_engine *e)
 
 /* The end ------------------------------------------------------------------ */
 
-int live_engine_stop(struct live_engine *e, struct lya_error *err)
+static int stop(struct live_engine *e, struct lya_error *err)
 {
 	struct lya_keeper_clock now = live_engine_clock(e);
 	const struct lya_source *sources;
@@ -172,6 +185,13 @@ int live_engine_stop(struct live_engine *e, struct lya_error *err)
 	if (e->keeper != NULL)
 		return lya_keeper_stop(e->keeper, &now, sources, n, STOP_MS, err);
 	return live_engine_last_report(e, err);
+}
+
+int live_engine_stop(struct live_engine *e, struct lya_error *err)
+{
+	if (e->flows != NULL)
+		live_flow_log_wait(e->flows, LAST_FLOWS_NS);
+	return stop(e, err);
 }
 
 void live_engine_free(struct live_engine *e)

@@ -8,15 +8,22 @@
 #ifndef LYNCAUDIT_LIVE_ENGINE_H
 #define LYNCAUDIT_LIVE_ENGINE_H
 
+#include "live/flow_log.h"
 #include "live/live.h"
 #include "live/tell.h"
 
 struct live_engine;
 
+/* Where an engine takes packets from, and who is told; all is borrowed. */
+struct live_engine_ends {
+	struct lya_capture *capture;
+	struct live_tell *tell;
+	struct live_flow_log *flows; /* NULL: there is none */
+};
+
 /* policy is taken when it goes well; first_ns: where the audit of a ring begins, or LYA_TIME_NONE. */
 int live_engine_open(struct live_engine **e, const struct live_watch *w, struct live_policy *policy,
-		     struct lya_capture *capture, struct live_tell *tell, int64_t first_ns,
-		     struct lya_error *err);
+		     const struct live_engine_ends *ends, int64_t first_ns, struct lya_error *err);
 int live_engine_take(struct live_engine *e, const struct lya_frame *frames, size_t n,
 		     struct lya_error *err);
 /* Nobody borrows what was taken any more. */

@@ -24,13 +24,20 @@ int live_hand_begin(struct lya_output **out, int *fd, struct lya_error *err)
 	return rc;
 }
 
-int live_hand_over(const struct live_watch *w, enum live_output number, struct lya_output *out,
-		   int fd, struct lya_error *err)
+int live_hand_over(const struct live_watch *w, const struct live_hand *hand, struct lya_error *err)
 {
-	int rc = lya_output_commit(out, err);
+	size_t len = hand->name != NULL ? strlen(hand->name) : 0;
+	int rc = lya_output_commit(hand->out, err);
 
-	if (rc == LYA_OK && lya_post_send(w->sensor_end, LIVE_OUTPUT, number, NULL, 0, fd) != LYA_OK)
+	if (rc == LYA_OK && lya_post_send(w->sensor_end, LIVE_OUTPUT, hand->number, hand->name, len,
+					  hand->fd) != LYA_OK)
 		rc = lya_error_set(err, LYA_EIO, NULL, NULL, "an output cannot be handed over");
-	(void)close(fd);
+	(void)close(hand->fd);
 	return rc;
+}
+
+void live_hand_drop(const struct live_hand *hand)
+{
+	lya_output_abort(hand->out);
+	(void)close(hand->fd);
 }

@@ -10,8 +10,17 @@
 
 /* Begin to write into memory. */
 int live_hand_begin(struct lya_output **out, int *fd, struct lya_error *err);
+/* What is to be handed over. */
+struct live_hand {
+	enum live_output number;
+	const char *name; /* of the report that it is for; NULL: none */
+	struct lya_output *out;
+	int fd;
+};
+
 /* It is whole: hand it over.  out and fd are gone in any case. */
-int live_hand_over(const struct live_watch *w, enum live_output number, struct lya_output *out,
-		   int fd, struct lya_error *err);
+int live_hand_over(const struct live_watch *w, const struct live_hand *hand, struct lya_error *err);
+/* It is not to be. */
+void live_hand_drop(const struct live_hand *hand);
 
 #endif

@@ -33,14 +33,36 @@ static void fill(struct live_engine *e, struct lya_report_input *in)
 static int hand_over(const struct live_engine *e, const struct lya_report_input *in,
 		     struct lya_error *err)
 {
-	struct lya_output *out;
-	int fd;
-	int rc = live_hand_begin(&out, &fd, err);
+	struct live_hand hand = { .number = LIVE_OUTPUT_REPORT };
+	int rc = live_hand_begin(&hand.out, &hand.fd, err);
 
 	if (rc != LYA_OK)
 		return rc;
-	lya_report_json(out, in);
-	return live_hand_over(e->watch, LIVE_OUTPUT_REPORT, out, fd, err);
+	lya_report_json(hand.out, in);
+	return live_hand_over(e->watch, &hand, err);
+}
+
+/* *counts, one for each finding, is freed with lya_free. */
+static int hand_over_evidence(const struct live_engine *e, const struct lya_report_input *in,
+			      struct lya_finding_packets **counts,
+			      struct lya_finding_packets *total, struct lya_error *err)
+{
+	struct live_hand hand = { .number = LIVE_OUTPUT_EVIDENCE };
+	size_t n;
+	int rc;
+
+	(void)lya_ledger_findings(lya_audit_ledger(e->audit), &n);
+	*counts = lya_calloc(n + 1, sizeof(**counts));
+	if (*counts == NULL)
+		return lya_error_nomem(err);
+	rc = live_hand_begin(&hand.out, &hand.fd, err);
+	if (rc != LYA_OK)
+		return rc;
+	rc = lya_audit_evidence(e->audit, in->sources, in->n_sources, hand.out, *counts, total, err);
+	if (rc == LYA_OK)
+		return live_hand_over(e->watch, &hand, err);
+	live_hand_drop(&hand);
+	return rc;
 }
 
 static int report(struct live_engine *e, struct lya_report_input *in, struct lya_error *err)
@@ -62,12 +84,16 @@ static int report(struct live_engine *e, struct lya_report_input *in, struct lya
 int live_engine_last_report(struct live_engine *e, struct lya_error *err)
 {
 	struct lya_report_input in = { .n_sources = 0 };
+	struct lya_finding_packets *evidence = NULL;
 	struct lya_report_snat_pair *pairs = NULL;
 	size_t n_pairs = 0;
 	int rc;
 
 	in.sources = lya_capture_sources(e->capture, &in.n_sources);
 	rc = lya_audit_finish(e->audit, in.sources, in.n_sources, err);
+	if (rc == LYA_OK && e->watch->options->evidence != NULL)
+		rc = hand_over_evidence(e, &in, &evidence, &in.evidence_total, err);
+	in.evidence = evidence;
 	if (rc == LYA_OK)
 		rc = lya_report_snat_pairs(e->policy.site, &pairs, &n_pairs, err);
 	if (rc == LYA_OK && e->watch->options->report != NULL) {
@@ -75,5 +101,6 @@ int live_engine_last_report(struct live_engine *e, struct lya_error *err)
 		rc = report(e, &in, err);
 	}
 	lya_free(pairs);
+	lya_free(evidence);
 	return rc;
 }

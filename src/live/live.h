@@ -14,10 +14,12 @@ struct live_watch {
 	struct lya_user user;
 	int64_t started_ns; /* wall clock */
 	struct live_screen *screen; /* NULL: there is none */
+	bool evidence_inside; /* its files lie below the state directory */
 	int bundle;         /* the configuration at the start; -1: it was handed over */
 	int sensor_end, warden_end; /* of the post between them */
 	/* Of those of the courier, with the sensor and with the warden; -1: there is none. */
 	int tell_end, tale_end, errand_out, errand_in;
+	int flows_out, flows_in; /* the sensor's and the courier's, for lines of flows; -1: none */
 };
 
 /* Say something, as printf does. */

@@ -8,6 +8,7 @@
 enum live_output {
 	LIVE_OUTPUT_REPORT,  /* these appear whole, by rename */
 	LIVE_OUTPUT_METRICS,
+	LIVE_OUTPUT_EVIDENCE, /* data: the name of the report that it is for; none: of the only one */
 	LIVE_OUTPUTS
 };
 
@@ -24,7 +25,7 @@ enum live_news {
 	LIVE_ALIVE,     /* once a second; data: the status in a line */
 	LIVE_RELOADED,  /* number 0: the new configuration is in force; 1: the old one stays */
 	LIVE_PICTURE,   /* data: lines for the screen */
-	LIVE_OUTPUT     /* number: which; fd: what is to stand there */
+	LIVE_OUTPUT     /* number: which; fd: what is to stand there; data: see there */
 };
 
 /* From the sensor to the courier. */
@@ -36,9 +37,15 @@ enum live_tale {
 
 enum { LIVE_TALE_UPDATE = 256 }; /* of a finding that was told before */
 
+/* From the sensor to the courier, by a post of its own: a crowd of flows holds up no alarm. */
+enum live_flows {
+	LIVE_FLOWS_LINES = 1 /* data: whole lines of the flow log */
+};
+
 /* From the warden to the courier; when it closes the post it is over. */
 enum live_errand {
-	LIVE_ERRAND_FINDINGS = 1 /* fd: where lines of findings go from now on */
+	LIVE_ERRAND_FINDINGS = 1, /* fd: where lines of findings go from now on */
+	LIVE_ERRAND_FLOWS         /* fd: the same of flows */
 };
 
 #endif

@@ -172,6 +172,9 @@ int live_engine_measure(struct live_engine *e, struct lya_output *out, struct ly
 	add_flows(&t, e);
 	number(&t, "untold_total", "counter", "Findings for which the outlets had no room.",
 	       live_tell_lost(e->tell));
+	if (e->flows != NULL)
+		number(&t, "unlogged_flows_total", "counter",
+		       "Flows for which the flow log had no room.", live_flow_log_lost(e->flows));
 	add_store(&t, e);
 	(void)pthread_mutex_lock(&e->view.mutex);
 	lya_text_add(&t, lya_text_str(&e->view.metrics));

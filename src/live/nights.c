@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "live/parts.h"
+#include "live/proof.h"
 #include "live/show.h"
 #include "lyncaudit/alloc.h"
 #include "lyncaudit/store.h"
@@ -97,6 +98,13 @@ static void on_report(void *ctx, const char *path, enum lya_report_verdict verdi
 		 lya_report_verdict_name(verdict));
 }
 
+static int on_proof(void *ctx, const struct lya_keeper_proof *proof, struct lya_error *err)
+{
+	const struct live_engine *e = ctx;
+
+	return live_proof_write(e->watch, proof, err);
+}
+
 static void on_message(void *ctx, enum lya_keeper_level level, const char *text)
 {
 	const struct live_engine *e = ctx;
@@ -124,6 +132,7 @@ int live_engine_keep(struct live_engine *e, struct live_policy *policy, struct l
 					      .max_memory = o->max_memory,
 					      .on_view = on_view,
 					      .on_report = on_report,
+					      .on_proof = o->evidence != NULL ? on_proof : NULL,
 					      .on_message = on_message,
 					      .ctx = e };
 

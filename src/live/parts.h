@@ -25,6 +25,7 @@ struct live_engine {
 	struct lya_capture *capture;
 	struct lya_audit *audit;
 	struct live_tell *tell;
+	struct live_flow_log *flows; /* NULL: there is none */
 	/* Without a state directory: */
 	struct live_policy policy;
 	struct live_missing *missing;

@@ -41,6 +41,7 @@ struct sensor {
 	struct lya_capture *capture;
 	struct live_engine *engine;
 	struct live_tell *tell;
+	struct live_flow_log *flows; /* NULL: none is written */
 	struct live_show *show; /* NULL: there is no screen */
 	int64_t tick_ns;    /* CLOCK_MONOTONIC: the next tick, */
 	int64_t measure_ns; /* and when metrics are due */
@@ -150,6 +151,7 @@ static int give_up_rights(struct sensor *s, struct lya_error *err)
 
 static int begin_engine(struct sensor *s, struct lya_error *err)
 {
+	struct live_engine_ends ends = { s->capture, s->tell, s->flows };
 	struct live_policy policy;
 	int bundle = s->watch->bundle;
 	int rc;
@@ -157,7 +159,7 @@ static int begin_engine(struct sensor *s, struct lya_error *err)
 	s->watch->bundle = -1;
 	if (!live_policy_load(&policy, s->watch, bundle))
 		return LYA_ESTOP; /* said already */
-	rc = live_engine_open(&s->engine, s->watch, &policy, s->capture, s->tell, s->first_ns, err);
+	rc = live_engine_open(&s->engine, s->watch, &policy, &ends, s->first_ns, err);
 	if (rc != LYA_OK) {
 		live_policy_free(&policy);
 		return rc;
@@ -170,7 +172,10 @@ static int begin_outlets(struct sensor *s, struct lya_error *err)
 	s->tell = live_tell_new(s->watch->tell_end);
 	if (s->watch->options->screen)
 		s->show = live_show_new();
-	if (s->tell == NULL || (s->show == NULL && s->watch->options->screen))
+	if (s->watch->flows_out != -1)
+		s->flows = live_flow_log_new(s->watch, s->watch->flows_out);
+	if (s->tell == NULL || (s->show == NULL && s->watch->options->screen) ||
+	    (s->flows == NULL && s->watch->flows_out != -1))
 		return lya_error_nomem(err);
 	return LYA_OK;
 }
@@ -204,17 +209,15 @@ static int capture_tick(struct sensor *s, struct lya_error *err)
 
 static int measure(struct sensor *s, struct lya_error *err)
 {
-	struct lya_output *out;
-	int fd;
-	int rc = live_hand_begin(&out, &fd, err);
+	struct live_hand hand = { .number = LIVE_OUTPUT_METRICS };
+	int rc = live_hand_begin(&hand.out, &hand.fd, err);
 
 	if (rc != LYA_OK)
 		return rc;
-	rc = live_engine_measure(s->engine, out, err);
+	rc = live_engine_measure(s->engine, hand.out, err);
 	if (rc == LYA_OK)
-		return live_hand_over(s->watch, LIVE_OUTPUT_METRICS, out, fd, err);
-	lya_output_abort(out);
-	(void)close(fd);
+		return live_hand_over(s->watch, &hand, err);
+	live_hand_drop(&hand);
 	return rc;
 }
 
@@ -251,6 +254,8 @@ static int tick(struct sensor *s, int64_t now_ns, struct lya_error *err)
 	(void)lya_post_send(s->watch->sensor_end, LIVE_ALIVE, 0, status, strlen(status), -1);
 	measure_in_time(s, now_ns);
 	show(s);
+	if (s->flows != NULL)
+		live_flow_log_tick(s->flows, now_ns);
 	return capture_tick(s, err);
 }
 
@@ -430,7 +435,10 @@ int live_sensor(void *watch)
 	if (rc != LYA_OK && rc != LYA_ESTOP)
 		live_say(s.watch, LYA_WATCH_ERROR, "%s", err.text);
 	live_engine_free(s.engine);
+	if (s.flows != NULL)
+		live_flow_log_end(s.flows);
 	live_tell_free(s.tell);
+	live_flow_log_free(s.flows);
 	live_show_free(s.show);
 	lya_capture_close(s.capture);
 	return rc == LYA_OK ? 0 : 1;

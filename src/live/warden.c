@@ -17,7 +17,9 @@
 
 #include "live/bundle.h"
 #include "live/messages.h"
+#include "live/proof.h"
 #include "live/screen.h"
+#include "lyncaudit/alloc.h"
 #include "lyncaudit/output.h"
 #include "lyncaudit/post.h"
 #include "lyncaudit/timeutil.h"
@@ -61,9 +63,9 @@ static void stop(struct warden *w)
 }
 
 /* The name may stand for another file by now; the sensor goes on meanwhile. */
-static int open_findings(struct warden *w, struct lya_error *err)
+static int open_lines(struct warden *w, const char *path, enum live_errand errand,
+		      struct lya_error *err)
 {
-	const char *path = w->watch->options->findings;
 	int fd, rc;
 
 	if (path == NULL)
@@ -72,10 +74,20 @@ static int open_findings(struct warden *w, struct lya_error *err)
 	if (fd == -1)
 		return lya_error_set(err, LYA_EOUTPUT, path, NULL, "cannot be written: %s",
 				     strerror(errno));
-	rc = lya_post_send(w->watch->errand_out, LIVE_ERRAND_FINDINGS, 0, NULL, 0, fd);
+	rc = lya_post_send(w->watch->errand_out, errand, 0, NULL, 0, fd);
 	(void)close(fd);
 	return rc == LYA_OK ? LYA_OK
 			    : lya_error_set(err, LYA_EIO, path, NULL, "nobody is there to write it");
+}
+
+static int open_findings(struct warden *w, struct lya_error *err)
+{
+	return open_lines(w, w->watch->options->findings, LIVE_ERRAND_FINDINGS, err);
+}
+
+static int open_flows(struct warden *w, struct lya_error *err)
+{
+	return open_lines(w, w->watch->options->flows, LIVE_ERRAND_FLOWS, err);
 }
 
 /* The times of sd_notify are CLOCK_MONOTONIC's. */
@@ -87,6 +99,8 @@ static void reload(struct warden *w)
 
 	lya_notify_send(&w->notify, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, live_steady_ns() / 1000);
 	if (open_findings(w, &err) != LYA_OK)
+		live_say(w->watch, LYA_WATCH_ERROR, "%s; the file of before is written on", err.text);
+	if (open_flows(w, &err) != LYA_OK)
 		live_say(w->watch, LYA_WATCH_ERROR, "%s; the file of before is written on", err.text);
 	if (bundle_pack(&fd, o->site, o->rules, &err) != LYA_OK) {
 		live_say(w->watch, LYA_WATCH_ERROR, "%s", err.text);
@@ -146,6 +160,8 @@ static const char *output_path(const struct lya_watch_options *o, uint32_t numbe
 		return o->report;
 	case LIVE_OUTPUT_METRICS:
 		return o->metrics;
+	case LIVE_OUTPUT_EVIDENCE:
+		return o->evidence;
 	case LIVE_OUTPUTS:
 		break;
 	}
@@ -173,20 +189,37 @@ static int copy_output(const char *path, bool readable, int fd, struct lya_error
 			     strerror(errno));
 }
 
+/* A file of evidence for each report, whose name is the sensor's to tell; false: it is none. */
+static bool name_output(const struct warden *w, uint32_t number, const char **path, char **own)
+{
+	const struct lya_watch_options *o = w->watch->options;
+
+	*own = NULL;
+	*path = output_path(o, number);
+	if (*path == NULL || number != LIVE_OUTPUT_EVIDENCE || o->state == NULL)
+		return *path != NULL;
+	if (live_proof_is_name(w->post.data))
+		*path = *own = live_proof_path(o->evidence, w->post.data);
+	return *own != NULL;
+}
+
 /* The sensor hands over memory: a pipe could make this process wait.  Metrics are for all. */
 static void take_output(struct warden *w, uint32_t number, int fd)
 {
-	const char *path = output_path(w->watch->options, number);
+	const char *path;
 	struct lya_error err;
 	struct stat st;
+	char *own;
 
-	if (path == NULL || fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
+	if (fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    !name_output(w, number, &path, &own))
 		return;
-	if (copy_output(path, number == LIVE_OUTPUT_METRICS, fd, &err) == LYA_OK)
-		return;
-	live_say(w->watch, LYA_WATCH_ERROR, "%s", err.text);
-	if (number == LIVE_OUTPUT_REPORT)
-		w->failure = err.status;
+	if (copy_output(path, number == LIVE_OUTPUT_METRICS, fd, &err) != LYA_OK) {
+		live_say(w->watch, LYA_WATCH_ERROR, "%s", err.text);
+		if (number != LIVE_OUTPUT_METRICS && w->watch->options->state == NULL)
+			w->failure = err.status;
+	}
+	lya_free(own);
 }
 
 static void take_news(struct warden *w)
@@ -314,6 +347,8 @@ static int work(struct warden *w, struct lya_error *err)
 
 	if (rc == LYA_OK)
 		rc = open_findings(w, err);
+	if (rc == LYA_OK)
+		rc = open_flows(w, err);
 	if (rc == LYA_OK && w->watch->screen != NULL)
 		rc = live_screen_begin(w->watch->screen, err);
 	if (rc != LYA_OK) {

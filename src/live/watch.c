@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "live/bundle.h"
+#include "live/proof.h"
 #include "live/screen.h"
 #include "lyncaudit/confine.h"
 #include "lyncaudit/output.h"
@@ -84,13 +85,15 @@ static int have_state(const struct live_watch *w, struct lya_error *err)
 
 static int connect_all(struct live_watch *w, struct lya_error *err)
 {
-	int post[2], tell[2] = { -1, -1 }, errand[2] = { -1, -1 };
+	int post[2], tell[2] = { -1, -1 }, errand[2] = { -1, -1 }, flows[2] = { -1, -1 };
 	int rc = lya_post_pair(post, err);
 
 	if (rc == LYA_OK && live_courier_wanted(w))
 		rc = lya_post_pair(tell, err);
 	if (rc == LYA_OK && live_courier_wanted(w))
 		rc = lya_post_pair(errand, err);
+	if (rc == LYA_OK && w->options->flows != NULL)
+		rc = lya_post_pair(flows, err);
 	if (rc != LYA_OK)
 		return rc;
 	w->sensor_end = post[0];
@@ -99,12 +102,14 @@ static int connect_all(struct live_watch *w, struct lya_error *err)
 	w->tale_end = tell[1];
 	w->errand_out = errand[0];
 	w->errand_in = errand[1];
+	w->flows_out = flows[0];
+	w->flows_in = flows[1];
 	return LYA_OK;
 }
 
 static int start_courier(struct live_watch *w, pid_t *pid, struct lya_error *err)
 {
-	int keep[] = { w->tale_end, w->errand_in };
+	int keep[] = { w->tale_end, w->errand_in, w->flows_in };
 	int rc = LYA_OK;
 
 	*pid = -1;
@@ -112,17 +117,19 @@ static int start_courier(struct live_watch *w, pid_t *pid, struct lya_error *err
 		rc = lya_child_start(pid, live_courier, w, keep, sizeof(keep) / sizeof(keep[0]), err);
 	close_end(&w->tale_end);
 	close_end(&w->errand_in);
+	close_end(&w->flows_in);
 	return rc;
 }
 
 static int start_sensor(struct live_watch *w, pid_t *pid, struct lya_error *err)
 {
-	int keep[] = { w->sensor_end, w->bundle, w->tell_end };
+	int keep[] = { w->sensor_end, w->bundle, w->tell_end, w->flows_out };
 	int rc = lya_child_start(pid, live_sensor, w, keep, sizeof(keep) / sizeof(keep[0]), err);
 
 	close_end(&w->sensor_end);
 	close_end(&w->bundle);
 	close_end(&w->tell_end);
+	close_end(&w->flows_out);
 	return rc;
 }
 
@@ -156,6 +163,8 @@ int lya_watch_run(const struct lya_watch_options *options, struct lya_error *err
 		rc = try_output(options->metrics, err);
 	if (rc == LYA_OK)
 		rc = have_state(&w, err);
+	if (rc == LYA_OK)
+		rc = live_proof_prepare(&w, err);
 	if (rc == LYA_OK)
 		rc = bundle_pack(&w.bundle, options->site, options->rules, err);
 	if (rc == LYA_OK)

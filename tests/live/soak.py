@@ -60,7 +60,8 @@ class Soak(Live):
     def begin(self):
         self.service = self.start("-i", "a0", "--state", "state", "--sensor", "soak", "--report-at",
                                   self.midnight.strftime("%H:%M"), "--findings", "findings",
-                                  "--metrics", "metrics", "--buffer", "2MiB")
+                                  "--metrics", "metrics", "--buffer", "2MiB",
+                                  "--flows", "flows", "--evidence", "state/proof.pcapng")
 
     def burst(self, during=None):
         """Three seconds of traffic."""
@@ -150,6 +151,13 @@ class Soak(Live):
         elif len(self.memory) >= 4:
             half = len(self.memory) // 2
             self.assertLess(max(self.memory[half:]), max(self.memory[:half]) * 1.1 + (16 << 20))
+        # Each report has its file of packets, but for one that a kill came between.
+        proofs = {name[len("proof-"):-len(".pcapng")]
+                  for name in os.listdir(self.path("state")) if name.startswith("proof-")}
+        self.assertLessEqual(len({name[:-len(".json")] for name in self.reports()} - proofs),
+                             self.kills)
+        for line in self.read("flows").splitlines()[:1000]:
+            self.valid("flows", json.loads(line))
         for name in self.names():
             self.assertNotIn("core", name)
 

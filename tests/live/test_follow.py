@@ -1,60 +1,13 @@
 """A folder into which another program writes captures: each packet once, in order, whatever happens."""
 import os
-import pwd
 import signal
 import time
 
 import live
-from live import Live
-from program import pcap, tcp_flow
+from ring import Ring
 
 
-class Follow(Live):
-    def setUp(self):
-        super().setUp()
-        user = pwd.getpwnam(live.USER)
-        for name in "ring", "state":
-            os.mkdir(self.path(name), 0o755)
-            os.chown(self.path(name), user.pw_uid, user.pw_gid)
-        self.second = int(time.time()) - 600
-
-    def follow(self, *args):
-        return self.start("--follow", "ring", "--state", "state", "--sensor", "s", *args)
-
-    def flows(self, n):
-        """Whole connections of clients to a front end."""
-        frames = []
-        for _ in range(n):
-            self.port = getattr(self, "port", 20000) + 1
-            frames += tcp_flow("10.20.0.5", self.port, "10.2.0.11", 443)
-        return frames
-
-    def capture(self, frames):
-        """As pcap; each capture is a second later than the one before."""
-        self.second += 1 + len(frames) // 100
-        return pcap(frames, start=self.second)
-
-    def put(self, name, data, mode="wb"):
-        with open(self.path("ring/" + name), mode) as f:
-            f.write(data)
-
-    def wait_packets(self, service, count, seconds=15):
-        """Until the status says so."""
-        end = time.monotonic() + seconds
-        while True:
-            lines = service.manager.wait("STATUS=", 10)
-            status = [line for line in lines if line.startswith("STATUS=")][-1]
-            if status.startswith(f"STATUS={count} packets"):
-                return
-            self.assertLess(time.monotonic(), end, (status, service.said()))
-
-    def reports(self):
-        folder = self.path("state/reports")
-        return [self.report("state/reports/" + name) for name in os.listdir(folder)]
-
-    def last(self):
-        return max(self.reports(), key=lambda r: r["run"]["finished"])
-
+class Follow(Ring):
     def told(self):
         """Packets of all periods, each by its last report."""
         last = {}

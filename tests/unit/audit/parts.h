@@ -34,6 +34,7 @@ struct lab_world {
 	struct lya_policy *policy;
 	size_t max_flows; /* of audits: where it is small, flows end all the time */
 	unsigned threads; /* of audits without end */
+	bool packets;     /* those that prove findings are kept */
 };
 
 static inline void lab_world_open(struct lab_world *w, const char *site_text)
@@ -75,6 +76,7 @@ static inline void lab_open(struct lab *lab, const struct lab_world *w, const ch
 			    bool continuous)
 {
 	struct lya_audit_options options = { .continuous = continuous,
+					     .evidence = w->packets,
 					     .max_memory = (size_t)64 << 20,
 					     .max_flows = w->max_flows,
 					     .threads = continuous ? w->threads : 1 };

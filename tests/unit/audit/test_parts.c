@@ -399,10 +399,118 @@ static void test_reload_refused(void **state)
 	lab_world_close(&other);
 }
 
+/* Packets -------------------------------------------------------------------------------- */
+
+/* What an audit that ends writes. */
+static void whole_file(const char *name, struct lya_text *text)
+{
+	struct lya_finding_packets total;
+	struct lya_output *out;
+	struct lya_error err;
+	struct lab lab;
+
+	lab_open(&lab, &world, name, false);
+	while (lab_next(&lab) > 0)
+		;
+	assert_int_equal(lya_audit_finish(lab.audit, lab.sources, lab.n_sources, &err), LYA_OK);
+	assert_int_equal(lya_output_open_text(&out, text, NULL), LYA_OK);
+	assert_int_equal(lya_audit_evidence(lab.audit, lab.sources, lab.n_sources, out, NULL, &total,
+					    &err),
+			 LYA_OK);
+	assert_int_equal(lya_output_commit(out, &err), LYA_OK);
+	lab_close(&lab);
+}
+
+/* The packets of parts are joined as their ledgers are. */
+static void join_packets(struct lya_evidence **all, struct evidence *e, struct lya_audit_part *part,
+			 bool last)
+{
+	struct lya_error err;
+
+	if (*all == NULL)
+		assert_int_equal(lya_evidence_new_in(all, lya_evidence_room_of(part->packets), &err),
+				 LYA_OK);
+	evidence_add_ledger(e, part->ended);
+	if (last)
+		evidence_add_tally(e, part->tally);
+	assert_int_equal(lya_evidence_merge(*all, part->packets, e->ledger, NULL, 0, &err), LYA_OK);
+	assert_true(lya_evidence_is_empty(part->packets));
+	if (part->open_packets != NULL) /* they come again when their flows have ended */
+		assert_int_equal(lya_evidence_merge(*all, part->open_packets, NULL, NULL, 0, &err),
+				 LYA_OK);
+	lya_audit_part_fini(part);
+}
+
+static void joined_file(const char *name, uint32_t seed, struct lya_text *text)
+{
+	struct lya_evidence *all = NULL;
+	struct lya_finding_packets total;
+	struct lya_evidence_about about = { .since_ns = LYA_TIME_NONE };
+	struct lya_output *out;
+	struct lya_error err;
+	struct evidence e;
+	struct lab lab;
+	char *report;
+	struct lya_audit_part part;
+	bool running = false;
+
+	evidence_open(&e, &world);
+	lab_open(&lab, &world, name, true);
+	while (lab_next(&lab) > 0) {
+		if (!running || next_random(&seed) % 40 == 0) {
+			pass_begin(&lab, next_random(&seed) % 2 ? LYA_PASS_CHECKPOINT : LYA_PASS_REPORT,
+				   0);
+			running = true;
+		}
+		if (!pass_step(&lab, 1 + next_random(&seed) % 7))
+			continue;
+		part = pass_end(&lab);
+		join_packets(&all, &e, &part, false);
+		running = false;
+	}
+	part = lab_stop(&lab);
+	about.sources = lab.sources;
+	about.n_sources = lab.n_sources;
+	join_packets(&all, &e, &part, true);
+	report = evidence_report(&e); /* it finishes the ledger */
+	about.ledger = e.ledger;
+	assert_int_equal(lya_output_open_text(&out, text, NULL), LYA_OK);
+	assert_int_equal(lya_evidence_write(all, &about, out, NULL, &total, &err), LYA_OK);
+	assert_int_equal(lya_output_commit(out, &err), LYA_OK);
+	assert_int_equal(total.left_out, 0);
+	free(report);
+	lya_evidence_free(all);
+	lab_close(&lab);
+	evidence_close(&e);
+}
+
+/* Whatever passes there were: the same packets, byte for byte. */
+static void test_packets(void **state)
+{
+	(void)state;
+	world.packets = true;
+	for (size_t i = 0; i < CAPTURES; i++) {
+		struct lya_text want = { 0 };
+
+		whole_file(captures[i], &want);
+		for (uint32_t seed = 1; seed <= 3; seed++) {
+			struct lya_text got = { 0 };
+
+			joined_file(captures[i], seed, &got);
+			assert_int_equal(got.len, want.len);
+			assert_memory_equal(got.data, want.data, want.len);
+			lya_text_fini(&got);
+		}
+		lya_text_fini(&want);
+	}
+	world.packets = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_passes),         cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_passes),
+		cmocka_unit_test(test_packets),         cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_periods),        cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_reload_refused),
 	};

@@ -22,6 +22,8 @@ struct scene {
 	struct lya_evidence *e;
 	struct lya_source sources[SOURCES];
 	struct lya_finding_packets counts[64], total;
+	const char *period; /* of a service's file */
+	int64_t since_ns;
 	uint8_t file[FILE_MAX];
 	size_t len;
 };
@@ -31,6 +33,7 @@ static void begin(struct scene *s, size_t max_bytes)
 	static char names[SOURCES][16] = { "a.pcapng", "b\x1b[2J\xff.pcap", "-" };
 
 	memset(s, 0, sizeof(*s));
+	s->since_ns = LYA_TIME_NONE;
 	world_open(&s->w, NULL);
 	s->ledger = world_ledger(&s->w, 0);
 	assert_int_equal(lya_evidence_new(&s->e, max_bytes, NULL), LYA_OK);
@@ -101,6 +104,11 @@ static void write_file(struct scene *s)
 {
 	struct lya_ledger_end last = { .first_ns = WORLD_TIME, .last_ns = WORLD_TIME };
 	char path[] = "/tmp/lyncaudit-evidence-XXXXXX";
+	const struct lya_evidence_about about = { .ledger = s->ledger,
+						  .sources = s->sources,
+						  .n_sources = SOURCES,
+						  .period = s->period,
+						  .since_ns = s->since_ns };
 	struct lya_output *out;
 	struct lya_error err;
 	int fd = mkstemp(path);
@@ -109,9 +117,7 @@ static void write_file(struct scene *s)
 	assert_int_equal(close(fd), 0);
 	assert_int_equal(lya_ledger_finish(s->ledger, &last, &err), LYA_OK);
 	assert_int_equal(lya_output_open(&out, path, false, &err), LYA_OK);
-	assert_int_equal(lya_evidence_write(s->e, s->ledger, s->sources, SOURCES, out, s->counts,
-					    &s->total, &err),
-			 LYA_OK);
+	assert_int_equal(lya_evidence_write(s->e, &about, out, s->counts, &s->total, &err), LYA_OK);
 	assert_int_equal(lya_output_commit(out, &err), LYA_OK);
 	FILE *f = fopen(path, "rb");
 	assert_non_null(f);
@@ -401,6 +407,7 @@ static void test_memory(void **state)
 {
 	static struct scene s;
 	struct lya_ledger_end last = { .first_ns = WORLD_TIME, .last_ns = WORLD_TIME };
+	struct lya_evidence_about about = { .n_sources = SOURCES, .since_ns = LYA_TIME_NONE };
 	bool whole = false;
 
 	(void)state;
@@ -413,6 +420,8 @@ static void test_memory(void **state)
 		take(&s, &f, p);
 	}
 	assert_int_equal(lya_ledger_finish(s.ledger, &last, NULL), LYA_OK);
+	about.ledger = s.ledger;
+	about.sources = s.sources;
 	for (uint64_t nth = 1; !whole; nth++) {
 		struct lya_error err = { .status = LYA_OK };
 		struct lya_output *out;
@@ -420,8 +429,7 @@ static void test_memory(void **state)
 
 		assert_int_equal(lya_output_open(&out, "/dev/null", false, &err), LYA_OK);
 		lya_alloc_fail_at(nth);
-		rc = lya_evidence_write(s.e, s.ledger, s.sources, SOURCES, out, s.counts, &s.total,
-					&err);
+		rc = lya_evidence_write(s.e, &about, out, s.counts, &s.total, &err);
 		lya_alloc_fail_at(0);
 		whole = rc == LYA_OK;
 		assert_true(whole || (rc == LYA_ENOMEM && err.status == LYA_ENOMEM));
@@ -432,13 +440,85 @@ static void test_memory(void **state)
 	end(&s);
 }
 
+static bool file_says(const struct scene *s, const char *text)
+{
+	return memmem(s->file, s->len, text, strlen(text)) != NULL;
+}
+
+/* Parts that are joined, whose sources the ledger knows by other numbers. */
+static void test_joined(void **state)
+{
+	static char names[2][8] = { "eth1", "eth0" };
+	struct lya_source told[2] = { { .name = names[0], .kind = "interface" },
+				      { .name = names[1], .kind = "interface" } };
+	static struct scene s;
+	struct lya_evidence_room *room = lya_evidence_room_new((size_t)1 << 20);
+	struct lya_evidence *all, *part;
+	struct lya_flow f;
+
+	(void)state;
+	begin(&s, (size_t)8 << 20);
+	assert_int_equal(lya_evidence_new_in(&all, room, NULL), LYA_OK);
+	s.sources[0] = told[1];
+	s.sources[1] = told[0];
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct lya_packet_place place = { 7, WORLD_TIME + i, i };
+		struct lya_packets *p = NULL;
+
+		assert_int_equal(lya_evidence_new_in(&part, room, NULL), LYA_OK);
+		add(&p, packet(i, 7, WORLD_TIME + i, 60 + i));
+		assert_int_equal(kept_put(&part->kept, &(struct kept_names){ 0 }, &place, p), LYA_OK);
+		assert_int_equal(lya_evidence_tell(part, told, 2, NULL), LYA_OK);
+		assert_int_equal(lya_evidence_merge(all, part, s.ledger, s.sources, 2, NULL), LYA_OK);
+		lya_evidence_free(part);
+	}
+	f = wrong(40000, 1, 7, WORLD_TIME); /* eth1, which is our first */
+	take(&s, &f, (struct lya_trail_flow){ 0 });
+	lya_evidence_free(s.e);
+	s.e = all;
+	write_file(&s);
+	assert_int_equal(s.total.packets, 1);
+	assert_int_equal(s.total.left_out, 0);
+	assert_true(file_says(&s, "packet 7 of eth1"));
+	end(&s);
+	assert_int_equal(lya_evidence_room_used(room), 0);
+	lya_evidence_room_free(room);
+}
+
+/* A number that another process gave to another packet proves nothing. */
+static void test_another_process(void **state)
+{
+	static struct scene s;
+	struct lya_flow old, young;
+	struct lya_trail_flow p = { 0 };
+
+	(void)state;
+	begin(&s, (size_t)8 << 20);
+	s.period = "2026-11-21";
+	s.since_ns = WORLD_TIME + 50;
+	old = wrong(40000, 0, 5, WORLD_TIME);
+	take(&s, &old, (struct lya_trail_flow){ 0 });
+	young = wrong(40001, 0, 5, WORLD_TIME + 100);
+	add(&p.first, packet(0, 5, WORLD_TIME + 100, 60));
+	take(&s, &young, p);
+	write_file(&s);
+	assert_int_equal(s.total.packets, 1);
+	assert_int_equal(s.total.left_out, 1);
+	assert_true(file_says(&s, "the report 2026-11-21 of the site"));
+	assert_true(file_says(&s, "1 packet that belong here came before the sensor was started at"));
+	assert_true(file_says(&s, ": 1 packet missing."));
+	assert_false(file_says(&s, "want of memory"));
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_file),       cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_left_out),   cmocka_unit_test(test_sweep),
 		cmocka_unit_test(test_full),       cmocka_unit_test(test_interfaces),
-		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_memory),     cmocka_unit_test(test_joined),
+		cmocka_unit_test(test_another_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,7 @@ enum { SETS = 4096, NUMBERS = 64 };
 /* The packets of a flow that ended. */
 struct set {
 	uint64_t first;
-	uint32_t n, left_out, n_legs;
+	uint32_t n, left_out, n_legs, n_before;
 	uint64_t numbers[NUMBERS]; /* of first, then of legs */
 };
 
@@ -55,6 +55,17 @@ static void read_set(struct set *s, const struct lya_trail_flow *kept)
 		s->numbers[i % NUMBERS] = head->number;
 }
 
+static uint32_t count_before(const struct lya_trail_flow *kept)
+{
+	struct lya_trail_flow copy;
+	uint32_t n;
+
+	assert_int_equal(lya_trail_flow_dup(kept, true, &copy), LYA_OK);
+	n = copy.first != NULL ? copy.first->n : 0;
+	lya_trail_flow_fini(&copy);
+	return n;
+}
+
 static int on_end(void *ctx, const struct lya_flow *flow)
 {
 	struct stage *s = ctx;
@@ -65,7 +76,8 @@ static int on_end(void *ctx, const struct lya_flow *flow)
 		return rc;
 	assert_true(s->n_sets < SETS);
 	s->sets[s->n_sets] = (struct set){ .first = flow->number };
-	read_set(&s->sets[s->n_sets++], &kept);
+	read_set(&s->sets[s->n_sets], &kept);
+	s->sets[s->n_sets++].n_before = count_before(&kept);
 	lya_packets_free(kept.first);
 	lya_packets_free(kept.legs);
 	return LYA_OK;
@@ -86,16 +98,28 @@ static int on_detail(void *ctx, const struct lya_flow_detail *detail)
 	return LYA_OK;
 }
 
-static void begin(struct stage *s, size_t max_bytes)
+static void begin_with(struct stage *s, size_t max_bytes, bool shares)
 {
 	struct lya_flow_options o = { .max_bytes = (size_t)64 << 20, .on_end = on_end,
-				      .on_packet = on_packet, .on_detail = on_detail, .ctx = s };
+				      .on_packet = on_packet, .on_detail = on_detail, .ctx = s,
+				     .shares = shares };
 
 	memset(s, 0, sizeof(*s));
 	s->wire.next_id = 1;
 	world_open(&s->w, NULL);
 	assert_int_equal(lya_trail_new(&s->trail, s->w.policy, max_bytes, NULL), LYA_OK);
 	assert_int_equal(lya_flow_table_new(&s->flows, &o, NULL), LYA_OK);
+}
+
+static void begin(struct stage *s, size_t max_bytes)
+{
+	begin_with(s, max_bytes, false);
+}
+
+/* As in an audit without end. */
+static void begin_shared(struct stage *s)
+{
+	begin_with(s, (size_t)8 << 20, true);
 }
 
 static struct lya_trail_stats stats_of(const struct stage *s)
@@ -479,10 +503,102 @@ static void test_crowd(void **state)
 	end(&s);
 }
 
+/* Periods ------------------------------------------------------------------------------- */
+
+struct visit {
+	struct stage *s;
+	struct set set;
+};
+
+static int copy_at_cut(void *ctx, const struct lya_flow *flow)
+{
+	struct visit *v = ctx;
+	struct lya_trail_flow kept;
+
+	assert_int_equal(lya_trail_copy(v->s->trail, flow, NULL, true, &kept), LYA_OK);
+	read_set(&v->set, &kept);
+	lya_trail_flow_fini(&kept);
+	return LYA_OK;
+}
+
+static void cut(struct stage *s)
+{
+	lya_flow_table_cut(s->flows, ms((int64_t)s->number));
+	lya_trail_cut(s->trail);
+}
+
+/* What the period that was cut has of the only flow. */
+static struct set share(struct stage *s)
+{
+	struct visit v = { .s = s };
+	uint32_t place = 0;
+
+	assert_int_equal(lya_flow_table_visit(s->flows, &place, 100, true, copy_at_cut, &v), LYA_OK);
+	return v.set;
+}
+
+static void chat(struct stage *s, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		tcp(s, FRONT_END, 40000, PROXY, 4443, ACK, NULL);
+		tcp(s, PROXY, 4443, FRONT_END, 40000, ACK, NULL);
+	}
+}
+
+/* Each period has the opening, and the first two packets of each side that came in it. */
+static void test_periods(void **state)
+{
+	static const uint64_t first[] = { 1, 2, 3, 5 }, second[] = { 1, 2, 3, 5, 84, 85, 86, 87 },
+			      third[] = { 1, 2, 3, 5, 164, 165, 166, 167 };
+	static struct stage s;
+	struct set set;
+
+	(void)state;
+	begin_shared(&s);
+	tcp(&s, FRONT_END, 40000, PROXY, 4443, SYN, NULL);
+	tcp(&s, PROXY, 4443, FRONT_END, 40000, SYN | ACK, NULL);
+	tcp(&s, FRONT_END, 40000, PROXY, 4443, ACK, NULL);
+	chat(&s, 40); /* 4 ... 83 */
+	cut(&s);
+	chat(&s, 20); /* the visit may be late */
+	set = share(&s);
+	assert_numbers(&set, first, 4);
+	chat(&s, 20);
+	cut(&s);
+	set = share(&s);
+	assert_numbers(&set, second, 8);
+	chat(&s, 40);
+	end_flows(&s);
+	assert_numbers(&s.sets[0], third, 8);
+	end(&s);
+}
+
+/* A flow that ends before the visit: what is handed over tells where its period ended. */
+static void test_ends_unvisited(void **state)
+{
+	static const uint64_t all[] = { 1, 2, 3, 4, 5 };
+	static struct stage s;
+
+	(void)state;
+	begin_shared(&s);
+	tcp(&s, FRONT_END, 40000, PROXY, 4443, SYN, NULL);
+	tcp(&s, PROXY, 4443, FRONT_END, 40000, SYN | ACK, NULL);
+	tcp(&s, FRONT_END, 40000, PROXY, 4443, ACK, NULL);
+	cut(&s);
+	tcp(&s, FRONT_END, 40000, PROXY, 4443, ACK | FIN, NULL);
+	tcp(&s, PROXY, 4443, FRONT_END, 40000, ACK | FIN, NULL);
+	end_flows(&s);
+	assert_numbers(&s.sets[0], all, 5);
+	assert_int_equal(s.sets[0].n_before, 3);
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_first),    cmocka_unit_test(test_late_side),
+		cmocka_unit_test(test_first),
+		cmocka_unit_test(test_periods),
+		cmocka_unit_test(test_ends_unvisited),    cmocka_unit_test(test_late_side),
 		cmocka_unit_test(test_icmp),     cmocka_unit_test(test_clean),
 		cmocka_unit_test(test_other_names), cmocka_unit_test(test_given_up),
 		cmocka_unit_test(test_fragment), cmocka_unit_test(test_legs),

@@ -238,12 +238,12 @@ static void test_words(void **state)
 	world_close(&w);
 }
 
-static void count_packet(void *ctx, uint32_t source, uint64_t number)
+static void count_packet(void *ctx, const struct lya_packet_place *place)
 {
 	uint64_t *sum = ctx;
 
-	assert_int_equal(source, 0);
-	*sum += number;
+	assert_int_equal(place->source, 0);
+	*sum += place->number;
 }
 
 /* Each node has its own finding, and its flows name the packets that show it. */

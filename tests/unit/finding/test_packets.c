@@ -15,13 +15,13 @@ struct named {
 	size_t n;
 };
 
-static void name(void *ctx, uint32_t source, uint64_t number)
+static void name(void *ctx, const struct lya_packet_place *place)
 {
 	struct named *named = ctx;
 
-	assert_int_equal(source, 3);
+	assert_int_equal(place->source, 3);
 	assert_true(named->n < NAMED_MAX);
-	named->numbers[named->n++] = number;
+	named->numbers[named->n++] = place->number;
 }
 
 static bool has(const struct named *named, uint64_t number)

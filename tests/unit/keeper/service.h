@@ -37,11 +37,15 @@ struct service {
 	size_t n_reports;
 	struct lya_text messages;
 	uint64_t views, view_packets;
+	const char *folder;
+	unsigned proofs_failed;
 };
 
 /* The allocation that fails, counted from where a keeper is opened; 0: none. */
 static uint64_t service_fail_at;
 static unsigned service_report_s; /* when a night ends */
+static bool service_proves;       /* packets that prove findings are kept, */
+static unsigned service_proof_failures; /* and so many times they cannot be written */
 
 static inline int64_t utc(int year, int month, int day, int hour, int minute)
 {
@@ -78,6 +82,27 @@ static inline void service_on_message(void *ctx, enum lya_keeper_level level, co
 	lya_text_addf(&s->messages, "%s%s\n", level == LYA_KEEPER_WARNING ? "warning: " : "", text);
 }
 
+/* FOLDER/proof-NAME */
+static inline int service_on_proof(void *ctx, const struct lya_keeper_proof *proof,
+				   struct lya_error *err)
+{
+	struct service *s = ctx;
+	struct lya_finding_packets total;
+	struct lya_output *out;
+	char path[256];
+	int rc;
+
+	if (s->proofs_failed < service_proof_failures) {
+		s->proofs_failed++;
+		return lya_error_set(err, LYA_EOUTPUT, "proof", NULL, "there is no room");
+	}
+	(void)snprintf(path, sizeof(path), "%s/proof-%s", s->folder, proof->name);
+	rc = lya_output_open(&out, path, false, err);
+	if (rc == LYA_OK)
+		rc = lya_keeper_proof_write(proof, out, &total, err);
+	return rc == LYA_OK ? lya_output_commit(out, err) : rc;
+}
+
 static inline void service_on_view(void *ctx, const struct lya_keeper_view *view)
 {
 	struct service *s = ctx;
@@ -91,7 +116,9 @@ static inline void service_on_view(void *ctx, const struct lya_keeper_view *view
 static inline int service_try_open(struct service *s, const char *folder, int64_t time_ns,
 				   const char *site_text, struct lya_error *err)
 {
-	struct lya_audit_options audit = { .continuous = true, .max_memory = (size_t)32 << 20 };
+	struct lya_audit_options audit = { .continuous = true,
+					   .evidence = service_proves,
+					   .max_memory = (size_t)32 << 20 };
 	struct lya_keeper_options options = { .state_dir = folder,
 					      .sensor = "span-1",
 					      .version = "test",
@@ -100,6 +127,7 @@ static inline int service_try_open(struct service *s, const char *folder, int64_
 					      .max_memory = audit.max_memory,
 					      .on_view = service_on_view,
 					      .on_report = service_on_report,
+					      .on_proof = service_proves ? service_on_proof : NULL,
 					      .on_message = service_on_message,
 					      .ctx = s };
 	struct lya_keeper_policy policy = service_policy(site_text);
@@ -107,6 +135,7 @@ static inline int service_try_open(struct service *s, const char *folder, int64_
 	int rc;
 
 	memset(s, 0, sizeof(*s));
+	s->folder = folder;
 	s->site = policy.site;
 	s->source = (struct lya_source){ .name = name,
 					 .kind = kind,

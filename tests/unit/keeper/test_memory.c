@@ -84,6 +84,7 @@ static void test_service(void **state)
 		bool lived;
 
 		service_fail_at = n;
+		service_proves = n % 2 == 0;
 		lived = live_a_while();
 		lya_alloc_fail_at(0);
 		if (lived)

@@ -1,0 +1,60 @@
+/*
+ * test_proof.c - names of files of evidence.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "live/proof.h"
+#include "lyncaudit/alloc.h"
+
+static void expect_path(const char *evidence, const char *want)
+{
+	char *path = live_proof_path(evidence, "2026-11-21");
+
+	assert_string_equal(path, want);
+	lya_free(path);
+}
+
+static void test_paths(void **state)
+{
+	(void)state;
+	expect_path("evidence.pcapng", "evidence-2026-11-21.pcapng");
+	expect_path("evidence", "evidence-2026-11-21");
+	expect_path("/var/lib/a.b/evidence", "/var/lib/a.b/evidence-2026-11-21");
+	expect_path("a.b.c", "a.b-2026-11-21.c");
+	expect_path(".hidden", ".hidden-2026-11-21");
+	expect_path("./x.pcapng", "./x-2026-11-21.pcapng");
+}
+
+/* A name of 64 characters. */
+#define TEN "1111111111"
+#define LONG TEN TEN TEN TEN TEN TEN "1111"
+
+/* Who sees packets tells the name: it must not lead elsewhere. */
+static void test_names(void **state)
+{
+	static const char *const good[] = { "2026-11-21", "2026-11-21.2", "2026-11-21T134510Z",
+					    "2026-11-21-2" };
+	static const char *const bad[] = { "", "..", "../2026", "/2026", "2026/11", "-1", "T1",
+					   "2026-11-21\n", "2026 11", LONG };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(live_proof_is_name(good[i]));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(live_proof_is_name(bad[i]));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
