@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,11 +33,12 @@ static inline void state_remove_all(const char *path)
 	struct dirent *e;
 
 	while (d != NULL && (e = readdir(d)) != NULL) {
-		char name[1024];
+		char name[PATH_MAX];
 
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		(void)snprintf(name, sizeof(name), "%s/%s", path, e->d_name);
+		assert_in_range(snprintf(name, sizeof(name), "%s/%s", path, e->d_name), 1,
+				sizeof(name) - 1);
 		if (unlink(name) == -1)
 			state_remove_all(name);
 	}
