@@ -187,7 +187,7 @@ static void close_group(struct capture_queue *list, size_t n)
 		    capture_ring_peek(&q->ring, &time_ns, &fresh))
 			continue;
 		capture_ring_close(&q->ring);
-		q->state = CAPTURE_QUEUE_SPARE;
+		*q = (struct capture_queue){ .ring.fd = -1, .of = q->of };
 	}
 }
 

@@ -159,6 +159,7 @@ class Missing(Live):
         time.sleep(2.2)
         wire("a0", "b0")
         service.wait_said("a0: nothing seen from")
+        time.sleep(2.2)  # what the one before held is given back
         self.send_frames(wrong_direction())
         time.sleep(0.2)
         service.stop()
