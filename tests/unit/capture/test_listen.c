@@ -433,6 +433,7 @@ static void flows_are_spread_whole(void **state)
 		assert_int_equal(capture_ring_open(&list[i], &o, &err), LYA_OK);
 		assert_int_equal(capture_ring_bind(&list[i], (int)if_nametoindex("a0")), 0);
 		assert_int_equal(capture_ring_join(&list[i], &o, &group, &err), LYA_OK);
+		assert_int_equal(capture_ring_furnish(&list[i], &o, &err), LYA_OK);
 	}
 	fd = sender("b0");
 	for (unsigned flow = 0; flow < FLOWS; flow++) {
@@ -488,6 +489,7 @@ static void a_full_ring_overflows(void **state)
 		assert_int_equal(capture_ring_open(&list[i], &o, &err), LYA_OK);
 		assert_int_equal(capture_ring_bind(&list[i], (int)if_nametoindex("a0")), 0);
 		assert_int_equal(capture_ring_join(&list[i], &o, &group, &err), LYA_OK);
+		assert_int_equal(capture_ring_furnish(&list[i], &o, &err), LYA_OK);
 	}
 	fd = sender("b0");
 	for (int round = 0; round < ROUNDS && !(has_frames(&list[0]) && has_frames(&list[1]));
@@ -728,6 +730,21 @@ static void assert_gap(const struct told *told, int64_t from_ns, int64_t to_ns, 
 	assert_int_equal(e->to_ns, to_ns);
 }
 
+/* Sockets that listen to an interface (packet(7), /proc/net/packet). */
+static unsigned rings_of(const char *name)
+{
+	FILE *f = fopen("/proc/self/net/packet", "r");
+	char line[256];
+	unsigned count = 0, index;
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f) != NULL)
+		count += sscanf(line, "%*s %*s %*s %*s %u", &index) == 1 &&
+			 index == if_nametoindex(name);
+	(void)fclose(f);
+	return count;
+}
+
 static void down_and_up_is_a_gap(void **state)
 {
 	struct told told = { .n = 0 };
@@ -786,6 +803,7 @@ static void removed_and_made_anew_is_a_gap(void **state)
 		assert_hears(c, "b0", 100);
 		tick(c, T(4 + 10 * i));
 		assert_hears(c, "b0", 101);
+		assert_int_equal(rings_of("a0"), rings);
 	}
 	run("ip link del a0");
 	run("ip link add a0 type veth peer name b0; ip link set b0 up"); /* not up yet */
@@ -796,6 +814,74 @@ static void removed_and_made_anew_is_a_gap(void **state)
 	assert_gap(&told, T(24), T(41), "the interface was down");
 	assert_hears(c, "b0", 200);
 	lya_capture_close(c);
+}
+
+static void make_anew(struct lya_capture *c)
+{
+	run("ip link del a0");
+	tick(c, T(1));
+	wire("a0", "b0");
+	tick(c, T(2));
+}
+
+/* What came through the rings before is given, and comes first. */
+static void made_anew_before_it_was_read(void **state)
+{
+	enum { FLOWS = 12 };
+	struct lya_frame frames[FRAMES];
+	struct lya_capture *c;
+	size_t n, count = 0;
+
+	(void)state;
+	if (!able)
+		skip();
+	c = listen_to("a0", NULL, NULL, 0, NULL);
+	for (unsigned round = 0; round < 2; round++) {
+		int fd = sender("b0");
+
+		for (unsigned i = 0; i < FLOWS; i++) {
+			uint8_t bytes[FRAME_LEN + 8];
+			size_t len = flow_frame(bytes, 0, (uint16_t)(40000 + 7 * i), false,
+						(uint16_t)(FLOWS * round + i));
+
+			assert_int_equal(write(fd, bytes, len), len);
+		}
+		close(fd);
+		if (round == 0)
+			make_anew(c);
+	}
+	tick(c, T(3));
+	while ((n = next(c, frames)) > 0) {
+		for (size_t k = 0; k < n; k++, count++)
+			assert_int_equal(frames[k].data[18] << 8 | frames[k].data[19], count);
+		tick(c, T(4));
+	}
+	assert_int_equal(count, 2 * FLOWS);
+	assert_int_equal(rings_of("a0"), rings);
+	lya_capture_close(c);
+}
+
+/* Nobody may open sockets by then: once those in stock are used up it goes on with one. */
+static void made_anew_time_and_again(void **state)
+{
+	unsigned before = rings, times = 0;
+	struct lya_capture *c;
+
+	(void)state;
+	if (!able)
+		skip();
+	rings = LYA_CAPTURE_RINGS_MAX;
+	c = listen_to("a0", NULL, NULL, 4 * CAPTURE_RING_BLOCK, NULL);
+	while (rings_of("a0") == rings && times++ < 128)
+		make_anew(c);
+	assert_int_equal(times, (128 - 1) / rings + 1); /* one is to be left */
+	assert_int_equal(rings_of("a0"), 1);
+	assert_hears(c, "b0", 1);
+	make_anew(c);
+	assert_int_equal(rings_of("a0"), 1);
+	assert_hears(c, "b0", 2);
+	lya_capture_close(c);
+	rings = before;
 }
 
 /* A long one is told in pieces that end at quarters of an hour, the rest at the end. */
@@ -1043,6 +1129,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(two_interfaces_are_merged, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(down_and_up_is_a_gap, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(removed_and_made_anew_is_a_gap, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(made_anew_before_it_was_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(made_anew_time_and_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_goes_on_is_told_in_pieces, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_full_buffer_is_counted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(blocks_come_round, set_up, tear_down),
