@@ -24,7 +24,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "capture/ring.h"
+#include "capture/listen.h"
 #include "lyncaudit/timeutil.h"
 
 enum { FRAMES = 64, FRAME_LEN = 60, EVENTS = 16 };
@@ -816,12 +816,17 @@ static void removed_and_made_anew_is_a_gap(void **state)
 	lya_capture_close(c);
 }
 
-static void make_anew(struct lya_capture *c)
+static void make_anew_from_nothing(struct lya_capture *c)
 {
-	run("ip link del a0");
 	tick(c, T(1));
 	wire("a0", "b0");
 	tick(c, T(2));
+}
+
+static void make_anew(struct lya_capture *c)
+{
+	run("ip link del a0");
+	make_anew_from_nothing(c);
 }
 
 /* What came through the rings before is given, and comes first. */
@@ -882,6 +887,34 @@ static void made_anew_time_and_again(void **state)
 	assert_hears(c, "b0", 2);
 	lya_capture_close(c);
 	rings = before;
+}
+
+/* It was gone once more before it could be listened to: another time it can. */
+static void made_anew_and_gone(void **state)
+{
+	struct capture_interface *i;
+	struct lya_capture *c;
+
+	(void)state;
+	if (!able)
+		skip();
+	c = listen_to("a0", NULL, NULL, 0, NULL);
+	i = &c->listen->list[0];
+	run("ip link del a0");
+	for (int k = 0; k < 3; k++)
+		assert_false(capture_group_follow(c->listen, i, INT32_MAX));
+	make_anew_from_nothing(c);
+	assert_int_equal(rings_of("a0"), rings);
+	assert_hears(c, "b0", 1);
+	while (i->n_stock > 1)
+		capture_ring_close(&i->stock[--i->n_stock]);
+	run("ip link del a0");
+	for (int k = 0; k < 3; k++)
+		assert_false(capture_group_follow(c->listen, i, INT32_MAX));
+	make_anew_from_nothing(c);
+	assert_int_equal(rings_of("a0"), 1);
+	assert_hears(c, "b0", 2);
+	lya_capture_close(c);
 }
 
 /* A long one is told in pieces that end at quarters of an hour, the rest at the end. */
@@ -1131,6 +1164,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(removed_and_made_anew_is_a_gap, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(made_anew_before_it_was_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(made_anew_time_and_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(made_anew_and_gone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_goes_on_is_told_in_pieces, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_full_buffer_is_counted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(blocks_come_round, set_up, tear_down),
