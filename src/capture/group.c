@@ -11,9 +11,11 @@
 #include "capture/listen.h"
 
 #include <errno.h>
+#include <pcap/pcap.h>
 #include <string.h>
 
 #include "capture/adapter.h"
+#include "capture/filter.h"
 #include "lyncaudit/alloc.h"
 
 /* Sockets in stock of all interfaces: numbers of descriptors are not without end. */
@@ -69,8 +71,8 @@ static int fill_stock(struct capture_interface *i, size_t max, struct lya_error 
 	return i->n_stock > 0 ? LYA_OK : rc;
 }
 
-int capture_group_begin(struct capture_listen *l, struct capture_interface *i, size_t n_interfaces,
-			struct lya_error *err)
+static int begin(struct capture_listen *l, struct capture_interface *i, size_t n_interfaces,
+		 struct lya_error *err)
 {
 	struct capture_queue *list = &l->queues[i->first];
 	size_t stock = STOCK / n_interfaces;
@@ -85,7 +87,25 @@ int capture_group_begin(struct capture_listen *l, struct capture_interface *i, s
 		rc = start(list, i->rings, &i->as, i->index, err);
 	if (rc == LYA_OK && !i->alone)
 		rc = fill_stock(i, stock > 0 ? stock : 1, err);
-	i->as.filter = NULL; /* the sockets have it */
+	return rc;
+}
+
+/* All sockets have the same program. */
+int capture_group_begin(struct capture_listen *l, struct capture_interface *i, const char *filter,
+			size_t n_interfaces, struct lya_error *err)
+{
+	struct bpf_program program;
+	int rc;
+
+	if (filter == NULL)
+		return begin(l, i, n_interfaces, err);
+	rc = capture_filter_prefilter(filter, capture_ring_link(i->as.arphrd), &program, err);
+	if (rc != LYA_OK)
+		return rc;
+	i->as.filter = &program;
+	rc = begin(l, i, n_interfaces, err);
+	i->as.filter = NULL;
+	pcap_freecode(&program);
 	return rc;
 }
 

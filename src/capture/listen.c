@@ -55,7 +55,7 @@ static int ask_link(const struct capture_listen *l, const char *name, struct cap
 }
 
 static void interface_name(struct capture_interface *i, const char *name,
-			   const struct capture_link *link, const char *filter,
+			   const struct capture_link *link,
 			   const struct lya_capture_listen_options *options)
 {
 	memcpy(i->name, name, strlen(name) + 1);
@@ -64,14 +64,13 @@ static void interface_name(struct capture_interface *i, const char *name,
 	i->dropped = link->dropped;
 	i->as = (struct capture_ring_options){ .name = i->name, .arphrd = link->arphrd,
 					       .bytes = options->ring_bytes,
-					       .filter = filter,
 					       .adapter_time = options->adapter_time };
 }
 
 static int interface_open(struct lya_capture *c, struct capture_interface *i, const char *name,
 			  const struct lya_capture_listen_options *options, struct lya_error *err)
 {
-	const char *filter = c->filter != NULL ? options->filter : NULL;
+	bool kernel = c->filter != NULL && capture_filter_kernel(options->filter);
 	struct capture_link link;
 	int rc = ask_link(c->listen, name, &link, err);
 
@@ -79,11 +78,12 @@ static int interface_open(struct lya_capture *c, struct capture_interface *i, co
 		rc = capture_source_add(c, name, name, "interface", &i->source, err);
 	if (rc != LYA_OK)
 		return rc;
-	interface_name(i, name, &link, filter, options);
+	interface_name(i, name, &link, options);
 	c->sources[i->source].digits = 9;
 	c->sources[i->source].unread = false; /* it has no end */
-	c->sources[i->source].filtered_unseen = filter != NULL && capture_filter_kernel(filter);
-	rc = capture_group_begin(c->listen, i, options->n_interfaces, err);
+	c->sources[i->source].filtered_unseen = kernel;
+	rc = capture_group_begin(c->listen, i, kernel ? options->filter : NULL,
+				 options->n_interfaces, err);
 	if (rc == LYA_OK && c->filter != NULL)
 		rc = capture_filter_prepare(c->filter, c->listen->queues[i->first].ring.link, err);
 	return rc;

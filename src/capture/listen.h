@@ -75,9 +75,13 @@ struct capture_listen {
 
 /* Queues of an interface with so many rings. */
 size_t capture_group_places(unsigned rings);
-/* Listen to it, as one of n_interfaces: its name, index, rings and `as` are there. */
-int capture_group_begin(struct capture_listen *l, struct capture_interface *i, size_t n_interfaces,
-			struct lya_error *err);
+/*
+ * Listen to it, as one of n_interfaces: its name, index, rings and `as` are there.  filter: an
+ * expression that the kernel may apply (capture_filter_kernel); what it hands over is asked
+ * again.  NULL: none.
+ */
+int capture_group_begin(struct capture_listen *l, struct capture_interface *i, const char *filter,
+			size_t n_interfaces, struct lya_error *err);
 /* Its stock is closed. */
 void capture_group_end(struct capture_interface *i);
 /* Rings that are over, and have been read to their end, are closed. */

@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "capture/adapter.h"
-#include "capture/filter.h"
 #include "lyncaudit/timeutil.h"
 
 enum {
@@ -39,9 +38,10 @@ static int fail(const struct capture_ring_options *o, const char *what, struct l
 			     what, strerror(errno));
 }
 
-static bool is_ethernet(int arphrd)
+uint16_t capture_ring_link(int arphrd)
 {
-	return arphrd == ARPHRD_ETHER || arphrd == ARPHRD_LOOPBACK;
+	return arphrd == ARPHRD_ETHER || arphrd == ARPHRD_LOOPBACK ? LYA_LINK_ETHERNET
+								   : LYA_LINK_RAW;
 }
 
 /*
@@ -106,25 +106,18 @@ int capture_ring_furnish(struct capture_ring *r, const struct capture_ring_optio
 	return LYA_OK;
 }
 
-/* What the kernel need not hand over; what it does is asked again (listen.c). */
 static int ring_filter(const struct capture_ring *r, const struct capture_ring_options *o,
 		       struct lya_error *err)
 {
-	struct bpf_program program;
-	struct sock_fprog attach;
-	int rc;
+	struct sock_fprog program;
 
-	if (o->filter == NULL || !capture_filter_kernel(o->filter))
+	if (o->filter == NULL)
 		return LYA_OK;
-	rc = capture_filter_prefilter(o->filter, r->link, &program, err);
-	if (rc != LYA_OK)
-		return rc;
-	attach.len = (unsigned short)program.bf_len;
-	attach.filter = (void *)program.bf_insns; /* the same by another name */
-	if (setsockopt(r->fd, SOL_SOCKET, SO_ATTACH_FILTER, &attach, sizeof(attach)) == -1)
-		rc = fail(o, "the filter cannot be attached", err);
-	pcap_freecode(&program);
-	return rc;
+	program.len = (unsigned short)o->filter->bf_len;
+	program.filter = (void *)o->filter->bf_insns; /* the same by another name */
+	if (setsockopt(r->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == -1)
+		return fail(o, "the filter cannot be attached", err);
+	return LYA_OK;
 }
 
 /*
@@ -166,8 +159,8 @@ int capture_ring_open(struct capture_ring *r, const struct capture_ring_options 
 	int rc;
 
 	*r = (struct capture_ring){ .fd = -1 };
-	r->cooked = !is_ethernet(o->arphrd);
-	r->link = r->cooked ? LYA_LINK_RAW : LYA_LINK_ETHERNET;
+	r->link = capture_ring_link(o->arphrd);
+	r->cooked = r->link != LYA_LINK_ETHERNET;
 	rc = ring_socket(r, o, err);
 	if (rc == LYA_OK)
 		rc = ring_layout(r, o, err);

@@ -59,16 +59,21 @@ struct capture_ring {
 /* Its socket has that number or more: what a confined process cannot write to (confine.h). */
 enum { CAPTURE_RING_FD_MIN = 512 };
 
+struct bpf_program;
+
 struct capture_ring_options {
 	const char *name; /* the interface, for messages */
 	int arphrd;       /* its kind, ARPHRD_... */
 	size_t bytes;     /* of the ring; 0: CAPTURE_RING_BYTES */
-	const char *filter; /* a pcap filter expression that the kernel may apply; NULL: none */
+	const struct bpf_program *filter; /* what the kernel need not hand over; NULL: nothing */
 	bool adapter_time; /* stamps of the network card (adapter.h) */
 };
 
+/* The link type of frames from an interface of that kind. */
+uint16_t capture_ring_link(int arphrd);
+
 /*
- * Errors name the interface.  LYA_EIO, LYA_ENOMEM, LYA_EUSAGE: what the filter cannot be.
+ * Errors name the interface.  LYA_EIO, LYA_ENOMEM.
  *
  * The socket, which listens to nothing yet and has no memory; this alone wants CAP_NET_RAW.
  */
