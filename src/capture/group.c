@@ -18,8 +18,11 @@
 #include "capture/filter.h"
 #include "lyncaudit/alloc.h"
 
-/* Sockets in stock of all interfaces: numbers of descriptors are not without end. */
-enum { STOCK = 128 };
+/*
+ * An interface may be made anew so many times; of all interfaces so many sockets are in
+ * stock, for the kernel takes some ten milliseconds to close one.
+ */
+enum { TIMES = 8, STOCK_MAX = 64 };
 
 size_t capture_group_places(unsigned rings)
 {
@@ -71,11 +74,18 @@ static int fill_stock(struct capture_interface *i, size_t max, struct lya_error 
 	return i->n_stock > 0 ? LYA_OK : rc;
 }
 
+/* For one of n_interfaces: those for all times, and the last one. */
+static size_t stock_of(size_t rings, size_t n_interfaces)
+{
+	size_t most = STOCK_MAX / n_interfaces, all = TIMES * rings + 1;
+
+	return most == 0 ? 1 : most < all ? most : all;
+}
+
 static int begin(struct capture_listen *l, struct capture_interface *i, size_t n_interfaces,
 		 struct lya_error *err)
 {
 	struct capture_queue *list = &l->queues[i->first];
-	size_t stock = STOCK / n_interfaces;
 	int rc = LYA_OK;
 
 	i->alone = i->rings == 1;
@@ -86,7 +96,7 @@ static int begin(struct capture_listen *l, struct capture_interface *i, size_t n
 	if (rc == LYA_OK)
 		rc = start(list, i->rings, &i->as, i->index, err);
 	if (rc == LYA_OK && !i->alone)
-		rc = fill_stock(i, stock > 0 ? stock : 1, err);
+		rc = fill_stock(i, stock_of(i->rings, n_interfaces), err);
 	return rc;
 }
 
