@@ -124,7 +124,9 @@ struct lya_capture_listen_options {
 
 /*
  * Listen to interfaces.  Wants CAP_NET_RAW (adapter_time: CAP_NET_ADMIN too); what is called
- * afterwards wants no capability.  Frames that come from then on are kept in the
+ * afterwards wants no capability.  (Where several rings share an interface: it may be made anew
+ * eight times, or as often as 64 sockets for all interfaces suffice; then it has one ring.)
+ * Frames that come from then on are kept in the
  * buffers until they are asked for.  LYA_EINPUT: there is no such interface, or it is
  * down; LYA_EUSAGE as for files, or adapter_time cannot be had; LYA_EIO: no capability,
  * or the kernel refuses.

@@ -33,6 +33,7 @@ struct lya_confine {
 	 * is listened to has a higher number, and nothing can be sent there.
 	 */
 	bool listens;
+	bool regroups; /* buffers that share an interface can be had again for one made anew */
 };
 
 enum { LYA_CONFINE_WRITE_FDS = 512 };

@@ -334,6 +334,7 @@ const struct lya_waiver *lya_ledger_waivers(const struct lya_ledger *l, size_t *
 struct lya_edge_address {
 	const struct lya_site_host *host;
 	const struct lya_site_address *declared;
+	bool again;       /* it stands before, for another service */
 	uint64_t flows;   /* it was an end of */
 	uint64_t sent;    /* of the flows: it sent something in them */
 	uint64_t senders; /* different addresses that sent: more than one of a network alone */

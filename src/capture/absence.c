@@ -2,8 +2,8 @@
  * absence.c - what an interface did not show: it was away, or packets were dropped.
  *
  * A packet socket stays with its interface while that is down, and hears again once it is
- * up.  One that was removed and made again has another number: the socket is bound to
- * that one, for which no capability is needed.
+ * up.  One that was removed and made again has another number: a socket is bound to that
+ * one, for which no capability is needed.
  */
 #include "capture/listen.h"
 
@@ -138,6 +138,8 @@ static void count_drops(struct lya_capture *c, struct capture_interface *i,
 
 /* Gaps --------------------------------------------------------------------- */
 
+static const char unheard[] = "the interface was made anew and could not be listened to";
+
 static const char *trouble_of(const struct capture_link *link)
 {
 	if (!link->exists)
@@ -160,10 +162,8 @@ static int64_t fine_until(const struct lya_capture *c, const struct capture_inte
 }
 
 static void check_gap(const struct lya_capture *c, struct capture_interface *i,
-		      const struct capture_link *link, bool failed, int64_t now_ns)
+		      const char *trouble, bool failed, int64_t now_ns)
 {
-	const char *trouble = trouble_of(link);
-
 	if (failed && trouble == NULL)
 		spell_begin(&i->gap, "the interface went down and came up", fine_until(c, i, now_ns));
 	if (trouble != NULL) {
@@ -174,42 +174,13 @@ static void check_gap(const struct lya_capture *c, struct capture_interface *i,
 	}
 }
 
-/* What a group of rings still holds is read; then they are done with. */
-static void close_group(struct capture_queue *list, size_t n)
+/* It was made anew: listen to that one.  False: it cannot be heard. */
+static bool follow(struct lya_capture *c, struct capture_interface *i,
+		   const struct capture_link *link)
 {
-	for (size_t k = 0; k < n; k++) {
-		struct capture_queue *q = &list[k];
-		int64_t time_ns;
-		bool fresh;
-
-		if (q->state != CAPTURE_QUEUE_OVER || q->ring.fd == -1 || q->has ||
-		    q->ring.done != q->ring.released ||
-		    capture_ring_peek(&q->ring, &time_ns, &fresh))
-			continue;
-		capture_ring_close(&q->ring);
-		q->state = CAPTURE_QUEUE_SPARE;
-	}
-}
-
-/* It was made anew: listen to that one.  Until this works it counts as away. */
-static void rebind(struct lya_capture *c, struct capture_interface *i, struct capture_link *link)
-{
-	struct capture_queue *list = &c->listen->queues[i->first], *last = &list[i->n - 1];
-
-	if (i->n > 1)
-		close_group(list, i->n - 1);
-	if (!link->exists || link->index == i->index)
-		return;
-	if (capture_ring_bind(&last->ring, link->index) == -1) {
-		link->exists = false;
-		return;
-	}
-	i->index = link->index;
-	last->state = CAPTURE_QUEUE_HEARS;
-	for (size_t k = 0; k < i->n - 1; k++) {
-		if (list[k].state == CAPTURE_QUEUE_HEARS)
-			list[k].state = CAPTURE_QUEUE_OVER;
-	}
+	capture_group_tidy(c->listen, i);
+	return !link->exists || link->index == i->index ||
+	       capture_group_follow(c->listen, i, link->index);
 }
 
 /* One of its rings was told; none of them tells it twice. */
@@ -226,14 +197,14 @@ static int tick(struct lya_capture *c, struct capture_interface *i, int64_t now_
 		struct lya_error *err)
 {
 	struct capture_link link;
-	bool went = failed(c, i);
+	bool went = failed(c, i), heard;
 	int rc = capture_netlink_ask(c->listen->netlink, i->name, &link, err);
 
 	if (rc != LYA_OK)
 		return rc;
 	count_drops(c, i, &link, now_ns);
-	rebind(c, i, &link);
-	check_gap(c, i, &link, went, now_ns);
+	heard = follow(c, i, &link);
+	check_gap(c, i, heard ? trouble_of(&link) : unheard, went, now_ns);
 	return LYA_OK;
 }
 

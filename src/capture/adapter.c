@@ -63,12 +63,11 @@ static int clock_open(int index, const char *name, struct lya_error *err)
 	return rc;
 }
 
-int capture_adapter_time(int fd, const char *name, struct lya_error *err)
+int capture_adapter_switch_on(int fd, const char *name, struct lya_error *err)
 {
 	struct ethtool_ts_info info = { .cmd = ETHTOOL_GET_TS_INFO, .phc_index = -1 };
 	struct hwtstamp_config config = { .rx_filter = HWTSTAMP_FILTER_ALL };
 	struct ifreq ifr = { 0 };
-	int source = SOF_TIMESTAMPING_RAW_HARDWARE;
 	int rc;
 
 	(void)strncpy(ifr.ifr_name, name, sizeof(ifr.ifr_name) - 1);
@@ -85,6 +84,13 @@ int capture_adapter_time(int fd, const char *name, struct lya_error *err)
 	ifr.ifr_data = (void *)&config;
 	if (ioctl(fd, SIOCSHWTSTAMP, &ifr) == -1)
 		return fail(name, "the network card's time stamps cannot be switched on", err);
+	return LYA_OK;
+}
+
+int capture_adapter_stamp(int fd, const char *name, struct lya_error *err)
+{
+	int source = SOF_TIMESTAMPING_RAW_HARDWARE;
+
 	if (setsockopt(fd, SOL_PACKET, PACKET_TIMESTAMP, &source, sizeof(source)) == -1)
 		return fail(name, "the network card's time stamps cannot be had", err);
 	return LYA_OK;

@@ -7,10 +7,13 @@
 #include "lyncaudit/status.h"
 
 /*
- * Have the frames of packet socket fd, which is to listen to interface `name`, stamped by
- * its network card.  LYA_EUSAGE: it offers none, or its clock is not the host's by more
- * than a second; LYA_EIO: it cannot be asked (that wants CAP_NET_ADMIN).
+ * Have network card `name` stamp what it receives, asked through any socket fd.  LYA_EUSAGE: it
+ * offers none, or its clock is not the host's by more than a second; LYA_EIO: it cannot be asked
+ * (that wants CAP_NET_ADMIN).
  */
-int capture_adapter_time(int fd, const char *name, struct lya_error *err);
+int capture_adapter_switch_on(int fd, const char *name, struct lya_error *err);
+
+/* Have the frames of packet socket fd, which is to listen to it, bear these stamps. */
+int capture_adapter_stamp(int fd, const char *name, struct lya_error *err);
 
 #endif

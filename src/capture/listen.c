@@ -55,52 +55,17 @@ static int ask_link(const struct capture_listen *l, const char *name, struct cap
 	return LYA_OK;
 }
 
-/* What an interface's rings are to be. */
-struct wanted {
-	struct capture_ring_options ring;
-	unsigned n;     /* that share its frames */
-	unsigned group; /* they are in */
-};
-
-static int bind_queue(struct capture_queue *q, const struct capture_interface *i,
-		      struct lya_error *err)
+static void interface_name(struct capture_interface *i, const char *name,
+			   const struct capture_link *link,
+			   const struct lya_capture_listen_options *options)
 {
-	q->state = CAPTURE_QUEUE_HEARS;
-	if (capture_ring_bind(&q->ring, i->index) != -1)
-		return LYA_OK;
-	return lya_error_set(err, LYA_EIO, i->name, NULL, "cannot be listened to: %s",
-			     strerror(errno));
-}
-
-/* Who is bound hears everything until all are in the group: so nobody hears until then. */
-static int open_group(struct capture_queue *list, const struct capture_interface *i,
-		      struct wanted *w, struct lya_error *err)
-{
-	int rc = capture_ring_open(&list[w->n].ring, &w->ring, err); /* the spare one */
-
-	w->ring.mute = true;
-	for (unsigned k = 0; rc == LYA_OK && k < w->n; k++)
-		rc = capture_ring_open(&list[k].ring, &w->ring, err);
-	for (unsigned k = 0; rc == LYA_OK && k < w->n; k++) {
-		rc = bind_queue(&list[k], i, err);
-		if (rc == LYA_OK)
-			rc = capture_ring_join(&list[k].ring, &w->ring, &w->group, err);
-	}
-	for (unsigned k = 0; rc == LYA_OK && k < w->n; k++)
-		rc = capture_ring_hear(&list[k].ring, &w->ring, err);
-	return rc;
-}
-
-static int open_rings(struct lya_capture *c, const struct capture_interface *i, struct wanted *w,
-		      struct lya_error *err)
-{
-	struct capture_queue *list = &c->listen->queues[i->first];
-	int rc;
-
-	if (w->n > 1)
-		return open_group(list, i, w, err);
-	rc = capture_ring_open(&list->ring, &w->ring, err);
-	return rc == LYA_OK ? bind_queue(list, i, err) : rc;
+	memcpy(i->name, name, strlen(name) + 1);
+	i->index = link->index;
+	i->lost = link->lost;
+	i->dropped = link->dropped;
+	i->as = (struct capture_ring_options){ .name = i->name, .arphrd = link->arphrd,
+					       .bytes = options->ring_bytes,
+					       .adapter_time = options->adapter_time };
 }
 
 /* For who writes its packets again: the kernel cuts none. */
@@ -116,10 +81,7 @@ static int describe(struct lya_capture *c, const struct capture_interface *i, st
 static int interface_open(struct lya_capture *c, struct capture_interface *i, const char *name,
 			  const struct lya_capture_listen_options *options, struct lya_error *err)
 {
-	struct wanted w = { .ring = { .bytes = options->ring_bytes,
-				      .filter = c->filter != NULL ? options->filter : NULL,
-				      .adapter_time = options->adapter_time },
-			    .n = options->rings };
+	bool kernel = c->filter != NULL && capture_filter_kernel(options->filter);
 	struct capture_link link;
 	int rc = ask_link(c->listen, name, &link, err);
 
@@ -127,17 +89,12 @@ static int interface_open(struct lya_capture *c, struct capture_interface *i, co
 		rc = capture_source_add(c, name, name, "interface", &i->source, err);
 	if (rc != LYA_OK)
 		return rc;
-	memcpy(i->name, name, strlen(name) + 1);
-	i->index = link.index;
-	i->lost = link.lost;
-	i->dropped = link.dropped;
-	w.ring.name = i->name;
-	w.ring.arphrd = link.arphrd;
+	interface_name(i, name, &link, options);
 	c->sources[i->source].digits = 9;
 	c->sources[i->source].unread = false; /* it has no end */
-	c->sources[i->source].filtered_unseen =
-	    w.ring.filter != NULL && capture_filter_kernel(w.ring.filter);
-	rc = open_rings(c, i, &w, err);
+	c->sources[i->source].filtered_unseen = kernel;
+	rc = capture_group_begin(c->listen, i, kernel ? options->filter : NULL,
+				 options->n_interfaces, err);
 	if (rc == LYA_OK)
 		rc = describe(c, i, err);
 	if (rc == LYA_OK && c->filter != NULL)
@@ -159,12 +116,6 @@ static int check_names(const struct lya_capture_listen_options *o, struct lya_er
 	return LYA_OK;
 }
 
-/* Of each interface. */
-static size_t queues_of(const struct lya_capture_listen_options *options)
-{
-	return options->rings > 1 ? (size_t)options->rings + 1 : 1;
-}
-
 static int listen_new(struct lya_capture *c, const struct lya_capture_listen_options *options,
 		      struct lya_error *err)
 {
@@ -179,19 +130,21 @@ static int listen_new(struct lya_capture *c, const struct lya_capture_listen_opt
 	l->on_event = options->on_event;
 	l->ctx = options->ctx;
 	l->list = lya_calloc(options->n_interfaces, sizeof(*l->list));
-	l->queues = lya_calloc(options->n_interfaces * queues_of(options), sizeof(*l->queues));
+	l->queues = lya_calloc(options->n_interfaces * capture_group_places(options->rings),
+			       sizeof(*l->queues));
 	if (l->list == NULL || l->queues == NULL)
 		return lya_error_nomem(err);
 	return capture_netlink_open(&l->netlink, err);
 }
 
 /* Room for the queues of one interface more. */
-static struct capture_interface *add_interface(struct capture_listen *l, size_t n_queues)
+static struct capture_interface *add_interface(struct capture_listen *l, unsigned rings)
 {
 	struct capture_interface *i = &l->list[l->n];
 
-	*i = (struct capture_interface){ .first = l->n_queues, .n = n_queues };
-	for (; l->n_queues < i->first + n_queues; l->n_queues++)
+	*i = (struct capture_interface){ .first = l->n_queues, .n = capture_group_places(rings),
+					 .rings = rings > 1 ? rings : 1 };
+	for (; l->n_queues < i->first + i->n; l->n_queues++)
 		l->queues[l->n_queues] = (struct capture_queue){ .ring.fd = -1, .of = l->n };
 	l->n++;
 	return i;
@@ -206,7 +159,7 @@ int capture_listen_begin(struct lya_capture *c, const struct lya_capture_listen_
 	if (rc == LYA_OK)
 		rc = listen_new(c, options, err);
 	for (size_t i = 0; rc == LYA_OK && i < options->n_interfaces; i++)
-		rc = interface_open(c, add_interface(c->listen, queues_of(options)),
+		rc = interface_open(c, add_interface(c->listen, options->rings),
 				    options->interfaces[i], options, err);
 	if (rc == LYA_OK)
 		rc = capture_sources_offset(c, options->offsets, options->n_offsets, err);
@@ -219,6 +172,8 @@ void capture_listen_free(struct capture_listen *l)
 		return;
 	for (size_t i = 0; i < l->n_queues; i++)
 		capture_ring_close(&l->queues[i].ring);
+	for (size_t i = 0; i < l->n; i++)
+		capture_group_end(&l->list[i]);
 	if (l->netlink != -1)
 		(void)close(l->netlink);
 	lya_free(l->queues);

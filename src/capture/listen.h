@@ -17,12 +17,11 @@ struct capture_spell {
 };
 
 /*
- * An interface is listened to through one ring.  Or through a group of them (`rings`), which
- * cannot follow it when it is made anew: then another one, which has waited for that, goes on
- * alone.
+ * An interface is listened to through one ring, or through a group of them, which cannot
+ * follow it when it is made anew: then others do (group.c).
  */
 enum capture_queue_state {
-	CAPTURE_QUEUE_SPARE, /* nothing comes */
+	CAPTURE_QUEUE_SPARE, /* a place where nothing comes */
 	CAPTURE_QUEUE_HEARS,
 	CAPTURE_QUEUE_OVER /* nothing comes any more; closed once it is read */
 };
@@ -43,7 +42,12 @@ struct capture_queue {
 struct capture_interface {
 	char name[IFNAMSIZ];
 	uint32_t source;
-	size_t first, n;   /* of its queues */
+	size_t first, n;   /* of its queues, which are places for */
+	size_t rings;      /* so many that share its frames */
+	bool alone;        /* it has one ring, for good */
+	struct capture_ring_options as;
+	struct capture_ring *stock; /* sockets for when it is made anew */
+	size_t n_stock;
 	int index;         /* the kernel's number; another one once it was made anew */
 	uint64_t number;   /* frames so far */
 	uint64_t lost;     /* what the interface itself had lost when it was asked last, */
@@ -66,6 +70,24 @@ struct capture_listen {
 	void (*on_event)(void *ctx, const struct lya_capture_event *event);
 	void *ctx;
 };
+
+/* group.c */
+
+/* Queues of an interface with so many rings. */
+size_t capture_group_places(unsigned rings);
+/*
+ * Listen to it, as one of n_interfaces: its name, index, rings and `as` are there.  filter: an
+ * expression that the kernel may apply (capture_filter_kernel); what it hands over is asked
+ * again.  NULL: none.
+ */
+int capture_group_begin(struct capture_listen *l, struct capture_interface *i, const char *filter,
+			size_t n_interfaces, struct lya_error *err);
+/* Its stock is closed. */
+void capture_group_end(struct capture_interface *i);
+/* Rings that are over, and have been read to their end, are closed. */
+void capture_group_tidy(struct capture_listen *l, const struct capture_interface *i);
+/* It was made anew: listen to that one.  False: it cannot be just now. */
+bool capture_group_follow(struct capture_listen *l, struct capture_interface *i, int ifindex);
 
 /* listen.c */
 int capture_listen_begin(struct lya_capture *c, const struct lya_capture_listen_options *options,

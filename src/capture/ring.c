@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "capture/adapter.h"
-#include "capture/filter.h"
 #include "lyncaudit/timeutil.h"
 
 enum {
@@ -39,9 +38,10 @@ static int fail(const struct capture_ring_options *o, const char *what, struct l
 			     what, strerror(errno));
 }
 
-static bool is_ethernet(int arphrd)
+uint16_t capture_ring_link(int arphrd)
 {
-	return arphrd == ARPHRD_ETHER || arphrd == ARPHRD_LOOPBACK;
+	return arphrd == ARPHRD_ETHER || arphrd == ARPHRD_LOOPBACK ? LYA_LINK_ETHERNET
+								   : LYA_LINK_RAW;
 }
 
 /*
@@ -69,11 +69,23 @@ static int set(int fd, int option, const void *value, size_t len)
 	return setsockopt(fd, SOL_PACKET, option, value, (socklen_t)len);
 }
 
-static int ring_map(struct capture_ring *r, const struct capture_ring_options *o,
-		    struct lya_error *err)
+/* Before it has memory: how its frames are to be laid out. */
+static int ring_layout(const struct capture_ring *r, const struct capture_ring_options *o,
+		       struct lya_error *err)
 {
 	int version = TPACKET_V3;
 	unsigned room = TAG_LEN;
+
+	if (set(r->fd, PACKET_VERSION, &version, sizeof(version)) == -1 ||
+	    set(r->fd, PACKET_RESERVE, &room, sizeof(room)) == -1)
+		return fail(o, "the kernel has no TPACKET_V3", err);
+	return LYA_OK;
+}
+
+/* The kernel empties the socket's queue when it gets a ring instead, but has counted its losses. */
+int capture_ring_furnish(struct capture_ring *r, const struct capture_ring_options *o,
+			 struct lya_error *err)
+{
 	size_t bytes = o->bytes == 0 ? (size_t)CAPTURE_RING_BYTES : o->bytes;
 	struct tpacket_req3 req = { .tp_block_size = CAPTURE_RING_BLOCK,
 				    .tp_frame_size = FRAME_LEAST,
@@ -82,9 +94,6 @@ static int ring_map(struct capture_ring *r, const struct capture_ring_options *o
 
 	req.tp_block_nr = (unsigned)(bytes / CAPTURE_RING_BLOCK);
 	req.tp_frame_nr = req.tp_block_nr * (CAPTURE_RING_BLOCK / FRAME_LEAST);
-	if (set(r->fd, PACKET_VERSION, &version, sizeof(version)) == -1 ||
-	    set(r->fd, PACKET_RESERVE, &room, sizeof(room)) == -1)
-		return fail(o, "the kernel has no TPACKET_V3", err);
 	if (set(r->fd, PACKET_RX_RING, &req, sizeof(req)) == -1)
 		return fail(o, "there is no memory for the packet buffer (--buffer)", err);
 	map = mmap(NULL, (size_t)req.tp_block_nr * CAPTURE_RING_BLOCK, PROT_READ | PROT_WRITE,
@@ -93,55 +102,21 @@ static int ring_map(struct capture_ring *r, const struct capture_ring_options *o
 		return fail(o, "the packet buffer cannot be mapped", err);
 	r->map = map;
 	r->n_blocks = req.tp_block_nr;
+	(void)capture_ring_dropped(r);
 	return LYA_OK;
 }
 
-static int ring_attach(const struct capture_ring *r, const struct capture_ring_options *o,
-		       const struct sock_fprog *program, struct lya_error *err)
-{
-	if (setsockopt(r->fd, SOL_SOCKET, SO_ATTACH_FILTER, program, sizeof(*program)) == -1)
-		return fail(o, "the filter cannot be attached", err);
-	return LYA_OK;
-}
-
-/* What the kernel need not hand over; what it does is asked again (listen.c). */
 static int ring_filter(const struct capture_ring *r, const struct capture_ring_options *o,
 		       struct lya_error *err)
 {
-	struct bpf_program program;
-	struct sock_fprog attach;
-	int rc;
+	struct sock_fprog program;
 
-	if (o->filter == NULL || !capture_filter_kernel(o->filter))
+	if (o->filter == NULL)
 		return LYA_OK;
-	rc = capture_filter_prefilter(o->filter, r->link, &program, err);
-	if (rc != LYA_OK)
-		return rc;
-	attach.len = (unsigned short)program.bf_len;
-	attach.filter = (void *)program.bf_insns; /* the same by another name */
-	rc = ring_attach(r, o, &attach, err);
-	pcap_freecode(&program);
-	return rc;
-}
-
-static int ring_mute(const struct capture_ring *r, const struct capture_ring_options *o,
-		     struct lya_error *err)
-{
-	struct sock_filter nothing[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
-	struct sock_fprog attach = { .len = 1, .filter = nothing };
-
-	return ring_attach(r, o, &attach, err);
-}
-
-int capture_ring_hear(struct capture_ring *r, const struct capture_ring_options *o,
-		      struct lya_error *err)
-{
-	int unused = 0;
-
-	if (o->filter != NULL && capture_filter_kernel(o->filter))
-		return ring_filter(r, o, err);
-	if (setsockopt(r->fd, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof(unused)) == -1)
-		return fail(o, "the filter cannot be taken off", err);
+	program.len = (unsigned short)o->filter->bf_len;
+	program.filter = (void *)o->filter->bf_insns; /* the same by another name */
+	if (setsockopt(r->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == -1)
+		return fail(o, "the filter cannot be attached", err);
 	return LYA_OK;
 }
 
@@ -184,15 +159,15 @@ int capture_ring_open(struct capture_ring *r, const struct capture_ring_options 
 	int rc;
 
 	*r = (struct capture_ring){ .fd = -1 };
-	r->cooked = !is_ethernet(o->arphrd);
-	r->link = r->cooked ? LYA_LINK_RAW : LYA_LINK_ETHERNET;
+	r->link = capture_ring_link(o->arphrd);
+	r->cooked = r->link != LYA_LINK_ETHERNET;
 	rc = ring_socket(r, o, err);
 	if (rc == LYA_OK)
-		rc = ring_map(r, o, err);
+		rc = ring_layout(r, o, err);
 	if (rc == LYA_OK)
-		rc = o->mute ? ring_mute(r, o, err) : ring_filter(r, o, err);
+		rc = ring_filter(r, o, err);
 	if (rc == LYA_OK && o->adapter_time)
-		rc = capture_adapter_time(r->fd, o->name, err);
+		rc = capture_adapter_stamp(r->fd, o->name, err);
 	if (rc == LYA_OK)
 		ring_once(r, o);
 	else

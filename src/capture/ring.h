@@ -56,38 +56,43 @@ struct capture_ring {
 	uint16_t link;          /* of the frames given out */
 };
 
-/*
- * A packet socket that listens to nothing yet, moved to a number of
- * CAPTURE_RING_FD_MIN or more.  Wants CAP_NET_RAW; LYA_EIO says how to have it.
- */
-enum { CAPTURE_RING_FD_MIN = 512 }; /* what a confined process cannot write to (confine.h) */
+/* Its socket has that number or more: what a confined process cannot write to (confine.h). */
+enum { CAPTURE_RING_FD_MIN = 512 };
+
+struct bpf_program;
 
 struct capture_ring_options {
 	const char *name; /* the interface, for messages */
 	int arphrd;       /* its kind, ARPHRD_... */
 	size_t bytes;     /* of the ring; 0: CAPTURE_RING_BYTES */
-	const char *filter; /* a pcap filter expression that the kernel may apply; NULL: none */
-	bool adapter_time;
-	bool mute; /* nothing is heard until capture_ring_hear */
+	const struct bpf_program *filter; /* what the kernel need not hand over; NULL: nothing */
+	bool adapter_time; /* stamps of the network card (adapter.h) */
 };
 
-/* Errors name the interface.  LYA_EIO, LYA_ENOMEM, LYA_EUSAGE: what the filter cannot be. */
+/* The link type of frames from an interface of that kind. */
+uint16_t capture_ring_link(int arphrd);
+
+/*
+ * Errors name the interface.  LYA_EIO, LYA_ENOMEM.
+ *
+ * The socket, which listens to nothing yet and has no memory; this alone wants CAP_NET_RAW.
+ */
 int capture_ring_open(struct capture_ring *r, const struct capture_ring_options *options,
 		      struct lya_error *err);
+/* Its memory.  What came to its socket before is forgotten. */
+int capture_ring_furnish(struct capture_ring *r, const struct capture_ring_options *options,
+			 struct lya_error *err);
 void capture_ring_close(struct capture_ring *r); /* fd -1 is fine */
 
-/* Listen to the interface of that number; wants no capability, and may be done again. */
+/* Listen to the interface of that number; may be done again. */
 int capture_ring_bind(struct capture_ring *r, int ifindex);
 
 /*
- * Into a group with others that listen to the same interface, before they hear.  *group: 0 of
- * the first, who makes one.  A ring of a group cannot listen to another interface any more.
+ * Into a group with others that listen to the same interface, without memory so far.  *group:
+ * 0 of the first, who makes one.  A ring of a group cannot listen to another interface any more.
  */
 int capture_ring_join(struct capture_ring *r, const struct capture_ring_options *options,
 		      unsigned *group, struct lya_error *err);
-/* Hear what the filter lets pass. */
-int capture_ring_hear(struct capture_ring *r, const struct capture_ring_options *options,
-		      struct lya_error *err);
 
 /* Give blocks back until so many in all (of `done`) are. */
 void capture_ring_release(struct capture_ring *r, uint64_t blocks);

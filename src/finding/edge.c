@@ -88,9 +88,10 @@ static bool is_told_before(const struct lya_edge_pool *pool, size_t at)
 static void count_public(struct lya_edge_pool *pool)
 {
 	for (size_t i = 0; i < pool->n; i++) {
-		const struct lya_edge_address *a = &pool->list[i];
+		struct lya_edge_address *a = &pool->list[i];
 
-		if (lya_addr_is_private(&a->declared->net.addr) || is_told_before(pool, i))
+		a->again = is_told_before(pool, i);
+		if (lya_addr_is_private(&a->declared->net.addr) || a->again)
 			continue;
 		if (a->declared->net.addr.family == 4)
 			pool->seen_ipv4 += a->senders;

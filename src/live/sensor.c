@@ -133,6 +133,7 @@ static int give_up_rights(struct sensor *s, struct lya_error *err)
 {
 	const char *reads[] = { "/usr/share/zoneinfo", s->watch->options->follow };
 	struct lya_confine want = { .reads = reads, .n_reads = 1, .listens = true,
+				    .regroups = s->watch->options->threads > 1,
 				    .writes = &s->watch->options->state };
 	struct lya_confined got = { .landlock_abi = 0 };
 	int rc = lya_user_become(&s->watch->user, err);

@@ -169,7 +169,7 @@ static size_t count_private(const struct lya_edge_pool *pool)
 	size_t n = 0;
 
 	for (size_t i = 0; i < pool->n; i++)
-		n += pool->list[i].sent > 0 &&
+		n += pool->list[i].sent > 0 && !pool->list[i].again &&
 		     lya_addr_is_private(&pool->list[i].declared->net.addr);
 	return n;
 }

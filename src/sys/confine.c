@@ -41,6 +41,6 @@ int lya_confine(const struct lya_confine *want, struct lya_confined *got, struct
 	if (rc == LYA_OK && got->landlock_abi > 0)
 		rc = sys_landlock(want, got->landlock_abi, err);
 	if (rc == LYA_OK && got->seccomp)
-		rc = sys_seccomp(want->listens, err);
+		rc = sys_seccomp(want, err);
 	return rc;
 }

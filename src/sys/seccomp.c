@@ -177,11 +177,21 @@ static int allow_listening(scmp_filter_ctx ctx)
 				      SCMP_A0(SCMP_CMP_LT, LYA_CONFINE_WRITE_FDS, 0));
 	if (rc == 0)
 		rc = allow_values(ctx, SCMP_SYS(fcntl), 1, file_controls, COUNT(file_controls));
-	/* an interface that was made anew is listened to as a whole */
-	return rc != 0 ? rc
-		       : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
-					  SCMP_A1(SCMP_CMP_EQ, SOL_PACKET, 0),
-					  SCMP_A2(SCMP_CMP_EQ, PACKET_ADD_MEMBERSHIP, 0));
+	return rc;
+}
+
+/* An interface that was made anew is listened to as a whole, through as many buffers as before. */
+static int allow_anew(scmp_filter_ctx ctx, bool regroups)
+{
+	static const int options[] = { PACKET_ADD_MEMBERSHIP, PACKET_FANOUT, PACKET_RX_RING };
+	size_t n = regroups ? COUNT(options) : 1;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
+				      SCMP_A1(SCMP_CMP_EQ, SOL_PACKET, 0),
+				      SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)options[i], 0));
+	return rc;
 }
 
 /*
@@ -198,7 +208,7 @@ static int allow_threads(scmp_filter_ctx ctx)
 				SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
 }
 
-static int load_filter(scmp_filter_ctx ctx, bool listens)
+static int load_filter(scmp_filter_ctx ctx, const struct lya_confine *want)
 {
 	int rc = allow_ioctls(ctx);
 
@@ -207,18 +217,21 @@ static int load_filter(scmp_filter_ctx ctx, bool listens)
 	if (rc == 0)
 		rc = allow_list(ctx, allowed, COUNT(allowed));
 	if (rc == 0)
-		rc = listens ? allow_listening(ctx) : allow_list(ctx, reading, COUNT(reading));
+		rc = want->listens ? allow_listening(ctx)
+				   : allow_list(ctx, reading, COUNT(reading));
+	if (rc == 0 && want->listens)
+		rc = allow_anew(ctx, want->regroups);
 	return rc < 0 ? rc : seccomp_load(ctx);
 }
 
-int sys_seccomp(bool listens, struct lya_error *err)
+int sys_seccomp(const struct lya_confine *want, struct lya_error *err)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int rc;
 
 	if (ctx == NULL)
 		return lya_error_nomem(err);
-	rc = load_filter(ctx, listens);
+	rc = load_filter(ctx, want);
 	seccomp_release(ctx);
 	if (rc < 0)
 		return lya_error_set(err, LYA_EIO, NULL, NULL,

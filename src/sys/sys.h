@@ -15,6 +15,6 @@ int sys_landlock(const struct lya_confine *want, int abi, struct lya_error *err)
 
 /* The kernel filters system calls. */
 bool sys_seccomp_offered(void);
-int sys_seccomp(bool listens, struct lya_error *err);
+int sys_seccomp(const struct lya_confine *want, struct lya_error *err);
 
 #endif

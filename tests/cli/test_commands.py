@@ -27,6 +27,26 @@ class Program(Case):
                 self.assertEqual((result.status, result.err), (0, ""))
                 self.assertTrue(result.out.startswith("usage: lyncaudit " + command))
 
+    def test_readme(self):
+        """The commands of its tour do as they stand there; those of a service want one."""
+        with open(source("README.md"), encoding="utf-8") as f:
+            tour = [line.split()[1:] for line in f if line.startswith("    build/lyncaudit ")]
+        done = set()
+        for words in tour:
+            options = self.run_program(*words[:1], "--help").out
+            for word in words:
+                self.assertTrue(not word.startswith("-") or word in options, words)
+            if words[0] in ("watch", "history", "report"):
+                continue
+            words = [source(*w.split("/")) if w.startswith(("docs/", "pcaps/")) else w for w in words]
+            result = self.run_program(*words)
+            self.assertIn(result.status, (0, 1), (words, result.err))
+            self.assertEqual(result.err, "", words)
+            self.assertNotEqual(result.out, "", words)
+            done.add(words[0])
+        self.assertEqual(done, {"audit", "rules", "explain", "site"})
+        self.assertEqual({words[0] for words in tour} - done, {"watch", "history", "report"})
+
     def test_manual(self):
         """Every option of the help texts is in the manual page, and no other."""
         for name, commands in PAGES.items():

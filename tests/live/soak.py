@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""soak.py PROGRAM SOURCE SEND SECONDS: a service through whatever may happen to it.
+"""soak.py PROGRAM SOURCE SEND SECONDS [THREADS]: a service through whatever may happen to it.
 
 Bursts of traffic of known size, in which flows come and go; between and during them
-reloads, reports asked for, an interface that goes down, kills of all processes; and the
-end of a period in the middle of it (the report time is set to the next minute but one).
+reloads, reports asked for, an interface that goes down or is made anew, kills of all
+processes; and the end of a period in the middle of it (the report time is set to the next
+minute but one).
 
 Then: all packets of bursts that nobody was killed in are in the reports or counted as
 lost, of the others at most ten seconds' are missing; every gap has its name; memory is
@@ -26,6 +27,7 @@ from program import pcap, tcp_flow
 
 RATE = 3000
 SECONDS = 75
+THREADS = "1"
 PAGE = os.sysconf("SC_PAGE_SIZE")
 SANITIZED = os.environ.get("LYNCAUDIT_SANITIZED") == "1"
 
@@ -61,7 +63,8 @@ class Soak(Live):
         self.service = self.start("-i", "a0", "--state", "state", "--sensor", "soak", "--report-at",
                                   self.midnight.strftime("%H:%M"), "--findings", "findings",
                                   "--metrics", "metrics", "--buffer", "2MiB",
-                                  "--flows", "flows", "--evidence", "state/proof.pcapng")
+                                  "--flows", "flows", "--evidence", "state/proof.pcapng",
+                                  "--threads", THREADS)
 
     def burst(self, during=None):
         """Three seconds of traffic."""
@@ -93,6 +96,13 @@ class Soak(Live):
         ip("link", "set", "a0", "up")
         time.sleep(1.2)
 
+    def make_anew(self):
+        self.flaps += 1
+        ip("link", "del", "a0")
+        time.sleep(1.2)
+        live.wire("a0", "b0")
+        time.sleep(1.2)
+
     def note_memory(self):
         with open(f"/proc/{self.service.sensor()}/statm", encoding="ascii") as f:
             self.memory.append(int(f.read().split()[1]) * PAGE)
@@ -121,6 +131,8 @@ class Soak(Live):
             self.note_memory()
             if cycle % 3 == 1:
                 self.flap()
+            if cycle % 4 == 2:
+                self.make_anew()
             if cycle % 40 == 3:
                 time.sleep(6)  # what came before is in a checkpoint
                 self.doubtful += self.burst(self.kill_all)
@@ -163,6 +175,8 @@ class Soak(Live):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 5:
+        THREADS = sys.argv.pop(5)
     if len(sys.argv) > 4:
         SECONDS = int(sys.argv.pop(4))
     live.main()

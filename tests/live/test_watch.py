@@ -3,13 +3,14 @@ import os
 import pathlib
 import pwd
 import signal
+import socket
 import subprocess
 import sys
 import time
 
 import live
 from live import Live, ip, wire
-from program import documented, source, wrong_direction
+from program import documented, source, tcp_flow, wrong_direction
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "golden"))
 import carriers  # noqa: E402
@@ -159,6 +160,7 @@ class Missing(Live):
         time.sleep(2.2)
         wire("a0", "b0")
         service.wait_said("a0: nothing seen from")
+        time.sleep(2.2)  # what the one before held is given back
         self.send_frames(wrong_direction())
         time.sleep(0.2)
         service.stop()
@@ -168,7 +170,44 @@ class Missing(Live):
         self.assertIn("there was no such interface", gaps[0]["what"])
 
     def test_removed_under_threads(self):
-        self.test_removed_and_made_again("--threads", "3")
+        """As before, and with all its buffers."""
+        service = self.start("-i", "a0", "-o", "report.json", "--threads", "2")
+        sent = self.flows(20000)
+        self.assertEqual(self.listening("a0"), 2)
+        for port in 30000, 40000:
+            ip("link", "del", "a0")
+            time.sleep(2.2)
+            wire("a0", "b0")
+            service.wait_said("a0: nothing seen from", times=1 if port == 30000 else 2)
+            self.assertEqual(self.listening("a0"), 2)
+            sent += self.flows(port)
+        time.sleep(2.2)  # what the ones before held is given back
+        sent += self.flows(50000)
+        service.stop()
+        report = self.report()
+        self.assertEqual(report["capture"]["packets"], sent)
+        self.assertEqual(report["capture"]["sources"][0]["dropped"], 0)
+        self.assertEqual(report["summary"]["flows"]["total"], 4 * self.FLOWS)
+        self.assertEqual(report["summary"]["verdict"], "incomplete")
+        self.assertEqual([g["where"] for g in self.limits("gap")], ["a0", "a0"])
+        for gap in self.limits("gap"):
+            self.assertIn("there was no such interface", gap["what"])
+
+    FLOWS = 50
+
+    def flows(self, port):
+        """Whole connections, both directions of them; how many packets that is."""
+        frames = [frame for i in range(self.FLOWS)
+                  for frame in tcp_flow("10.20.0.%d" % (1 + i), port + i, "10.2.0.11", 443)]
+        self.send_frames(frames)
+        time.sleep(0.3)
+        return len(frames)
+
+    @staticmethod
+    def listening(name):
+        """Packet sockets that listen to an interface."""
+        with open("/proc/net/packet", encoding="ascii") as f:
+            return [line.split()[4] for line in f].count(str(socket.if_nametoindex(name)))
 
     def test_away_at_the_end(self):
         service = self.start("-i", "a0", "-o", "report.json")

@@ -265,6 +265,61 @@ static void test_no_scratch_for_media(void **state)
 	(void)end(&f);
 }
 
+/* The n-th message of an exchange of bindings: requests of side 0, answers of side 1. */
+static void feed_binding(struct flow *f, unsigned n)
+{
+	uint8_t msg[20] = { (uint8_t)(n % 2), 1, 0, 0, 0x21, 0x12, 0xA4, 0x42 };
+
+	msg[19] = (uint8_t)(n / 2);
+	lya_app_feed(f->st, n % 2, SEQ + n / 2 * (unsigned)sizeof(msg), msg, sizeof(msg), sizeof(msg));
+}
+
+/* Media may follow STUN and TURN in a connection, as it may in datagrams. */
+static void test_patience(void **state)
+{
+	struct flow f;
+	unsigned n = 0;
+
+	(void)state;
+	begin(&f, true);
+	while (!lya_app_done(f.st) && n < 10000)
+		feed_binding(&f, n++);
+	assert_int_equal(n, 64);
+	assert_int_equal(end(&f), LYA_APP_STUN);
+}
+
+/* A side whose bytes nobody knows is done; the other is waited for, for so many bytes of it. */
+static void test_silent_side(void **state)
+{
+	uint8_t noise[1024];
+	struct flow f;
+	unsigned n = 0;
+
+	(void)state;
+	memset(noise, 0xEE, sizeof(noise));
+	begin(&f, true);
+	lya_app_feed(f.st, 1, SEQ, (const uint8_t *)"\x16\x03\x03", 3, 3);
+	for (; !lya_app_done(f.st) && n < 10000; n++)
+		lya_app_feed(f.st, 0, SEQ + n * (unsigned)sizeof(noise), noise, sizeof(noise),
+			     sizeof(noise));
+	assert_int_equal(n, 32768 / sizeof(noise));
+	(void)end(&f);
+}
+
+/* Who says too little to be shown is not waited for after four packets of the other side. */
+static void test_prefix(void **state)
+{
+	struct flow f;
+	unsigned n = 0;
+
+	(void)state;
+	begin(&f, true);
+	for (; !lya_app_done(f.st) && n < 10000; n++)
+		lya_app_feed(f.st, 0, SEQ + n * 9, (const uint8_t *)"SSH-2.0-a", 9, 9);
+	assert_int_equal(n, 4);
+	assert_int_equal(end(&f), LYA_APP_SSH);
+}
+
 static void test_bounded_state(void **state)
 {
 	(void)state;
@@ -286,6 +341,9 @@ int main(void)
 		cmocka_unit_test(test_both_sides),
 		cmocka_unit_test(test_bounded_state),
 		cmocka_unit_test(test_no_scratch_for_media),
+		cmocka_unit_test(test_patience),
+		cmocka_unit_test(test_silent_side),
+		cmocka_unit_test(test_prefix),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

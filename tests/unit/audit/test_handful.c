@@ -89,6 +89,18 @@ static void test_leg_after_the_end(void **state)
 	assert_int_equal(kinds_of_node_leg(steps, STEPS), kinds_of_node_leg(steps, 1));
 }
 
+/* The same with the leg before it: what ended did know, however closely they came. */
+static void test_leg_before_the_end(void **state)
+{
+	const struct step steps[STEPS] = {
+		{ &LEG_TO_NODE, 0 }, { &LEG_TO_VIP, 1 }, { &OTHER, 86400000 }
+	};
+
+	(void)state;
+	assert_true(kinds_of_node_leg(steps, 1) & LYA_SNAT_PAIRED_TRANSACTION);
+	assert_int_equal(kinds_of_node_leg(steps, STEPS), kinds_of_node_leg(steps, 1));
+}
+
 enum {
 	DATAGRAMS = 4000, /* more than the least memory holds fragments of */
 	BEHIND = 40,      /* so many datagrams later the head comes, if it does */
@@ -178,6 +190,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both_legs),
 		cmocka_unit_test(test_leg_after_the_end),
+		cmocka_unit_test(test_leg_before_the_end),
 		cmocka_unit_test(test_fragments_without_room),
 	};
 

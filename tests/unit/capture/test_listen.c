@@ -24,13 +24,14 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "capture/ring.h"
+#include "capture/listen.h"
 #include "lyncaudit/timeutil.h"
 
 enum { FRAMES = 64, FRAME_LEN = 60, EVENTS = 16 };
 
 static bool able;
 static unsigned rings = 1; /* of each interface */
+static unsigned hold;      /* calls for which frames stay */
 
 static void run(const char *command)
 {
@@ -153,6 +154,7 @@ static struct lya_capture *listen_to(const char *first, const char *second, cons
 						      .n_interfaces = second == NULL ? 1 : 2,
 						      .filter = filter,
 						      .rings = rings,
+						      .hold = hold,
 						      .ring_bytes = bytes,
 						      .on_event = told == NULL ? NULL : tell,
 						      .ctx = told };
@@ -179,6 +181,7 @@ static size_t next(struct lya_capture *c, struct lya_frame *frames)
 		assert_int_equal(lya_capture_next(c, frames, FRAMES, &n, &err), LYA_OK);
 		if (n > 0 || wall_ns() >= end_ns)
 			return n;
+		lya_capture_release(c);
 		n_fds = lya_capture_poll(c, fds, 4, &timeout_ms);
 		assert_true(n_fds > 0 || timeout_ms >= 0);
 		(void)poll(fds, n_fds, timeout_ms < 0 || timeout_ms > 100 ? 100 : timeout_ms);
@@ -430,6 +433,7 @@ static void flows_are_spread_whole(void **state)
 		assert_int_equal(capture_ring_open(&list[i], &o, &err), LYA_OK);
 		assert_int_equal(capture_ring_bind(&list[i], (int)if_nametoindex("a0")), 0);
 		assert_int_equal(capture_ring_join(&list[i], &o, &group, &err), LYA_OK);
+		assert_int_equal(capture_ring_furnish(&list[i], &o, &err), LYA_OK);
 	}
 	fd = sender("b0");
 	for (unsigned flow = 0; flow < FLOWS; flow++) {
@@ -485,6 +489,7 @@ static void a_full_ring_overflows(void **state)
 		assert_int_equal(capture_ring_open(&list[i], &o, &err), LYA_OK);
 		assert_int_equal(capture_ring_bind(&list[i], (int)if_nametoindex("a0")), 0);
 		assert_int_equal(capture_ring_join(&list[i], &o, &group, &err), LYA_OK);
+		assert_int_equal(capture_ring_furnish(&list[i], &o, &err), LYA_OK);
 	}
 	fd = sender("b0");
 	for (int round = 0; round < ROUNDS && !(has_frames(&list[0]) && has_frames(&list[1]));
@@ -725,6 +730,21 @@ static void assert_gap(const struct told *told, int64_t from_ns, int64_t to_ns, 
 	assert_int_equal(e->to_ns, to_ns);
 }
 
+/* Sockets that listen to an interface (packet(7), /proc/net/packet). */
+static unsigned rings_of(const char *name)
+{
+	FILE *f = fopen("/proc/self/net/packet", "r");
+	char line[256];
+	unsigned count = 0, index;
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f) != NULL)
+		count += sscanf(line, "%*s %*s %*s %*s %u", &index) == 1 &&
+			 index == if_nametoindex(name);
+	(void)fclose(f);
+	return count;
+}
+
 static void down_and_up_is_a_gap(void **state)
 {
 	struct told told = { .n = 0 };
@@ -771,6 +791,7 @@ static void removed_and_made_anew_is_a_gap(void **state)
 		skip();
 	c = listen_to("a0", NULL, NULL, 0, &told);
 	tick(c, T(1));
+	assert_hears(c, "b0", 99);
 	for (int i = 0; i < 3; i++) {
 		run("ip link del a0");
 		tick(c, T(2 + 10 * i));
@@ -781,6 +802,8 @@ static void removed_and_made_anew_is_a_gap(void **state)
 			   "there was no such interface");
 		assert_hears(c, "b0", 100);
 		tick(c, T(4 + 10 * i));
+		assert_hears(c, "b0", 101);
+		assert_int_equal(rings_of("a0"), rings);
 	}
 	run("ip link del a0");
 	run("ip link add a0 type veth peer name b0; ip link set b0 up"); /* not up yet */
@@ -790,6 +813,143 @@ static void removed_and_made_anew_is_a_gap(void **state)
 	assert_int_equal(told.n, 4);
 	assert_gap(&told, T(24), T(41), "the interface was down");
 	assert_hears(c, "b0", 200);
+	lya_capture_close(c);
+}
+
+static void make_anew_from_nothing(struct lya_capture *c)
+{
+	tick(c, T(1));
+	wire("a0", "b0");
+	tick(c, T(2));
+}
+
+static void make_anew(struct lya_capture *c)
+{
+	run("ip link del a0");
+	make_anew_from_nothing(c);
+}
+
+/* What came through the rings before is given, and comes first. */
+static void made_anew_before_it_was_read(void **state)
+{
+	enum { FLOWS = 12 };
+	struct lya_frame frames[FRAMES];
+	struct lya_capture *c;
+	size_t n, count = 0;
+
+	(void)state;
+	if (!able)
+		skip();
+	c = listen_to("a0", NULL, NULL, 0, NULL);
+	for (unsigned round = 0; round < 2; round++) {
+		int fd = sender("b0");
+
+		for (unsigned i = 0; i < FLOWS; i++) {
+			uint8_t bytes[FRAME_LEN + 8];
+			size_t len = flow_frame(bytes, 0, (uint16_t)(40000 + 7 * i), false,
+						(uint16_t)(FLOWS * round + i));
+
+			assert_int_equal(write(fd, bytes, len), len);
+		}
+		close(fd);
+		if (round == 0)
+			make_anew(c);
+	}
+	tick(c, T(3));
+	while ((n = next(c, frames)) > 0) {
+		for (size_t k = 0; k < n; k++, count++)
+			assert_int_equal(frames[k].data[18] << 8 | frames[k].data[19], count);
+		tick(c, T(4));
+	}
+	assert_int_equal(count, 2 * FLOWS);
+	assert_int_equal(rings_of("a0"), rings);
+	lya_capture_close(c);
+}
+
+/* With so many rings it can be made anew so often; then it goes on with one. */
+static void make_anew_until_alone(unsigned many, unsigned wanted)
+{
+	unsigned before = rings, times = 0;
+	struct lya_capture *c;
+
+	if (rings == 1) /* it has no stock */
+		return;
+	rings = many;
+	c = listen_to("a0", NULL, NULL, 4 * CAPTURE_RING_BLOCK, NULL);
+	while (rings_of("a0") == rings && times++ < 64)
+		make_anew(c);
+	assert_int_equal(times, wanted + 1);
+	assert_int_equal(rings_of("a0"), 1);
+	assert_hears(c, "b0", 1);
+	make_anew(c);
+	assert_int_equal(rings_of("a0"), 1);
+	assert_hears(c, "b0", 2);
+	lya_capture_close(c);
+	rings = before;
+}
+
+/* Nobody may open sockets by then: those in stock are used up. */
+static void made_anew_time_and_again(void **state)
+{
+	(void)state;
+	if (!able)
+		skip();
+	make_anew_until_alone(2, 8);
+	make_anew_until_alone(LYA_CAPTURE_RINGS_MAX, 3); /* 64 sockets, of which one is left */
+}
+
+/* The kernel goes on leaving out what is not wanted: nobody here has to. */
+static void made_anew_with_a_filter(void **state)
+{
+	uint8_t bytes[FRAME_LEN + 8];
+	struct lya_frame frames[FRAMES];
+	struct lya_capture *c;
+	size_t len = flow_frame(bytes, 0, 40000, false, 7), n;
+	int fd;
+
+	(void)state;
+	if (!able)
+		skip();
+	c = listen_to("a0", NULL, "udp", 0, NULL);
+	make_anew(c);
+	assert_int_equal(rings_of("a0"), rings);
+	fd = sender("b0");
+	for (unsigned i = 0; i < 20; i++)
+		send_frame(fd, i);
+	assert_int_equal(write(fd, bytes, len), len);
+	assert_int_equal(next(c, frames), 1);
+	assert_memory_equal(frames[0].data, bytes, len);
+	assert_int_equal(next(c, frames), 0);
+	assert_int_equal(lya_capture_sources(c, &n)->filtered, 0);
+	lya_capture_close(c);
+	close(fd);
+}
+
+/* It was gone once more before it could be listened to: another time it can. */
+static void made_anew_and_gone(void **state)
+{
+	struct capture_interface *i;
+	struct lya_capture *c;
+
+	(void)state;
+	if (!able)
+		skip();
+	c = listen_to("a0", NULL, NULL, 0, NULL);
+	i = &c->listen->list[0];
+	run("ip link del a0");
+	for (int k = 0; k < 3; k++)
+		assert_false(capture_group_follow(c->listen, i, INT32_MAX));
+	make_anew_from_nothing(c);
+	assert_int_equal(rings_of("a0"), rings);
+	assert_hears(c, "b0", 1);
+	while (i->n_stock > 1)
+		capture_ring_close(&i->stock[--i->n_stock]);
+	run("ip link del a0");
+	for (int k = 0; k < 3; k++)
+		assert_false(capture_group_follow(c->listen, i, INT32_MAX));
+	make_anew_from_nothing(c);
+	assert_int_equal(rings_of("a0"), 1);
+	assert_hears(c, "b0", 2);
 	lya_capture_close(c);
 }
 
@@ -1038,6 +1198,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(two_interfaces_are_merged, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(down_and_up_is_a_gap, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(removed_and_made_anew_is_a_gap, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(made_anew_before_it_was_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(made_anew_time_and_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(made_anew_and_gone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(made_anew_with_a_filter, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_goes_on_is_told_in_pieces, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_full_buffer_is_counted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(blocks_come_round, set_up, tear_down),
@@ -1051,5 +1215,6 @@ int main(void)
 	int failed = cmocka_run_group_tests(tests, set_up_all, NULL);
 
 	rings = 3;
+	hold = 4;
 	return failed + cmocka_run_group_tests(tests, set_up_all, NULL);
 }

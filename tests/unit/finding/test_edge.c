@@ -96,6 +96,7 @@ static void take_some(const struct world *w, struct lya_ledger *l, size_t first,
 		{ HOME, "198.51.100.67", 443, LYA_STATE_ATTEMPTED },
 		{ HOME, "198.51.100.65", 444, LYA_STATE_CLOSED },
 		{ HOME, "198.51.100.99", 443, LYA_STATE_CLOSED },
+		{ HOME, "198.51.100.99", 443, LYA_STATE_CLOSED }, /* once more: in all its roles */
 		{ DESK, "10.1.0.9", 443, LYA_STATE_CLOSED }, /* inside: no matter of this */
 		{ HOME, "2001:db8:1::23", 443, LYA_STATE_CLOSED },
 	};
@@ -132,8 +133,9 @@ static void expect_some(const struct lya_ledger *l)
 	expect(l, "198.51.100.64/28", LYA_ROLE_EDGE_WEBCONF, 4, 3, 2);
 	expect(l, AV_PRIVATE, LYA_ROLE_EDGE_AV, 0, 0, 0);
 	expect(l, "2001:db8:1::23", LYA_ROLE_EDGE_AV, 1, 1, 1);
-	expect(l, "198.51.100.99", LYA_ROLE_EDGE_ACCESS, 1, 1, 1);
-	expect(l, "198.51.100.99", LYA_ROLE_EDGE_AV, 1, 1, 1);
+	expect(l, "198.51.100.99", LYA_ROLE_EDGE_ACCESS, 2, 2, 1);
+	expect(l, "198.51.100.99", LYA_ROLE_EDGE_WEBCONF, 2, 2, 1);
+	expect(l, "198.51.100.99", LYA_ROLE_EDGE_AV, 2, 2, 1);
 	assert_null(address_of(l, "10.1.0.9", LYA_ROLE_EDGE_INTERNAL));
 }
 
@@ -226,7 +228,7 @@ static void test_gone(void **state)
 	world_finish(to);
 	assert_null(address_of(to, ACCESS, LYA_ROLE_EDGE_ACCESS));
 	expect(to, "198.51.100.11", LYA_ROLE_EDGE_ACCESS_VIP, 1, 1, 1);
-	expect(to, "198.51.100.99", LYA_ROLE_EDGE_AV, 1, 1, 1);
+	expect(to, "198.51.100.99", LYA_ROLE_EDGE_AV, 2, 2, 1);
 	lya_pack_fini(&pack);
 	lya_ledger_free(l);
 	lya_ledger_free(to);

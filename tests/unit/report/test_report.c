@@ -10,6 +10,7 @@
 
 #include "../finding/example.h"
 #include "lyncaudit/report.h"
+#include "report/report.h"
 
 static char source_name[] = "edge.pcapng";
 
@@ -400,6 +401,36 @@ static void test_snat_pairs(void **state)
 	lya_free(list);
 }
 
+/* One Edge with one private address for three services: that is one address in use. */
+static void test_edge_words(void **state)
+{
+	static const char site[] =
+	    "{\"schema\": \"lyncaudit-site/1\", \"name\": \"t\", \"timezone\": \"UTC\","
+	    " \"networks\": {\"internal\": [\"10.0.0.0/8\"]}, \"hosts\": ["
+	    "{\"name\": \"edge\", \"roles\": {\"edge-access\": [\"172.16.8.1\"],"
+	    " \"edge-webconf\": [\"172.16.8.1\"], \"edge-av\": [\"172.16.8.1\", \"198.51.100.9\"],"
+	    " \"edge-internal\": [\"10.1.0.9\"]}}]}";
+	struct lya_text words = { 0 };
+	struct world w;
+	struct lya_ledger *l;
+	struct lya_flow f;
+	size_t n;
+
+	(void)state;
+	world_open(&w, site);
+	l = world_ledger(&w, 0);
+	f = world_flow("203.0.113.50", 40000, "172.16.8.1", 443, 6, LYA_STATE_CLOSED);
+	world_take(&w, l, &f, NULL, NULL);
+	world_finish(l);
+	report_edge_words(&words, &lya_ledger_edge_pools(l, &n)[0]);
+	assert_string_equal(lya_text_str(&words),
+			    "0 of 1 declared public IPv4 addresses seen, 1 private in use"
+			    "; not seen: 198.51.100.9 (edge-av)");
+	lya_text_fini(&words);
+	lya_ledger_free(l);
+	world_close(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -407,7 +438,7 @@ int main(void)
 		cmocka_unit_test(test_complete),   cmocka_unit_test(test_fail_on),
 		cmocka_unit_test(test_info),       cmocka_unit_test(test_json),
 		cmocka_unit_test(test_summary),    cmocka_unit_test(test_summary_escape),
-		cmocka_unit_test(test_snat_pairs),
+		cmocka_unit_test(test_snat_pairs), cmocka_unit_test(test_edge_words),
 	};
 
 	return cmocka_run_group_tests(tests, open_example, close_example);
