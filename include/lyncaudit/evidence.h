@@ -160,6 +160,7 @@ struct lya_evidence_about {
 	size_t n_sources;
 	const char *period; /* of a service: "2026-11-21"; NULL: it is an audit's */
 	int64_t since_ns;   /* what came before was another process's; LYA_TIME_NONE: nothing did */
+	bool reloaded;      /* packets may have been let go that only later rules ask for */
 };
 
 /*

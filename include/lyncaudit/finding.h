@@ -149,7 +149,7 @@ struct lya_finding {
 /* Packets of a finding in a file of evidence. */
 struct lya_finding_packets {
 	uint64_t packets;
-	uint64_t left_out; /* known to belong there, and not there for want of memory */
+	uint64_t left_out; /* known to belong there, and not there: mostly for want of memory */
 };
 
 /*

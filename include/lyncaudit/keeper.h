@@ -95,6 +95,7 @@ struct lya_keeper_proof {
 	const struct lya_source *sources;
 	size_t n_sources;
 	int64_t since_ns; /* packets of before were another process's; LYA_TIME_NONE: none were */
+	bool reloaded;    /* site and rules were read again since then */
 	int64_t drop_before_ns; /* what is older need not be kept; LYA_TIME_NONE: everything is */
 };
 

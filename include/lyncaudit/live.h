@@ -70,8 +70,8 @@ bool lya_watch_syslog_known(const char *text);
 
 /*
  * Run until asked to stop (SIGTERM, SIGINT): 0.  SIGHUP reads site and rules again and
- * opens the files of findings and flows anew, SIGUSR1 makes a report.  Failures have been said or are in
- * err.
+ * opens the files of findings and flows anew, SIGUSR1 makes a report.  Failures have been said
+ * or are in err.
  */
 int lya_watch_run(const struct lya_watch_options *options, struct lya_error *err);
 

@@ -345,12 +345,11 @@ static void give_up(struct audit_pass *pass)
 	pass->part.open_flows = 0;
 }
 
-/* Where the packets of a part are from. */
-static int tell_packets(const struct lya_audit_part *part, const struct lya_source *sources,
-			size_t n_sources, struct lya_error *err)
+/* Where packets are from: told before they are put aside, so that this may fail. */
+static int tell_packets(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
+			struct lya_error *err)
 {
-	return part->packets != NULL ? lya_evidence_tell(part->packets, sources, n_sources, err)
-				     : LYA_OK;
+	return a->packets != NULL ? lya_evidence_tell(a->packets, sources, n_sources, err) : LYA_OK;
 }
 
 int audit_close_stretch(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
@@ -359,14 +358,27 @@ int audit_close_stretch(struct lya_audit *a, const struct lya_source *sources, s
 	int rc;
 
 	give_up(&a->pass);
-	rc = put_aside(a, &a->pass.part, err);
+	rc = tell_packets(a, sources, n_sources, err);
 	if (rc == LYA_OK)
-		rc = tell_packets(&a->pass.part, sources, n_sources, err);
+		rc = put_aside(a, &a->pass.part, err);
 	if (rc != LYA_OK)
 		return rc;
 	*part = a->pass.part;
 	a->pass.part = (struct lya_audit_part){ 0 };
 	return LYA_OK;
+}
+
+void audit_reopen_stretch(struct lya_audit *a, struct lya_audit_part *part)
+{
+	lya_ledger_free(audit_judge_put_ledger(a->judge, part->ended));
+	lya_minutes_free(a->minutes);
+	lya_evidence_free(a->packets);
+	a->minutes = part->minutes;
+	a->packets = part->packets;
+	part->ended = NULL;
+	part->minutes = NULL;
+	part->packets = NULL;
+	lya_audit_part_fini(part);
 }
 
 /* What there is for open flows. */
@@ -402,9 +414,9 @@ int lya_audit_pass_begin(struct lya_audit *a, enum lya_audit_pass kind, int64_t 
 		return rc;
 	give_up(pass);
 	pass->kind = kind;
-	rc = put_aside(a, &pass->part, err);
+	rc = tell_packets(a, sources, n_sources, err);
 	if (rc == LYA_OK)
-		rc = tell_packets(&pass->part, sources, n_sources, err);
+		rc = put_aside(a, &pass->part, err);
 	if (rc == LYA_OK)
 		rc = begin_open(a, pass, err);
 	if (rc == LYA_OK)

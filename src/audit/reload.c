@@ -37,9 +37,13 @@ static int close_old(struct lya_audit *a, const struct lya_policy *policy,
 
 	a->policy = policy;
 	rc = audit_close_stretch(a, sources, n_sources, part, err);
-	if (rc == LYA_OK)
-		return audit_make_tally(a, sources, n_sources, true, &part->tally, err);
-	a->policy = old;
+	if (rc == LYA_OK) {
+		rc = audit_make_tally(a, sources, n_sources, true, &part->tally, err);
+		if (rc != LYA_OK)
+			audit_reopen_stretch(a, part);
+	}
+	if (rc != LYA_OK)
+		a->policy = old;
 	return rc;
 }
 

@@ -80,5 +80,7 @@ int audit_make_tally(struct lya_audit *a, const struct lya_source *sources, size
 /* The end of a stretch: what is not handed over yet becomes *part, without its open flows. */
 int audit_close_stretch(struct lya_audit *a, const struct lya_source *sources, size_t n_sources,
 			struct lya_audit_part *part, struct lya_error *err);
+/* It is not to be: the stretch goes on with what *part holds, which is empty then. */
+void audit_reopen_stretch(struct lya_audit *a, struct lya_audit_part *part);
 
 #endif

@@ -352,13 +352,15 @@ static int number_interface(struct lya_capture *c, const struct lya_interface *i
 {
 	struct lya_interfaces *all = &c->sources[0].interfaces;
 	size_t k = 0;
+	int rc = LYA_OK;
 
 	while (k < all->n && !is_told_alike(&all->list[k], i))
 		k++;
-	*number = k < LYA_SOURCE_INTERFACES_MAX ? (uint16_t)k : UINT16_MAX;
-	return k < all->n ? LYA_OK
-			  : capture_interfaces_add(all, k, &c->cap, i, i->name != NULL ? i->name : "",
-						   i->name != NULL ? strlen(i->name) : 0, err);
+	if (k == all->n)
+		rc = capture_interfaces_add(all, k, &c->cap, i, i->name != NULL ? i->name : "",
+					    i->name != NULL ? strlen(i->name) : 0, err);
+	*number = k < all->n ? (uint16_t)k : UINT16_MAX;
+	return rc;
 }
 
 /* Frames get the ring's numbers of their interfaces; of most rings all files have the same. */

@@ -32,7 +32,8 @@ struct lya_packets {
 	uint32_t used, cap; /* bytes of data */
 	uint32_t n;
 	uint32_t left_out; /* that belong here, and found no room */
-	uint32_t before;   /* bytes that came before the last period's end, when handed over */
+	/* Bytes that came before the last period's end, and packets left out then, when handed over. */
+	uint32_t before, left_out_before;
 	_Alignas(PACKET_ALIGN) uint8_t data[];
 };
 

@@ -235,11 +235,11 @@ static int keep(struct lya_trail *t, struct live *l, struct lya_packet *pkt)
 		l->packets->left_out++;
 	if (t->live.bytes > t->stats.bytes_peak)
 		t->stats.bytes_peak = t->live.bytes;
-	if (rc != LYA_OK || l->packets != NULL)
-		return rc;
-	t->stats.refused++; /* without its first packet a flow shows little */
-	forget(t, l);
-	return LYA_OK;
+	if (l->packets == NULL) { /* without its first packet a flow shows little */
+		t->stats.refused++;
+		forget(t, l);
+	}
+	return rc;
 }
 
 static int begin(struct lya_trail *t, const struct lya_flow_sight *sight)
@@ -264,8 +264,11 @@ static void turn(const struct lya_trail *t, struct live *l)
 		return;
 	l->cut = t->cuts;
 	l->before = l->packets->used;
-	if (l->opening == 0)
+	l->left_out_before = l->packets->left_out;
+	if (l->opening == 0) {
 		l->opening = l->before;
+		l->left_out_opening = l->left_out_before;
+	}
 	l->again[0] = l->again[1] = LYA_TRAIL_SIDE;
 	l->since = 0;
 }
@@ -403,6 +406,8 @@ int lya_trail_flow_dup(const struct lya_trail_flow *f, bool at_cut, struct lya_t
 	if (f->first != NULL && at_cut)
 		used = f->first->before;
 	rc = copy_first(f->first, used, &out->first);
+	if (out->first != NULL && at_cut)
+		out->first->left_out = f->first->left_out_before;
 	if (rc == LYA_OK)
 		rc = copy_first(f->legs, f->legs != NULL ? f->legs->used : 0, &out->legs);
 	if (rc != LYA_OK)
@@ -440,12 +445,26 @@ static int collect_legs(const struct lya_trail *t, const struct lya_snat_evidenc
 	return rc;
 }
 
-/* Where the packets of the period before end, of those that are kept. */
-static uint32_t before_of(const struct lya_trail *t, const struct live *l)
+/* Tell where the packets of the period before end, of those that are kept. */
+static void mark_before(const struct lya_trail *t, const struct live *l)
 {
-	if (l->cut != t->cuts)
-		return l->packets->used;
-	return l->opening != 0 ? l->before : 0;
+	struct lya_packets *p = l->packets;
+	bool silent = l->cut != t->cuts, lived = l->opening != 0; /* since then, and before */
+
+	p->before = silent ? p->used : lived ? l->before : 0;
+	p->left_out_before = silent ? p->left_out : lived ? l->left_out_before : 0;
+}
+
+/* Let go what came before the period under way, but for the flow's opening. */
+static void let_go_before(const struct lya_trail *t, struct live *l)
+{
+	turn(t, l);
+	if (l->opening == 0)
+		return;
+	packets_cut(l->packets, l->opening, l->before);
+	l->packets->left_out -= l->left_out_before - l->left_out_opening;
+	l->before = l->opening;
+	l->left_out_before = l->left_out_opening;
 }
 
 int lya_trail_copy(struct lya_trail *t, const struct lya_flow *flow,
@@ -457,7 +476,7 @@ int lya_trail_copy(struct lya_trail *t, const struct lya_flow *flow,
 
 	if (l != NULL) {
 		kept.first = l->packets;
-		kept.first->before = before_of(t, l);
+		mark_before(t, l);
 	}
 	if (out != NULL)
 		rc = lya_trail_flow_dup(&kept, at_cut, out);
@@ -467,13 +486,8 @@ int lya_trail_copy(struct lya_trail *t, const struct lya_flow *flow,
 		lya_trail_flow_fini(out);
 		return rc;
 	}
-	if (l == NULL || !at_cut)
-		return LYA_OK;
-	turn(t, l);
-	if (l->opening != 0) {
-		packets_cut(l->packets, l->opening, l->before);
-		l->before = l->opening;
-	}
+	if (l != NULL && at_cut)
+		let_go_before(t, l);
 	return LYA_OK;
 }
 
@@ -484,7 +498,7 @@ int lya_trail_end(struct lya_trail *t, const struct lya_flow *flow,
 
 	*out = (struct lya_trail_flow){ 0 };
 	if (l != NULL) {
-		l->packets->before = before_of(t, l);
+		mark_before(t, l);
 		out->first = live_end(&t->live, l);
 	}
 	packets_trim(&out->first);

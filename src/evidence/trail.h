@@ -22,9 +22,10 @@ struct live {
 	uint16_t cut; /* periods that had ended when its last packet came */
 	/*
 	 * Of one that began in an earlier period: bytes of its packets from there, and up to the
-	 * last one's end; so many more of each side are wanted; how many came since.
+	 * last one's end, and packets left out likewise; so many more of each side are wanted;
+	 * how many came since.
 	 */
-	uint32_t opening, before;
+	uint32_t opening, before, left_out_opening, left_out_before;
 	uint8_t again[2], since;
 	bool own_name; /* a certificate of its server names that host, */
 	bool other_name; /* or another one of the site */

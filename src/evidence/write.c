@@ -206,7 +206,10 @@ static void add_absent(struct file *f)
 	if (f->absent.left_out > 0) {
 		add_plural(f, f->absent.left_out, "packet");
 		lya_text_addf(&f->line, " that belong here are missing for want of memory "
-					"(--max-memory raises the limit).");
+					"(--max-memory raises the limit)%s.",
+			      f->about->reloaded ? ", or because their flows were in order by the "
+						   "site and rules of before they were read again"
+						 : "");
 	}
 	if (f->absent.before > 0) {
 		lya_text_add(&f->line, f->absent.left_out > 0 ? "  " : "");

@@ -196,6 +196,7 @@ static void process(struct book *b, struct order *o)
 
 	about.policy = keeper_policy_use(o->policy);
 	note_clock(b, &o->clock);
+	b->reloaded = b->reloaded || o->reload;
 	take_policy(b, o->policy);
 	add_to_total(b, o);
 	rc = proof_keep(b, o, &err);

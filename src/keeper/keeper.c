@@ -74,7 +74,7 @@ static int tell_moment(struct lya_keeper *k, enum lya_event_kind kind, int64_t n
 	return tell(k, &event);
 }
 
-/* Hand it over, with the events that wait; for_report: a report that is wanted can be made of it. */
+/* Hand it over, with the events that wait; for_report: one that is wanted can be made of it. */
 static void send(struct lya_keeper *k, struct order *o, bool for_report)
 {
 	struct order *told = k->pending;

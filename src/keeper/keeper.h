@@ -283,6 +283,7 @@ struct book {
 	struct proof *proofs;     /* the newest first */
 	unsigned n_proofs;
 	bool proves;              /* packets are kept */
+	bool reloaded;            /* site and rules were read again */
 	int64_t since_ns;         /* when the process began; by packets where they tell the time */
 };
 

@@ -129,7 +129,8 @@ int lya_keeper_proof_write(const struct lya_keeper_proof *proof, struct lya_outp
 						  .sources = proof->sources,
 						  .n_sources = proof->n_sources,
 						  .period = proof->name,
-						  .since_ns = proof->since_ns };
+						  .since_ns = proof->since_ns,
+						  .reloaded = proof->reloaded };
 	struct lya_finding_packets *counts;
 	size_t n;
 	int rc;
@@ -175,6 +176,7 @@ static int write_proof(struct book *b, struct proof *p, const struct night *n,
 		.n_sources = n->tally->n_sources,
 		.drop_before_ns = drop_before(b),
 		.since_ns = n->night.from_ns < b->since_ns ? b->since_ns : LYA_TIME_NONE,
+		.reloaded = b->reloaded,
 	};
 	int rc = join_open(p, err);
 

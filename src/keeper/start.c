@@ -16,8 +16,8 @@ static int tell_unproven(struct book *b, int64_t ns, struct lya_error *err)
 {
 	struct lya_store_event event = book_store_event(
 	    ns, ns,
-	    "Packets that prove findings are kept in memory: those of before are in the file that "
-	    "was left when the sensor was stopped, or lost if it was killed.");
+	    "Packets that prove findings are kept in memory: those of before, if any were kept, are "
+	    "in the file that was left when the sensor was stopped, or lost if it left none.");
 
 	return b->proves ? lya_store_put_events(b->store, &event, 1, err) : LYA_OK;
 }

@@ -173,8 +173,8 @@ static void say_lost(struct live_flow_log *l, int64_t now_ns)
 	if (l->lost == l->said)
 		return;
 	live_say(l->watch, LYA_WATCH_WARNING,
-		 "%s: %" PRIu64 " flows are not in it, for it is not written fast enough",
-		 l->watch->options->flows, l->lost - l->said);
+		 "%s: %" PRIu64 " flow%s not in it, for it is not written fast enough",
+		 l->watch->options->flows, l->lost - l->said, l->lost - l->said == 1 ? " is" : "s are");
 	l->said = l->lost;
 	l->said_ns = now_ns;
 }

@@ -55,6 +55,13 @@ char *live_proof_path(const char *evidence, const char *name)
 	return NULL;
 }
 
+char *live_proof_told(const struct live_watch *w, const char *name)
+{
+	return !w->evidence_inside && live_proof_is_name(name)
+		       ? live_proof_path(w->options->evidence, name)
+		       : NULL;
+}
+
 /* The folder in which they are; freed with lya_free. */
 static char *folder_of(const char *path)
 {

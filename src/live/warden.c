@@ -198,8 +198,7 @@ static bool name_output(const struct warden *w, uint32_t number, const char **pa
 	*path = output_path(o, number);
 	if (*path == NULL || number != LIVE_OUTPUT_EVIDENCE || o->state == NULL)
 		return *path != NULL;
-	if (live_proof_is_name(w->post.data))
-		*path = *own = live_proof_path(o->evidence, w->post.data);
+	*path = *own = live_proof_told(w->watch, w->post.data);
 	return *own != NULL;
 }
 

@@ -399,6 +399,50 @@ static void test_reload_refused(void **state)
 	lab_world_close(&other);
 }
 
+/* So is what finds no memory, wherever that runs out: the rules of before stay in force. */
+static void test_reload_without_memory(void **state)
+{
+	struct lya_audit_part part;
+	struct lya_error err;
+	int rc = LYA_ENOMEM;
+	uint64_t n = 1;
+
+	(void)state;
+	world.packets = true;
+	for (; rc != LYA_OK; n++) {
+		struct lab_world other;
+		struct lab lab;
+		size_t frames = 0;
+
+		lab_world_open(&other, NULL);
+		lab_open(&lab, &world, "lab-day", true);
+		for (unsigned i = 0; i < 2; i++)
+			frames += lab_next(&lab);
+		assert_int_equal(lya_audit_settle(lab.audit, &err), LYA_OK);
+		lya_alloc_fail_at(n); /* of the reload alone */
+		rc = lya_audit_reload(lab.audit, other.policy, lab.sources, lab.n_sources, &part,
+				      &err);
+		lya_alloc_fail_at(0);
+		if (rc != LYA_OK) {
+			assert_int_equal(rc, LYA_ENOMEM);
+			lab_world_close(&other);
+		}
+		lya_audit_part_fini(&part);
+		frames += lab_next(&lab);
+		part = lab_stop(&lab);
+		assert_ptr_equal(lya_ledger_policy(part.ended),
+				 rc == LYA_OK ? other.policy : world.policy);
+		if (rc != LYA_OK)
+			assert_int_equal(part.tally->counts.packets, frames);
+		lya_audit_part_fini(&part);
+		lab_close(&lab);
+		if (rc == LYA_OK)
+			lab_world_close(&other);
+	}
+	assert_true(n > 10);
+	world.packets = false;
+}
+
 /* Packets -------------------------------------------------------------------------------- */
 
 /* What an audit that ends writes. */
@@ -513,6 +557,7 @@ int main(void)
 		cmocka_unit_test(test_packets),         cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_periods),        cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_reload_refused),
+		cmocka_unit_test(test_reload_without_memory),
 	};
 
 	int failed = 0;

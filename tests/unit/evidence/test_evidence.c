@@ -24,6 +24,7 @@ struct scene {
 	struct lya_finding_packets counts[64], total;
 	const char *period; /* of a service's file */
 	int64_t since_ns;
+	bool reloaded;
 	uint8_t file[FILE_MAX];
 	size_t len;
 };
@@ -108,7 +109,8 @@ static void write_file(struct scene *s)
 						  .sources = s->sources,
 						  .n_sources = SOURCES,
 						  .period = s->period,
-						  .since_ns = s->since_ns };
+						  .since_ns = s->since_ns,
+						  .reloaded = s->reloaded };
 	struct lya_output *out;
 	struct lya_error err;
 	int fd = mkstemp(path);
@@ -511,6 +513,29 @@ static void test_another_process(void **state)
 	end(&s);
 }
 
+/* A reload makes a fault of a flow that was clean, and let go as such: memory is not to blame. */
+static void test_reloaded(void **state)
+{
+	static const char why[] = ", or because their flows were in order by the site and rules of";
+	static struct scene s;
+	struct lya_flow f;
+
+	(void)state;
+	begin(&s, (size_t)8 << 20);
+	f = wrong(40000, 0, 5, WORLD_TIME);
+	take(&s, &f, (struct lya_trail_flow){ 0 });
+	write_file(&s);
+	assert_true(file_says(&s, "want of memory"));
+	assert_false(file_says(&s, why));
+	end(&s);
+	begin(&s, (size_t)8 << 20);
+	s.reloaded = true;
+	take(&s, &f, (struct lya_trail_flow){ 0 });
+	write_file(&s);
+	assert_true(file_says(&s, why));
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -518,7 +543,7 @@ int main(void)
 		cmocka_unit_test(test_left_out),   cmocka_unit_test(test_sweep),
 		cmocka_unit_test(test_full),       cmocka_unit_test(test_interfaces),
 		cmocka_unit_test(test_memory),     cmocka_unit_test(test_joined),
-		cmocka_unit_test(test_another_process),
+		cmocka_unit_test(test_another_process), cmocka_unit_test(test_reloaded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

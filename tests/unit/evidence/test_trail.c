@@ -593,11 +593,47 @@ static void test_ends_unvisited(void **state)
 	end(&s);
 }
 
+/* One side says so many bytes more than a frame has. */
+static void shout(struct stage *s, size_t more)
+{
+	struct segment g = { .src = FRONT_END, .sport = 40000, .dst = PROXY, .dport = 4443,
+			     .flags = ACK, .seq = 100, .ack = 100 };
+
+	send_frame(s, &g, more);
+}
+
+/* What found no room counts in its period, and not in those behind it again. */
+static void test_left_out(void **state)
+{
+	static struct stage s;
+
+	(void)state;
+	begin_shared(&s);
+	tcp(&s, FRONT_END, 40000, PROXY, 4443, SYN, NULL);
+	tcp(&s, PROXY, 4443, FRONT_END, 40000, SYN | ACK, NULL);
+	shout(&s, 60000);
+	for (unsigned i = 0; i < 40; i++)
+		shout(&s, 0);
+	cut(&s);
+	assert_int_equal(share(&s).left_out, 0);
+	shout(&s, 10000);
+	shout(&s, 10000);
+	cut(&s);
+	shout(&s, 10000); /* the visit is late */
+	assert_int_equal(share(&s).left_out, 2);
+	cut(&s);
+	assert_int_equal(share(&s).left_out, 1);
+	end_flows(&s);
+	assert_int_equal(s.sets[0].left_out, 0);
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first),
 		cmocka_unit_test(test_periods),
+		cmocka_unit_test(test_left_out),
 		cmocka_unit_test(test_ends_unvisited),    cmocka_unit_test(test_late_side),
 		cmocka_unit_test(test_icmp),     cmocka_unit_test(test_clean),
 		cmocka_unit_test(test_other_names), cmocka_unit_test(test_given_up),

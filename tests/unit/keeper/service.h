@@ -39,6 +39,7 @@ struct service {
 	uint64_t views, view_packets;
 	const char *folder;
 	unsigned proofs_failed;
+	bool reloaded; /* so the last proof said */
 };
 
 /* The allocation that fails, counted from where a keeper is opened; 0: none. */
@@ -92,6 +93,7 @@ static inline int service_on_proof(void *ctx, const struct lya_keeper_proof *pro
 	char path[256];
 	int rc;
 
+	s->reloaded = proof->reloaded;
 	if (s->proofs_failed < service_proof_failures) {
 		s->proofs_failed++;
 		return lya_error_set(err, LYA_EOUTPUT, "proof", NULL, "there is no room");

@@ -108,6 +108,7 @@ static void test_days(void **state)
 	(void)service_wait(&s);
 	EXPECT("2026-11-21", 1, 2, 3, 4, 5, 6, 7, 8);
 	EXPECT("2026-11-22", 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+	assert_false(s.reloaded);
 	service_close(&s);
 }
 
@@ -129,6 +130,7 @@ static void test_reload(void **state)
 	service_go(&s, 86400);
 	(void)service_wait(&s);
 	EXPECT("2026-11-21", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+	assert_true(s.reloaded);
 	service_close(&s);
 }
 

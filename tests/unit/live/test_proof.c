@@ -49,11 +49,27 @@ static void test_names(void **state)
 		assert_false(live_proof_is_name(bad[i]));
 }
 
+/* What the sensor may write itself nobody with more rights writes for it. */
+static void test_told(void **state)
+{
+	const struct lya_watch_options o = { .state = "/state", .evidence = "/state/x/e.pcapng" };
+	struct live_watch w = { .options = &o };
+	char *path = live_proof_told(&w, "2026-11-21");
+
+	(void)state;
+	assert_string_equal(path, "/state/x/e-2026-11-21.pcapng");
+	lya_free(path);
+	assert_null(live_proof_told(&w, "../2026"));
+	w.evidence_inside = true;
+	assert_null(live_proof_told(&w, "2026-11-21"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
