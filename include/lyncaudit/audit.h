@@ -64,7 +64,7 @@ enum {
 	/* Of the cap, one part in so many is left to who reads the captures. */
 	LYA_AUDIT_CAPTURE_PART = 7,
 	/* With threads: the calls of lya_audit_take for which frames must stay where they are. */
-	LYA_AUDIT_HOLD = 4
+	LYA_AUDIT_HOLD = 16
 };
 
 struct lya_audit;

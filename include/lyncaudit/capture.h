@@ -105,7 +105,7 @@ struct lya_capture_event {
 	const char *what; /* "the interface was down", "the kernel's buffer was full" */
 };
 
-enum { LYA_CAPTURE_RINGS_MAX = 16, LYA_CAPTURE_HOLD_MAX = 7 };
+enum { LYA_CAPTURE_RINGS_MAX = 16, LYA_CAPTURE_HOLD_MAX = 31 };
 
 struct lya_capture_listen_options {
 	const char *const *interfaces; /* names; borrowed during listen */

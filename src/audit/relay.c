@@ -3,20 +3,24 @@
  *
  * What is shared is counted under one lock: blocks sent and followed, events told and
  * judged.  A place in a ring belongs to who fills it until its number is told, and from
- * then on to who empties it.  Numbers are told by the handful, so that the lock and the
- * waking of threads cost little.
+ * then on to who empties it.  Numbers are told by the handful, and who waits for blocks is
+ * woken when there are some, so that the lock and the waking of threads cost little.
  */
 #include "audit/relay.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 
 #include "lyncaudit/alloc.h"
+#include "lyncaudit/timeutil.h"
 
 enum {
 	EVENTS = 128,
-	EVENTS_SOME = EVENTS / 4 /* told, and judged, at once */
+	EVENTS_SOME = EVENTS / 4, /* told, and judged, at once */
+	BLOCKS_SOME = AUDIT_BLOCKS / 2, /* sent, or free, before who waits for one is woken */
+	NAP_NS = 200000 /* a follower without a block waits so long for some of them */
 };
 
 enum kind { KIND_FLOW, KIND_LISTENER, KIND_LISTENERS_KNOWN, KIND_DETAIL };
@@ -48,9 +52,10 @@ struct audit_relay {
 	bool in_turn;         /* no thread judges: whoever waits does; set before they begin */
 
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
+	pthread_cond_t changed, filled;
 	/* Under the lock: */
-	unsigned waiting;
+	unsigned waiting; /* for a change */
+	bool naps;        /* the follower: it is woken when there is enough to do, or time is over */
 	uint64_t sent, followed; /* blocks */
 	uint64_t told, judged;   /* events */
 	bool last_sent, last_told;
@@ -72,6 +77,14 @@ static void change(struct audit_relay *r)
 {
 	if (r->waiting > 0)
 		(void)pthread_cond_broadcast(&r->changed);
+}
+
+/* As above, where it is not for the packets under way: also who naps is to know it. */
+static void change_all(struct audit_relay *r)
+{
+	change(r);
+	if (r->naps)
+		(void)pthread_cond_signal(&r->filled);
 }
 
 static void wait_for_change(struct audit_relay *r)
@@ -295,13 +308,39 @@ static void *run_judge(void *arg)
 
 /* Following --------------------------------------------------------------------------- */
 
+static bool lacks_blocks(const struct audit_relay *r)
+{
+	return r->sent == r->followed && !r->last_sent && !is_over(r);
+}
+
+/*
+ * Under the lock, with nothing to follow: blocks come one after the other, most of the time,
+ * and to sleep and be woken for each costs as much as a part of it.
+ */
+static void nap(struct audit_relay *r)
+{
+	struct timespec until;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += NAP_NS;
+	if (until.tv_nsec >= LYA_SECOND_NS) {
+		until.tv_nsec -= LYA_SECOND_NS;
+		until.tv_sec++;
+	}
+	r->naps = true;
+	(void)pthread_cond_timedwait(&r->filled, &r->lock, &until);
+	r->naps = false;
+}
+
 /* The next block; NULL: there is none any more. */
 static struct audit_block *next_block(struct audit_relay *r)
 {
 	struct audit_block *block = NULL;
 
 	(void)pthread_mutex_lock(&r->lock);
-	while (r->sent == r->followed && !r->last_sent && !is_over(r))
+	if (lacks_blocks(r))
+		nap(r);
+	while (lacks_blocks(r))
 		help_or_wait(r);
 	if (r->sent != r->followed && !is_over(r))
 		block = &r->blocks[r->followed % AUDIT_BLOCKS];
@@ -338,8 +377,9 @@ static void *run_follow(void *arg)
 		rc = follow_block(r, block);
 		(void)pthread_mutex_lock(&r->lock);
 		r->followed++;
+		if (r->told != r->telling || r->sent - r->followed <= AUDIT_BLOCKS - BLOCKS_SOME)
+			change(r);
 		r->told = r->telling;
-		change(r);
 		(void)pthread_mutex_unlock(&r->lock);
 	}
 	if (rc == 0 && is_finishing(r))
@@ -359,12 +399,17 @@ static void *run_follow(void *arg)
 int audit_relay_new(struct audit_relay **out, struct lya_error *err)
 {
 	struct audit_relay *r = lya_calloc(1, sizeof(*r));
+	pthread_condattr_t attr;
 
 	*out = r;
 	if (r == NULL)
 		return lya_error_nomem(err);
 	(void)pthread_mutex_init(&r->lock, NULL);
 	(void)pthread_cond_init(&r->changed, NULL);
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&r->filled, &attr);
+	(void)pthread_condattr_destroy(&attr);
 	r->room = EVENTS;
 	return LYA_OK;
 }
@@ -420,7 +465,10 @@ void audit_relay_send(struct audit_relay *r)
 {
 	(void)pthread_mutex_lock(&r->lock);
 	r->sent++;
-	change(r);
+	if (!r->naps)
+		change(r);
+	else if (r->sent - r->followed >= BLOCKS_SOME)
+		(void)pthread_cond_signal(&r->filled);
 	(void)pthread_mutex_unlock(&r->lock);
 }
 
@@ -459,7 +507,7 @@ int audit_relay_end(struct audit_relay *r)
 
 	(void)pthread_mutex_lock(&r->lock);
 	r->stop = true;
-	change(r);
+	change_all(r);
 	(void)pthread_mutex_unlock(&r->lock);
 	join(r);
 	r->direct = true;
@@ -470,7 +518,7 @@ int audit_relay_finish(struct audit_relay *r)
 {
 	(void)pthread_mutex_lock(&r->lock);
 	r->last_sent = true;
-	change(r);
+	change_all(r);
 	while (!is_over(r) && (!r->last_told || some_told(r) > 0))
 		help_or_wait(r);
 	(void)pthread_mutex_unlock(&r->lock);
@@ -484,7 +532,7 @@ void audit_relay_free(struct audit_relay *r)
 		return;
 	(void)pthread_mutex_lock(&r->lock);
 	r->stop = true;
-	change(r);
+	change_all(r);
 	(void)pthread_mutex_unlock(&r->lock);
 	join(r);
 	for (size_t i = 0; i < EVENTS; i++) { /* what was told and never judged */
@@ -493,5 +541,6 @@ void audit_relay_free(struct audit_relay *r)
 	}
 	(void)pthread_mutex_destroy(&r->lock);
 	(void)pthread_cond_destroy(&r->changed);
+	(void)pthread_cond_destroy(&r->filled);
 	lya_free(r);
 }
