@@ -7,40 +7,14 @@
  * peak memory of the command and of what it waited for; ends with its status.
  * A process begins with its parent's peak memory as its own: this one is
  * small, so that small peaks can be seen.
- *
- * Before the command begins another process uses some memory and gives it back.
- * A virtual machine's host may have taken free memory away; then every page that a
- * command uses for the first time is fetched from there, on the command's account, for
- * a hundred times what clearing it costs.  Which of the commands meets such pages is
- * chance, so none shall.
  */
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-enum { FREE_BYTES = 512 << 20, PAGE = 4096 };
-
-/* Where there is not so much memory the command takes what it finds. */
-static void fetch_memory(void)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		volatile char *p = mmap(NULL, FREE_BYTES, PROT_READ | PROT_WRITE,
-					MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-		for (size_t i = 0; p != MAP_FAILED && i < FREE_BYTES; i += PAGE)
-			p[i] = 1;
-		_exit(0);
-	}
-	if (pid != -1)
-		(void)waitpid(pid, NULL, 0);
-}
 
 static int64_t now_us(void)
 {
@@ -58,7 +32,7 @@ static int64_t time_us(struct timeval t)
 int main(int argc, char **argv)
 {
 	struct rusage used;
-	int64_t begun;
+	int64_t begun = now_us();
 	int status;
 	FILE *f;
 	pid_t pid;
@@ -67,8 +41,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: bench_once USAGE COMMAND [ARGUMENT...]\n");
 		return 125;
 	}
-	fetch_memory();
-	begun = now_us();
 	pid = fork();
 	if (pid == 0) {
 		execvp(argv[2], argv + 2);
