@@ -166,6 +166,7 @@ class Service:
 
 class Live(program.Case):
     """A test with a folder and the wire a0-b0."""
+    LINES = None  # the schema of the lines that a case reads, and their file's usual name
 
     def setUp(self):
         super().setUp()
@@ -206,6 +207,20 @@ class Live(program.Case):
         with open(program.source("docs", "schema", name + ".schema.json"), encoding="utf-8") as f:
             jsonschema.Draft7Validator(json.load(f)).validate(value)
         return value
+
+    def lines(self, name=None):
+        """A file of JSON lines, each of which its schema allows; one that is not there is empty."""
+        name = name or self.LINES
+        if not os.path.exists(self.path(name)):
+            return []
+        return [self.valid(self.LINES, json.loads(line)) for line in self.read(name).splitlines()]
+
+    def wait_lines(self, count, name=None, seconds=15):
+        end = time.monotonic() + seconds
+        while len(self.lines(name)) < count:
+            self.assertLess(time.monotonic(), end, self.lines(name))
+            time.sleep(0.05)
+        return self.lines(name)
 
     def report(self, name="report.json"):
         return self.valid("report", super().report(name))

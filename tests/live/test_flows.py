@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import time
 
 import live
 from program import documented, pcap, source, tcp_flow, wrong_direction
@@ -14,17 +13,7 @@ PIPE_SIZE = 1031  # F_SETPIPE_SZ
 
 
 class Flows(Ring):
-    def lines(self, name="flows"):
-        if not os.path.exists(self.path(name)):
-            return []
-        return [self.valid("flows", json.loads(line)) for line in self.read(name).splitlines()]
-
-    def wait_lines(self, count, name="flows", seconds=15):
-        end = time.monotonic() + seconds
-        while len(self.lines(name)) < count:
-            self.assertLess(time.monotonic(), end, self.lines(name))
-            time.sleep(0.05)
-        return self.lines(name)
+    LINES = "flows"
 
     def test_same_as_audit(self):
         """What `audit` writes of the same packets, with one thread and with three."""

@@ -1,5 +1,4 @@
 """What is told as it happens: a file of lines, syslog, the hook, numbers."""
-import json
 import os
 import re
 import signal
@@ -17,17 +16,7 @@ def more_of_it(port):
 
 
 class Outlets(Live):
-    def lines(self, name="findings"):
-        if name not in self.names():
-            return []
-        return [self.valid("findings", json.loads(line)) for line in self.read(name).splitlines()]
-
-    def wait_lines(self, count, name="findings", seconds=15):
-        end = time.monotonic() + seconds
-        while len(self.lines(name)) < count:
-            self.assertLess(time.monotonic(), end, self.lines(name))
-            time.sleep(0.05)
-        return self.lines(name)
+    LINES = "findings"
 
     def last(self):
         names = sorted(os.listdir(self.path("state/reports")))

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "world.h"
+#include "example.h"
 
 #define FE1 "10.2.0.11"
 #define FE2 "10.2.0.12"
@@ -29,22 +29,6 @@
 #define HOME "203.0.113.50"
 #define HOTEL "203.0.113.60"
 #define NOBODY "10.9.9.9" /* internal, undeclared */
-
-static struct world world;
-
-static int open_world(void **state)
-{
-	(void)state;
-	world_open(&world, NULL);
-	return 0;
-}
-
-static int close_world(void **state)
-{
-	(void)state;
-	world_close(&world);
-	return 0;
-}
 
 /* A flow in a few words. */
 struct line {
@@ -720,5 +704,5 @@ int main(void)
 		cmocka_unit_test(test_no_memory),
 	};
 
-	return cmocka_run_group_tests(tests, open_world, close_world);
+	return cmocka_run_group_tests(tests, open_example, close_example);
 }
