@@ -178,6 +178,9 @@ void lya_capture_release(struct lya_capture *c);
  */
 int lya_capture_tick(struct lya_capture *c, int64_t now_ns, struct lya_error *err);
 
+/* From now on frames of interfaces are given as they are there: no older ones are waited for. */
+void lya_capture_listen_last(struct lya_capture *c);
+
 /* The end of listening: tell of what is still going on. */
 void lya_capture_listen_end(struct lya_capture *c, int64_t now_ns);
 

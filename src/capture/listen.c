@@ -202,6 +202,12 @@ void lya_capture_release(struct lya_capture *c)
 		capture_ring_release(&c->listen->queues[k].ring, c->listen->queues[k].ring.done);
 }
 
+void lya_capture_listen_last(struct lya_capture *c)
+{
+	if (c->listen != NULL)
+		c->listen->last = true;
+}
+
 /* Up to max frames older than until_ns, less what the filter leaves out; *taken: before that. */
 static int give(struct lya_capture *c, struct capture_queue *q, struct lya_frame *frames,
 		size_t max, int64_t until_ns, size_t *taken, size_t *n, struct lya_error *err)
@@ -302,7 +308,7 @@ static int next_merged(struct lya_capture *c, struct lya_frame *frames, size_t m
 
 		if (t.first == NULL)
 			break;
-		if (t.missing) {
+		if (t.missing && !l->last) {
 			l->wake_ns = t.first->ready_ns + hold_ns;
 			if (now_ns < l->wake_ns)
 				break;

@@ -67,6 +67,7 @@ struct capture_listen {
 	int netlink;       /* descriptor; -1: none */
 	int64_t ticked_ns, before_ns; /* the last tick, the one before; LYA_TIME_NONE: none yet */
 	int64_t wake_ns;   /* CLOCK_MONOTONIC: when frames that are held back are due; 0: none are */
+	bool last;         /* it ends: none is held back */
 	void (*on_event)(void *ctx, const struct lya_capture_event *event);
 	void *ctx;
 };

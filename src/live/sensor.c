@@ -390,7 +390,7 @@ static int work(struct sensor *s, struct lya_error *err)
 
 /*
  * Frames that came before it was asked to stop count: they may be on their way to us for as
- * long as END_NS.
+ * long as END_NS.  What is there then is taken, although older ones may be missing.
  */
 static int drain_last(struct sensor *s, struct lya_error *err)
 {
@@ -403,7 +403,8 @@ static int drain_last(struct sensor *s, struct lya_error *err)
 			break;
 		rc = drain(s, &more, err);
 	}
-	return rc;
+	lya_capture_listen_last(s->capture);
+	return rc == LYA_OK ? drain(s, &more, err) : rc;
 }
 
 static int end(struct sensor *s, struct lya_error *err)

@@ -188,6 +188,20 @@ static size_t next(struct lya_capture *c, struct lya_frame *frames)
 	}
 }
 
+/* A frame that waits for those of another interface, for as long as is needed to be sure of it. */
+static void wait_held(struct lya_capture *c, struct lya_frame *frames)
+{
+	int64_t end_ns = wall_ns() + 2 * SECOND;
+	struct lya_error err;
+	size_t n;
+
+	do {
+		assert_true(wall_ns() < end_ns);
+		assert_int_equal(lya_capture_next(c, frames, FRAMES, &n, &err), LYA_OK);
+		assert_int_equal(n, 0);
+	} while (c->listen->wake_ns == 0);
+}
+
 /* Times of ticks, far from a quarter of an hour. */
 #define T(s) (START / (900 * SECOND) * (900 * SECOND) + (s) * SECOND)
 
@@ -708,6 +722,30 @@ static void two_interfaces_are_merged(void **state)
 }
 
 /* A frame that is sent now comes through. */
+/* At the end nothing is waited for: what was handed over is given. */
+static void the_last_are_given_at_once(void **state)
+{
+	struct lya_frame frames[FRAMES];
+	struct lya_capture *c;
+	struct lya_error err;
+	size_t n;
+	int fd;
+
+	(void)state;
+	if (!able)
+		return;
+	c = listen_to("a0", "a1", NULL, 0, NULL);
+	fd = sender("b1");
+	send_frame(fd, 7);
+	wait_held(c, frames);
+	lya_capture_listen_last(c);
+	assert_int_equal(lya_capture_next(c, frames, FRAMES, &n, &err), LYA_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(number_of(&frames[0]), 7);
+	(void)close(fd);
+	lya_capture_close(c);
+}
+
 static void assert_hears(struct lya_capture *c, const char *name, unsigned number)
 {
 	struct lya_frame frames[FRAMES];
@@ -1196,6 +1234,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_busy_wire_is_joined_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_held_stays, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(two_interfaces_are_merged, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_last_are_given_at_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(down_and_up_is_a_gap, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(removed_and_made_anew_is_a_gap, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(made_anew_before_it_was_read, set_up, tear_down),
