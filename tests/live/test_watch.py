@@ -17,6 +17,7 @@ import carriers  # noqa: E402
 import wrap  # noqa: E402
 import wire as captures  # noqa: E402
 
+PCAP_HEADER = 24
 SANITIZED = os.environ.get("LYNCAUDIT_SANITIZED") == "1"
 
 
@@ -33,9 +34,12 @@ class Same(Live):
         self.addCleanup(recorder.kill)
         self.assertIn(b"listening on", recorder.stderr.readline())
         sent = 0
+        size = PCAP_HEADER
         for capture in captures:
-            sent += self.send(self.plain(capture), "-m", "-r", "4000")["packets"]
-        time.sleep(0.3)
+            plain = self.plain(capture)
+            sent += self.send(plain, "-m", "-r", "4000")["packets"]
+            size += os.path.getsize(plain) - PCAP_HEADER
+        self.wait_size("recorded.pcap", size)  # on a busy machine it may be late
         service.stop()
         recorder.send_signal(signal.SIGINT)
         recorder.communicate(timeout=20)
@@ -49,6 +53,13 @@ class Same(Live):
         for part, value in one.items():
             self.assertEqual(value, other[part], part)
         return report
+
+    def wait_size(self, name, size, seconds=30):
+        end = time.monotonic() + seconds
+        while os.path.getsize(self.path(name)) < size:
+            self.assertLess(time.monotonic(), end, "%s: wanted %d bytes, found %d" % (
+                name, size, os.path.getsize(self.path(name))))
+            time.sleep(0.05)
 
     def test_day(self):
         report = self.compare(source("pcaps", "lab-day.pcapng"))
