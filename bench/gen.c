@@ -117,11 +117,14 @@ struct slot {
 	uint8_t service;    /* SERVICES_N + i: BREACHES[i] */
 	uint8_t stage;      /* TCP: packets of the handshake sent */
 	uint8_t carried[2]; /* packets with payload, up to a few */
+	uint16_t rtp[2];    /* sequence numbers */
+	uint32_t asked;     /* STUN: of the last request's transaction id */
 	bool ipv6;
 	uint16_t vlan;
 };
 
 enum {
+	FRAME_MIN = 60,
 	FRAME_MAX = 1600,
 	OUT_SIZE = 1 << 20,
 	FLOW_MIN = 6,     /* handshake and two FINs, and something between */
@@ -293,42 +296,15 @@ static void copy_stream(const struct gen *g, enum talk talk, const struct slot *
 
 /* Datagrams ------------------------------------------------------------------- */
 
-enum { STUN_LEN = 20, STUN_ANSWER = 32, RTP_LEN = 12 };
+enum { RTP_LEN = 12 };
 
-static size_t make_stun(const struct slot *s, unsigned side, uint8_t *to, size_t want)
-{
-	size_t len = side == 0 ? STUN_LEN : STUN_ANSWER;
-
-	if (s->carried[side] >= TINY_CARRIES && want >= 64) { /* relayed: ChannelData */
-		memset(to, 0x80, want);
-		put16(to, 0x4001);
-		put16(to + 2, (unsigned)want - 4);
-		return want;
-	}
-	memset(to, 0, len);
-	put16(to, side == 0 ? 0x0001 : 0x0101);
-	put16(to + 2, (unsigned)len - STUN_LEN);
-	put32(to + 4, 0x2112a442);
-	put32(to + 8, s->number);
-	put32(to + 12, s->carried[side]);
-	put32(to + 16, s->sent[0]);
-	if (side == 1) { /* XOR-MAPPED-ADDRESS */
-		put16(to + 20, 0x0020);
-		put16(to + 22, 8);
-		to[25] = 1;
-		put16(to + 26, s->sport ^ 0x2112u);
-		put32(to + 28, s->number ^ 0x2112a442);
-	}
-	return len;
-}
-
-static size_t make_rtp(const struct slot *s, unsigned side, uint8_t *to, size_t want)
+static size_t make_rtp(struct slot *s, unsigned side, uint8_t *to, size_t want)
 {
 	memset(to + RTP_LEN, 0x5a, want - RTP_LEN);
 	to[0] = 0x80;
 	to[1] = 114; /* RTAudio */
-	put16(to + 2, s->sent[side] / (unsigned)want & 0xffff);
-	put32(to + 4, s->sent[side] / (uint32_t)want * 320);
+	put16(to + 2, s->rtp[side]);
+	put32(to + 4, s->rtp[side]++ * 320U);
 	put32(to + 8, s->number * 2 + side + 1);
 	return want;
 }
@@ -341,6 +317,11 @@ static void make_mac(uint8_t *p, const struct service *sv, bool server)
 	p[0] = 2;
 	p[4] = server ? sv->subnet : 0xff; /* all others come through a router */
 	p[5] = server ? sv->host : (uint8_t)sv->from;
+}
+
+static const struct service *service_of(const struct slot *s)
+{
+	return s->service < SERVICES_N ? &SERVICES[s->service] : &BREACHES[s->service - SERVICES_N];
 }
 
 /* The address of a flow's opener or its server; returns its length. */
@@ -378,6 +359,46 @@ static size_t make_addr(const struct slot *s, const struct service *sv, bool ser
 	else
 		put32(p, UINT32_C(0xc6120000) | n % EXTERNALS);
 	return 4;
+}
+
+enum { STUN_LEN = 20, STUN_MAPPED = 8, STUN_COOKIE = 0x2112a442 };
+
+/* XOR-MAPPED-ADDRESS (RFC 5389 15.2) of the opener, behind the header at `message`. */
+static size_t make_mapped(const struct slot *s, uint8_t *message)
+{
+	uint8_t *to = message + STUN_LEN;
+	size_t len = make_addr(s, service_of(s), false, to + STUN_MAPPED);
+
+	put16(to, 0x0020);
+	put16(to + 2, (unsigned)len + 4);
+	to[4] = 0;
+	to[5] = s->ipv6 ? 2 : 1;
+	put16(to + 6, s->sport ^ STUN_COOKIE >> 16);
+	for (size_t i = 0; i < len; i++)
+		to[STUN_MAPPED + i] ^= message[4 + i]; /* the cookie, then the transaction id */
+	return STUN_MAPPED + len;
+}
+
+static size_t make_stun(struct slot *s, unsigned side, uint8_t *to, size_t want)
+{
+	size_t attributes;
+
+	if (s->carried[side] >= TINY_CARRIES && want >= 64) { /* relayed: ChannelData */
+		memset(to, 0x80, want);
+		put16(to, 0x4001);
+		put16(to + 2, (unsigned)want - 4);
+		return want;
+	}
+	if (side == 0)
+		s->asked = s->sent[0];
+	put16(to, side == 0 ? 0x0001 : 0x0101);
+	put32(to + 4, STUN_COOKIE);
+	put32(to + 8, s->number);
+	put32(to + 12, 0);
+	put32(to + 16, s->asked); /* an answer has the id of what was asked */
+	attributes = side == 0 ? 0 : make_mapped(s, to);
+	put16(to + 2, (unsigned)attributes);
+	return STUN_LEN + attributes;
 }
 
 static unsigned header_sum(const uint8_t *p)
@@ -533,11 +554,6 @@ static void write_frame(struct gen *g, const uint8_t *frame, size_t len)
 
 /* Flows ----------------------------------------------------------------------- */
 
-static const struct service *service_of(const struct slot *s)
-{
-	return s->service < SERVICES_N ? &SERVICES[s->service] : &BREACHES[s->service - SERVICES_N];
-}
-
 static uint8_t draw_service(struct gen *g)
 {
 	bool tcp;
@@ -584,7 +600,8 @@ static void begin_flow(struct gen *g, struct slot *s)
 
 static size_t frame_size(struct gen *g)
 {
-	static const uint16_t IMIX[12] = { 60, 60, 60, 60, 60, 60, 60, 590, 590, 590, 590, 1514 };
+	static const uint16_t IMIX[12] = { FRAME_MIN, FRAME_MIN, FRAME_MIN, FRAME_MIN, FRAME_MIN,
+		                           FRAME_MIN, FRAME_MIN, 590, 590, 590, 590, 1514 };
 
 	switch (g->p->sizes) {
 	case SIZES_IMIX:
@@ -592,17 +609,18 @@ static size_t frame_size(struct gen *g)
 	case SIZES_MEDIA:
 		return 1400;
 	default:
-		return 60;
+		return FRAME_MIN;
 	}
 }
 
 /* Bytes of payload for the next packet, headers being what they are. */
 static size_t payload_size(struct gen *g, const struct slot *s, unsigned side, size_t headers)
 {
+	unsigned carries = g->p->sizes == SIZES_TINY ? TINY_CARRIES : 0;
 	size_t size = frame_size(g);
 
-	if (g->p->sizes == SIZES_TINY && service_of(s)->tcp && s->carried[side] >= TINY_CARRIES)
-		return 0; /* then acknowledgements: most small packets are */
+	if (size == FRAME_MIN && service_of(s)->tcp && s->carried[side] >= carries)
+		return 0; /* acknowledgements, as small frames of TCP are, in the Internet mix too */
 	if (size > headers)
 		return size - headers;
 	return service_of(s)->tcp ? 0 : RTP_LEN + 6;
@@ -626,9 +644,9 @@ static void send_frame(struct gen *g, const struct slot *s, unsigned side, uint8
 	make_link(s, sv, side, frame);
 	(void)make_ip(s, sv, side, l4_len, (uint16_t)g->packets, frame + link);
 	g->ip_bytes += ip + l4_len;
-	if (len < 60) {
-		memset(frame + len, 0, 60 - len);
-		len = 60;
+	if (len < FRAME_MIN) {
+		memset(frame + len, 0, FRAME_MIN - len);
+		len = FRAME_MIN;
 	}
 	write_frame(g, frame, len);
 	g->packets++;
