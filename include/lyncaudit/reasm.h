@@ -6,7 +6,7 @@
  * the mark of a second sighting.  Memory is bounded, whatever the traffic.
  *
  *	lya_reasm_mark(r, pkts, n);
- *	n = lya_reasm_take(r, pkts, n);
+ *	n = lya_reasm_take(r, pkts, n, whole);
  *	... pkts[0..n-1] go on
  *	more = lya_reasm_released(r, &n_more);
  *	... more[0..n_more-1] go on as well
@@ -90,9 +90,10 @@ size_t lya_reasm_mark(struct lya_reasm *r, struct lya_packet *pkts, size_t n);
  * - A later fragment that comes before its head is taken out, to be released
  *   when the head has come or the wait is over.
  *
+ * whole: there are no fragments among them, which the caller knows; false: there may be.
  * Returns how many packets are left, in their order.
  */
-size_t lya_reasm_take(struct lya_reasm *r, struct lya_packet *pkts, size_t n);
+size_t lya_reasm_take(struct lya_reasm *r, struct lya_packet *pkts, size_t n, bool whole);
 
 /*
  * The packets that the last lya_reasm_take or _flush released: with ports, or

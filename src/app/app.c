@@ -166,28 +166,20 @@ void app_is_single(struct lya_app_state *st, enum lya_app app, int client)
 
 /* Pieces ---------------------------------------------------------------------- */
 
-const uint8_t *app_piece(struct app_stream *s, struct lya_cursor *in, size_t want)
+const uint8_t *app_piece_gather(struct app_stream *s, struct lya_cursor *in, size_t want)
 {
+	size_t n = lya_cursor_left(in), lacks = want - s->have;
+
 	assert(want <= sizeof(s->piece));
-	if (s->have == 0 && lya_cursor_left(in) >= want)
-		return lya_cursor_take(in, want);
-	while (s->have < want && lya_cursor_left(in) > 0)
-		s->piece[s->have++] = lya_cursor_u8(in);
-	if (s->have < want)
+	if (n > lacks)
+		n = lacks;
+	memcpy(s->piece + s->have, in->pos, n);
+	lya_cursor_skip(in, n);
+	s->have = (uint8_t)(s->have + n);
+	if (n < lacks)
 		return NULL;
 	s->have = 0;
 	return s->piece;
-}
-
-bool app_skip(struct app_stream *s, struct lya_cursor *in)
-{
-	size_t n = lya_cursor_left(in);
-
-	if (n > s->skip)
-		n = s->skip;
-	lya_cursor_skip(in, n);
-	s->skip -= (uint32_t)n;
-	return s->skip == 0;
 }
 
 enum app_big app_big_piece(struct lya_app_state *st, unsigned side, struct lya_cursor *in,
@@ -277,7 +269,8 @@ void app_deliver(struct lya_app_state *st, unsigned side, const uint8_t *data, s
 	uint8_t before = s->head_len;
 
 	count_bytes(s, len);
-	keep_head(s, data, len);
+	if (s->head_len < LYA_APP_PREFIX)
+		keep_head(s, data, len);
 	if (stream->machine == APP_SNIFF) {
 		stream->machine = (uint8_t)app_choose(s->head, s->head_len);
 		if (stream->machine == APP_SNIFF)

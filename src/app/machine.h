@@ -188,13 +188,31 @@ struct lya_app_state {
 
 /* Pieces: a machine asks for n bytes, whatever the segments. */
 
+/* Gather the bytes of a piece of which some are there, or that `in` does not hold whole; app.c. */
+const uint8_t *app_piece_gather(struct app_stream *s, struct lya_cursor *in, size_t want);
+
 /*
  * Gather want (<= sizeof side->piece) bytes; NULL until they are there.  The
  * bytes returned are valid until the next piece is asked for.
  */
-const uint8_t *app_piece(struct app_stream *s, struct lya_cursor *in, size_t want);
+static inline const uint8_t *app_piece(struct app_stream *s, struct lya_cursor *in, size_t want)
+{
+	if (s->have == 0 && lya_cursor_left(in) >= want)
+		return lya_cursor_take(in, want);
+	return app_piece_gather(s, in, want);
+}
+
 /* Pass over s->skip bytes; true when none is left. */
-bool app_skip(struct app_stream *s, struct lya_cursor *in);
+static inline bool app_skip(struct app_stream *s, struct lya_cursor *in)
+{
+	size_t n = lya_cursor_left(in);
+
+	if (n > s->skip)
+		n = s->skip;
+	lya_cursor_skip(in, n);
+	s->skip -= (uint32_t)n;
+	return s->skip == 0;
+}
 
 enum app_big { APP_BIG_MORE, APP_BIG_READY, APP_BIG_NO };
 

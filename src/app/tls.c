@@ -748,7 +748,7 @@ static bool is_past_handshake(const struct lya_app_state *st, unsigned side)
 {
 	const struct app_tls *t = &st->stream[side].u.tls;
 
-	return t->rec_have == sizeof(t->rec_hdr) && t->rec_type == REC_DATA &&
+	return t->rec_type == REC_DATA && t->rec_have == sizeof(t->rec_hdr) &&
 	       (t->flags & (TLS_HELLO | TLS_CLEAR_DONE)) == TLS_HELLO && st->tls_version != 0 &&
 	       st->tls_version != TLS_1_3;
 }

@@ -272,7 +272,7 @@ static int take(struct audit_follow *f, struct lya_packet *pkts, size_t n, bool 
 {
 	int rc = 0;
 
-	n = lya_reasm_take(f->reasm, pkts, n);
+	n = lya_reasm_take(f->reasm, pkts, n, batch != NULL);
 	if (lya_reasm_failed(f->reasm))
 		return LYA_ENOMEM;
 	if (duplicates)

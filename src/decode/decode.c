@@ -162,7 +162,7 @@ static inline void init(struct lya_packet *pkt, const struct lya_frame *frame)
 	pkt->frame = frame;
 	pkt->form = LYA_FORM_OTHER;
 	pkt->partial = false;
-	pkt->opening = false;
+	pkt->opening = true;
 	pkt->time_ns = frame->time_ns;
 	pkt->number = frame->number;
 	pkt->source = frame->source;

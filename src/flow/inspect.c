@@ -250,7 +250,8 @@ static void inspect(struct lya_flow_table *t, uint32_t n, unsigned side, struct 
 		set_current(t, n);
 		lya_app_feed(st, side, is_tcp ? lya_packet_seq(pkt) : 0, pkt->payload.pos, captured,
 			     pkt->reassembled ? captured : pkt->payload_len);
-		flow_scratch_give(&t->inspect, lya_app_scratch_spare(st));
+		if (is_tcp)
+			flow_scratch_give(&t->inspect, lya_app_scratch_spare(st));
 	}
 	t->inspect.fed = NULL;
 	if (st != NULL && lya_app_done(st))

@@ -108,10 +108,10 @@ size_t lya_reasm_mark(struct lya_reasm *r, struct lya_packet *pkts, size_t n)
 	return (size_t)(lya_reasm_duplicates(r) - before);
 }
 
-size_t lya_reasm_take(struct lya_reasm *r, struct lya_packet *pkts, size_t n)
+size_t lya_reasm_take(struct lya_reasm *r, struct lya_packet *pkts, size_t n, bool whole)
 {
 	fragments_begin(r->fragments);
-	if (!fragments_waiting(r->fragments) && are_whole(pkts, n))
+	if (!fragments_waiting(r->fragments) && (whole || are_whole(pkts, n)))
 		return n;
 	return take_fragments(r, pkts, n);
 }

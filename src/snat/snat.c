@@ -213,7 +213,7 @@ void lya_snat_packets(struct lya_snat *s, struct lya_packet *pkts, size_t n)
 	assert(n <= SNAT_BATCH);
 	for (size_t i = 0; i < n; i++) { /* without a branch: they come mixed */
 		wanted[n_wanted].pkt = &pkts[i];
-		n_wanted += pkts[i].opening | !lya_packet_is_plain(&pkts[i]);
+		n_wanted += pkts[i].opening;
 	}
 	for (size_t i = 0; i < n_wanted; i++) {
 		struct lya_packet *pkt = wanted[i].pkt;

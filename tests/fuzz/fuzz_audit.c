@@ -386,7 +386,7 @@ static void expect(struct expected *want, const struct lya_frame *frames, size_t
 		want->reach_bytes += f->wirelen > f->caplen ? f->wirelen : f->caplen;
 		lya_decode(f, &pkt);
 		(void)lya_reasm_mark(reasm, &pkt, 1);
-		expect_packets(want, &pkt, lya_reasm_take(reasm, &pkt, 1));
+		expect_packets(want, &pkt, lya_reasm_take(reasm, &pkt, 1, false));
 		expect_released(want, reasm);
 	}
 	lya_reasm_flush(reasm);

@@ -58,7 +58,7 @@ static void flush_batch(struct run *run)
 {
 	struct lya_reasm_stats stats;
 	size_t marked = lya_reasm_mark(run->r, run->pkts, run->n);
-	size_t left = lya_reasm_take(run->r, run->pkts, run->n);
+	size_t left = lya_reasm_take(run->r, run->pkts, run->n, false);
 
 	must(marked <= run->n && left <= run->n);
 	for (size_t i = 0; i < left; i++)

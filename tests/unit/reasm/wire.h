@@ -69,7 +69,7 @@ static inline struct lya_reasm *reasm_new(size_t max_bytes)
 static inline size_t reasm_take(struct lya_reasm *r, struct lya_packet *pkts, size_t n)
 {
 	(void)lya_reasm_mark(r, pkts, n);
-	return lya_reasm_take(r, pkts, n);
+	return lya_reasm_take(r, pkts, n, false);
 }
 
 static inline struct lya_reasm_stats stats_of(const struct lya_reasm *r)

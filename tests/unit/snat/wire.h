@@ -114,6 +114,7 @@ static inline struct lya_packet wire_packet(struct wire *w, uint8_t transport, c
 {
 	wire_wait(w, 1);
 	return (struct lya_packet){
+		.opening = true, /* not plain */
 		.kind = transport == 6 ? LYA_PKT_TCP : LYA_PKT_UDP,
 		.transport = transport,
 		.time_ns = w->now_ns,
