@@ -23,9 +23,7 @@ enum {
 	IPV4_LEN = 20,
 	IPV6_LEN = 40,
 	TCP_LEN = 20,
-	TCP_CHECKSUM = 16,
 	UDP_LEN = 8,
-	UDP_CHECKSUM = 6,
 	STUN_LEN = 20, /* of a message without attributes */
 	STUN_TYPES = 2 /* that a message's first byte stays below: methods up to 0x7f */
 };
@@ -71,17 +69,17 @@ static inline uint32_t least(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-/* Of IPv4, whose payload is set. */
-static inline void set_print(struct lya_packet *pkt, size_t checksum)
+/* Where what counts of it ends in the print. */
+static inline size_t print_end(const struct lya_packet *pkt)
 {
-	const uint8_t *ip = pkt->ip;
-	size_t end = (size_t)(pkt->payload.pos - ip) + PRINT_PAYLOAD;
+	size_t end = (size_t)(pkt->payload.pos - pkt->ip) + PRINT_PAYLOAD;
 
-	if (end > pkt->ip_captured)
-		end = pkt->ip_captured;
-	pkt->print = 0;
-	if (__builtin_expect((ip[4] | ip[5]) != 0 && pkt->ip_captured >= PRINT_LEAST, 1))
-		pkt->print = print_ipv4(ip, end, IPV4_LEN + checksum, pkt->ip_bytes);
+	return end < pkt->ip_captured ? end : pkt->ip_captured;
+}
+
+static inline bool has_id(const struct lya_packet *pkt)
+{
+	return lya_word16(pkt->ip + 4) != 0;
 }
 
 static inline void set_ends(struct lya_packet *pkt)
@@ -150,7 +148,7 @@ static inline void set_common(struct lya_packet *pkt, const struct lya_frame *fr
 }
 
 /* IPv4 at ip, with `left` bytes of the frame, at least the shortest headers, of `wire`. */
-static inline bool plain_ipv4(struct lya_packet *pkt, const struct lya_frame *frame,
+static inline __attribute__((always_inline)) bool plain_ipv4(struct lya_packet *pkt, const struct lya_frame *frame,
 			      const uint8_t *ip, uint32_t wire, uint32_t left, uint16_t vlan)
 {
 	/* version and header length; no fragment, whatever the other two flags */
@@ -166,6 +164,7 @@ static inline bool plain_ipv4(struct lya_packet *pkt, const struct lya_frame *fr
 	if (__builtin_expect(!checksum_holds(first, ip), 0))
 		lya_packet_note(pkt, LYA_EV_CHECKSUM_IP);
 	pkt->form = LYA_FORM_IPV4;
+	pkt->print = 0;
 	pkt->partial = true;
 	pkt->l4_at = IPV4_LEN;
 	pkt->ttl = ip[8];
@@ -173,13 +172,15 @@ static inline bool plain_ipv4(struct lya_packet *pkt, const struct lya_frame *fr
 	if (ip[9] == PROTO_TCP) {
 		if (!set_tcp(pkt, ip + IPV4_LEN, total - IPV4_LEN, left - IPV4_LEN))
 			return false;
-		set_print(pkt, TCP_CHECKSUM);
+		if (__builtin_expect(has_id(pkt), 1))
+			pkt->print = print_tcp(ip, print_end(pkt), total);
 		return true;
 	}
 	if (ip[9] != PROTO_UDP ||
 	    !set_udp(pkt, ip + IPV4_LEN, total - IPV4_LEN, left - IPV4_LEN))
 		return false;
-	set_print(pkt, UDP_CHECKSUM);
+	if (__builtin_expect(has_id(pkt) && left >= PRINT_LEAST_UDP, 1))
+		pkt->print = print_udp(ip, print_end(pkt), total);
 	return true;
 }
 
@@ -204,7 +205,7 @@ static inline bool plain_ipv6(struct lya_packet *pkt, const struct lya_frame *fr
 }
 
 /* What stands at p behind an EtherType, with `left` bytes of the frame, of `wire`. */
-static inline bool plain_ip(struct lya_packet *pkt, const struct lya_frame *frame,
+static inline __attribute__((always_inline)) bool plain_ip(struct lya_packet *pkt, const struct lya_frame *frame,
 			    const uint8_t *p, uint32_t wire, uint32_t left, uint16_t vlan)
 {
 	if (lya_word16(p - 2) == htobe16(ETHERTYPE_IPV4))
