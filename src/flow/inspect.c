@@ -259,30 +259,30 @@ static void inspect(struct lya_flow_table *t, uint32_t n, unsigned side, struct 
 }
 
 /*
- * Ask the caches for what a segment of that side wants of its stream's state; of small
- * ones it was asked before.
+ * Ask the caches for what a packet of that side wants of its flow's state, and where none
+ * has begun, for what its beginning wants: of a stream the number it begins with.
  */
-static inline void prefetch_large(const struct lya_flow_table *t, uint32_t n, unsigned side)
+static inline void ask_for_state(const struct lya_flow_table *t, uint32_t n, unsigned side)
 {
 	uint32_t word = flow_word(flow_hot_at(t, n));
+	const uint8_t *slot;
 
-	if ((word & FLOW_SLOT_LARGE) != 0 && (word & FLOW_SLOT) != 0)
-		lya_app_ask_ahead(flow_slot_at(&t->inspect, word), side);
-}
-
-/* And where none has begun, for what its beginning wants: of a stream the number it begins with. */
-static inline void ask_for_state(const struct lya_flow_table *t, const struct flow_due *due)
-{
-	if ((flow_word(flow_hot_at(t, due->flow)) & FLOW_SLOT) == 0)
-		lya_ask_ahead(flow_cold_at(t, due->flow));
-	else
-		prefetch_large(t, due->flow, due->side);
+	if ((word & FLOW_SLOT) == 0) {
+		lya_ask_ahead(flow_cold_at(t, n));
+		return;
+	}
+	slot = flow_slot_at(&t->inspect, word);
+	if ((word & FLOW_SLOT_LARGE) != 0) {
+		lya_app_ask_ahead((const void *)slot, side);
+		return;
+	}
+	lya_ask_ahead(slot);
+	lya_ask_ahead(slot + FLOW_CACHE_LINE);
 }
 
 void flow_prefetch_slot(const struct lya_flow_table *t, uint32_t n)
 {
-	flow_prefetch_small(&t->inspect, flow_hot_at(t, n), true);
-	prefetch_large(t, n, 0);
+	ask_for_state(t, n, 0);
 }
 
 void flow_inspect_drain(struct lya_flow_table *t)
@@ -292,7 +292,7 @@ void flow_inspect_drain(struct lya_flow_table *t)
 
 	d->n = 0;
 	for (unsigned i = 0; i < n; i++)
-		ask_for_state(t, &d->list[i]);
+		ask_for_state(t, d->list[i].flow, d->list[i].side);
 	for (unsigned i = 0; i < n; i++) {
 		const struct flow_due *due = &d->list[i];
 

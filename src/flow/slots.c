@@ -13,7 +13,6 @@
 #include "lyncaudit/alloc.h"
 
 enum {
-	LINE = 64,
 	SLOTS_MIN = 16, /* however little memory is allowed */
 	SCRATCH_MIN = 4,
 	/* Of the memory, in eighths: most of what waits is small, what is large does not wait long. */
@@ -25,7 +24,7 @@ enum {
 
 static size_t round_up(size_t n)
 {
-	return (n + LINE - 1) / LINE * LINE;
+	return (n + FLOW_CACHE_LINE - 1) / FLOW_CACHE_LINE * FLOW_CACHE_LINE;
 }
 
 /* beside: what stands at the end of a slot, behind the state of `size` bytes. */
@@ -145,7 +144,7 @@ static void ask_for_next(const struct lya_flow_table *t, const struct flow_pool 
 	uint32_t owner = flow_links_at(p, slot)->owner;
 	const uint8_t *later = p->memory + (slot_after(p, slot) - 1) * p->stride;
 
-	for (size_t i = 0; i < p->stride; i += LINE)
+	for (size_t i = 0; i < p->stride; i += FLOW_CACHE_LINE)
 		__builtin_prefetch(later + i, 1);
 	__builtin_prefetch(flow_hot_at(t, owner), 1);
 	__builtin_prefetch(flow_cold_at(t, owner), 1);

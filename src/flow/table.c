@@ -368,7 +368,6 @@ static inline void note_due(struct lya_flow_table *t, uint32_t n, const struct f
 	else
 		fed = flow_is_fed(pkt);
 	fed &= !flow_is(h, FLOW_INSPECTED);
-	flow_prefetch_small(&t->inspect, h, fed);
 	flow_due_add(&t->inspect.due, fed, n, side, pkt);
 	flow_due_add(&t->measured, flow_is(h, FLOW_MEASURED), n, side, pkt);
 }

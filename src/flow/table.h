@@ -47,7 +47,8 @@ enum {
 	FLOW_ONE_SIDED_MAX = 8,   /* packets after which a flow is no longer taken for a knock */
 	FLOW_HALF_OPEN_SHARE = 8, /* an eighth of a full table is left to flows that open */
 	FLOW_LOSSES = 4096,       /* TCP flows followed for what the mirror lost; a power of 2 */
-	FLOW_BATCH = 64           /* packets on their way through the caches at once */
+	FLOW_BATCH = 64,          /* packets on their way through the caches at once */
+	FLOW_CACHE_LINE = 64      /* bytes */
 };
 
 struct flow_bucket {
@@ -417,22 +418,6 @@ static inline void *flow_slot_at(const struct flow_inspect *in, uint32_t word)
 
 	/* the stride keeps every slot aligned for anything */
 	return pool->memory + ((word & FLOW_SLOT_NUMBER) - 1) * pool->stride;
-}
-/*
- * Ask the caches for a flow's small slot, if it is wanted and there is one: without a
- * branch (what is in the caches anyway is asked for otherwise).
- */
-static inline void flow_prefetch_small(const struct flow_inspect *in, const struct flow_hot *h,
-				       bool wanted)
-{
-	const struct flow_pool *pool = &in->pools[FLOW_SMALL];
-	uint32_t word = flow_word(h);
-	const uint8_t *slot = pool->memory + ((word & FLOW_SLOT_NUMBER) - 1) * pool->stride;
-
-	wanted &= (word & (FLOW_SLOT | FLOW_SLOT_LARGE)) == FLOW_SLOT;
-	slot = wanted ? slot : (const uint8_t *)h;
-	__builtin_prefetch(slot, 1);
-	__builtin_prefetch(slot + 64, 1);
 }
 /* For the observer of states: ctx is the table. */
 void *flow_scratch_lend(void *ctx);
