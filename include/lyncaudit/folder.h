@@ -16,8 +16,8 @@
 #include <sys/types.h>
 
 struct lya_folder {
-	int fd;       /* good for calls that take a folder, not for reading it */
-	bool guarded; /* it is the guarded folder, or lies below it */
+	int fd;                  /* good for calls that take a folder, not for reading it */
+	bool guarded;            /* it is the guarded folder, or lies below it */
 	char name[NAME_MAX + 1]; /* the last part; "." for none */
 };
 

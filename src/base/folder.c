@@ -23,7 +23,7 @@ struct walk {
 	int guard;
 	bool guarded;
 	unsigned links;
-	char rest[PATH_MAX]; /* of the way */
+	char rest[PATH_MAX];     /* of the way */
 	char last[NAME_MAX + 1]; /* what it ends with, once all else is gone */
 };
 
@@ -253,5 +253,6 @@ int lya_folder_file(const char *path, int guard, int flags, mode_t mode)
 
 const char *lya_folder_error(int error)
 {
-	return error == ELOOP ? "a symbolic link is in the way, and is not followed" : strerror(error);
+	return error == ELOOP ? "a symbolic link is in the way, and is not followed"
+			      : strerror(error);
 }

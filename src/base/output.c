@@ -27,8 +27,8 @@ enum { BUFFER_BYTES = 65536 };
 struct lya_output {
 	char *path;
 	struct lya_folder folder; /* of the path; fd -1: none, what is written to is open already */
-	char *temporary; /* a name in it; NULL when written to directly */
-	bool nameless;   /* the temporary name is not given yet */
+	char *temporary;          /* a name in it; NULL when written to directly */
+	bool nameless;            /* the temporary name is not given yet */
 	int fd;
 	int failed; /* errno of the first failure; 0: none */
 	bool close_fd;

@@ -6,13 +6,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "live/hand.h"
 #include "lyncaudit/alloc.h"
+#include "lyncaudit/folder.h"
 #include "lyncaudit/output.h"
 #include "lyncaudit/text.h"
 #include "lyncaudit/timeutil.h"
@@ -74,23 +74,10 @@ static char *folder_of(const char *path)
 
 /* Preparing ---------------------------------------------------------------- */
 
-/* The real names; a folder that cannot be found is none. */
-static bool lies_below(const char *folder, const char *state)
-{
-	char *inner = realpath(folder, NULL), *outer = realpath(state, NULL);
-	size_t len = outer != NULL ? strlen(outer) : 0;
-	bool below = inner != NULL && outer != NULL && strncmp(inner, outer, len) == 0 &&
-		     (inner[len] == '\0' || inner[len] == '/' || strcmp(outer, "/") == 0);
-
-	free(inner);
-	free(outer);
-	return below;
-}
-
-static int try(const char *path, struct lya_error *err)
+static int try(const struct live_watch *w, const char *path, struct lya_error *err)
 {
 	struct lya_output *out;
-	int rc = lya_output_open(&out, path, false, err);
+	int rc = lya_output_open_guarded(&out, path, w->state, false, err);
 
 	if (rc == LYA_OK)
 		lya_output_abort(out);
@@ -105,31 +92,41 @@ static int try_file(const struct live_watch *w, struct lya_error *err)
 
 	if (path == NULL)
 		return lya_error_nomem(err);
-	rc = w->evidence_inside ? LYA_OK : try(path, err);
+	rc = w->evidence_inside ? LYA_OK : try(w, path, err);
 	lya_free(path);
 	return rc;
+}
+
+/* Do they lie below the state directory? */
+static int find_place(struct live_watch *w, struct lya_error *err)
+{
+	const char *path = w->options->evidence;
+	struct lya_folder f;
+
+	if (lya_folder_open(&f, path, w->state) == -1)
+		return lya_error_set(err, LYA_EOUTPUT, path, NULL, "cannot be written: %s",
+				     lya_folder_error(errno));
+	w->evidence_inside = f.guarded;
+	lya_folder_close(&f);
+	return LYA_OK;
 }
 
 int live_proof_prepare(struct live_watch *w, struct lya_error *err)
 {
 	const char *path = w->options->evidence;
 	struct stat st;
-	char *folder;
+	int rc;
 
 	if (path == NULL)
 		return LYA_OK;
 	if (w->options->state == NULL)
-		return try(path, err);
+		return try(w, path, err);
 	if (strcmp(path, "-") == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
 		return lya_error_set(err, LYA_EUSAGE, path, NULL,
 				     "wanted the name of a file, into which those of reports go, such "
 				     "as evidence.pcapng");
-	folder = folder_of(path);
-	if (folder == NULL)
-		return lya_error_nomem(err);
-	w->evidence_inside = lies_below(folder, w->options->state);
-	lya_free(folder);
-	return try_file(w, err);
+	rc = find_place(w, err);
+	return rc == LYA_OK ? try_file(w, err) : rc;
 }
 
 /* Keeping ------------------------------------------------------------------ */

@@ -20,6 +20,7 @@
 #include "live/proof.h"
 #include "live/screen.h"
 #include "lyncaudit/alloc.h"
+#include "lyncaudit/folder.h"
 #include "lyncaudit/output.h"
 #include "lyncaudit/post.h"
 #include "lyncaudit/timeutil.h"
@@ -70,10 +71,11 @@ static int open_lines(struct warden *w, const char *path, enum live_errand erran
 
 	if (path == NULL)
 		return LYA_OK;
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+	fd = lya_folder_file(path, w->watch->state,
+			     O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NONBLOCK, 0600);
 	if (fd == -1)
 		return lya_error_set(err, LYA_EOUTPUT, path, NULL, "cannot be written: %s",
-				     strerror(errno));
+				     lya_folder_error(errno));
 	rc = lya_post_send(w->watch->errand_out, errand, 0, NULL, 0, fd);
 	(void)close(fd);
 	return rc == LYA_OK ? LYA_OK
@@ -102,7 +104,7 @@ static void reload(struct warden *w)
 		live_say(w->watch, LYA_WATCH_ERROR, "%s; the file of before is written on", err.text);
 	if (open_flows(w, &err) != LYA_OK)
 		live_say(w->watch, LYA_WATCH_ERROR, "%s; the file of before is written on", err.text);
-	if (bundle_pack(&fd, o->site, o->rules, &err) != LYA_OK) {
+	if (bundle_pack(&fd, o->site, o->rules, w->watch->state, &err) != LYA_OK) {
 		live_say(w->watch, LYA_WATCH_ERROR, "%s", err.text);
 		live_say(w->watch, LYA_WATCH_ERROR, "the site and rules of before stay in force");
 		lya_notify_send(&w->notify, "READY=1");
@@ -168,13 +170,14 @@ static const char *output_path(const struct lya_watch_options *o, uint32_t numbe
 	return NULL;
 }
 
-static int copy_output(const char *path, bool readable, int fd, struct lya_error *err)
+static int copy_output(const struct live_watch *w, const char *path, bool readable, int fd,
+		       struct lya_error *err)
 {
 	struct lya_output *out;
 	char chunk[65536];
 	ssize_t n;
 	off_t at = 0;
-	int rc = lya_output_open(&out, path, readable, err);
+	int rc = lya_output_open_guarded(&out, path, w->state, readable, err);
 
 	if (rc != LYA_OK)
 		return rc;
@@ -213,7 +216,7 @@ static void take_output(struct warden *w, uint32_t number, int fd)
 	if (fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
 	    !name_output(w, number, &path, &own))
 		return;
-	if (copy_output(path, number == LIVE_OUTPUT_METRICS, fd, &err) != LYA_OK) {
+	if (copy_output(w->watch, path, number == LIVE_OUTPUT_METRICS, fd, &err) != LYA_OK) {
 		live_say(w->watch, LYA_WATCH_ERROR, "%s", err.text);
 		if (number != LIVE_OUTPUT_METRICS && w->watch->options->state == NULL)
 			w->failure = err.status;

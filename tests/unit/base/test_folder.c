@@ -35,8 +35,8 @@
 static const char *const folders[] = { "outside", "guard", "guard/inner" };
 static const char *const links[][2] = {
 	{ "guard/door", "../outside" }, { "guard/file", "../outside/file" },
-	{ "guard/loop", "loop" },	{ "to-guard", "guard" },
-	{ "to-door", "guard/door" },	{ "to-outside", "guard/../outside" },
+	{ "guard/loop", "loop" },       { "to-guard", "guard" },
+	{ "to-door", "guard/door" },    { "to-outside", "guard/../outside" },
 	{ "round", "round" },
 };
 
@@ -199,8 +199,9 @@ static void makes(const struct tree *t, const char *name, int guard, const char 
 
 static void files_with_a_guard(void **state)
 {
-	static const char *const refused[] = { "guard/file", "to-guard/file", "to-file", "to-to-file",
-					       "guard/door/x", "to-door-x", "round" };
+	static const char *const refused[] = { "guard/file", "to-guard/file", "to-file",
+					       "to-to-file", "guard/door/x",  "to-door-x",
+					       "round" };
 	const struct tree *t = *state;
 
 	assert_int_equal(symlinkat("guard/file", t->top_fd, "to-file"), 0);
@@ -287,12 +288,9 @@ static void a_pipe_below_the_guard(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_TREE(paths_with_a_guard),
-		WITH_TREE(a_name_alone_below_the_guard),
-		WITH_TREE(paths_that_are_too_long),
-		WITH_TREE(files_with_a_guard),
-		WITH_TREE(outputs_with_a_guard),
-		WITH_TREE(an_output_stays_in_its_folder),
+		WITH_TREE(paths_with_a_guard),      WITH_TREE(a_name_alone_below_the_guard),
+		WITH_TREE(paths_that_are_too_long), WITH_TREE(files_with_a_guard),
+		WITH_TREE(outputs_with_a_guard),    WITH_TREE(an_output_stays_in_its_folder),
 		WITH_TREE(a_pipe_below_the_guard),
 	};
 
