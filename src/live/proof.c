@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -55,11 +56,38 @@ char *live_proof_path(const char *evidence, const char *name)
 	return NULL;
 }
 
-char *live_proof_told(const struct live_watch *w, const char *name)
+/* What is told of a file, and heard by who gives it its name ---------------------------------- */
+
+enum { TOLD_TEXT = 128 };
+
+static void tell(char text[static TOLD_TEXT], const char *name,
+		 const struct lya_finding_packets *total)
 {
-	return !w->evidence_inside && live_proof_is_name(name)
-		       ? live_proof_path(w->options->evidence, name)
-		       : NULL;
+	(void)snprintf(text, TOLD_TEXT, "%s %" PRIu64 " %" PRIu64, name, total->packets,
+		       total->left_out);
+}
+
+bool live_proof_hear(struct live_proof_told *told, const struct live_watch *w, const char *text)
+{
+	size_t len = strcspn(text, " ");
+	char name[64];
+
+	*told = (struct live_proof_told){ .path = NULL };
+	if (w->evidence_inside || len >= sizeof(name))
+		return false;
+	memcpy(name, text, len);
+	name[len] = '\0';
+	if (!live_proof_is_name(name) ||
+	    sscanf(text + len, "%18" SCNu64 "%18" SCNu64, &told->packets, &told->missing) != 2)
+		return false;
+	told->path = live_proof_path(w->options->evidence, name);
+	return told->path != NULL;
+}
+
+void live_proof_say(const struct live_watch *w, const struct live_proof_told *told)
+{
+	live_say(w, LYA_WATCH_NOTE, "%s: %" PRIu64 " packets, %" PRIu64 " missing", told->path,
+		 told->packets, told->missing);
 }
 
 /* The folder in which they are; freed with lya_free. */
@@ -179,7 +207,7 @@ static void drop_old(const struct live_watch *w, int64_t before_ns)
 
 /* Writing ------------------------------------------------------------------ */
 
-static int write_here(const char *path, const struct lya_keeper_proof *proof,
+static int write_file(const char *path, const struct lya_keeper_proof *proof,
 		      struct lya_finding_packets *total, struct lya_error *err)
 {
 	struct lya_output *out;
@@ -194,15 +222,36 @@ static int write_here(const char *path, const struct lya_keeper_proof *proof,
 	return rc;
 }
 
-static int hand_over(const struct live_watch *w, const struct lya_keeper_proof *proof,
-		     struct lya_finding_packets *total, struct lya_error *err)
+static int write_here(const struct live_watch *w, const struct lya_keeper_proof *proof,
+		      struct lya_error *err)
 {
-	struct live_hand hand = { .number = LIVE_OUTPUT_EVIDENCE, .name = proof->name };
+	struct live_proof_told told = { .path = live_proof_path(w->options->evidence, proof->name) };
+	struct lya_finding_packets total = { 0 };
+	int rc = told.path != NULL ? write_file(told.path, proof, &total, err) : lya_error_nomem(err);
+
+	told.packets = total.packets;
+	told.missing = total.left_out;
+	if (rc == LYA_OK)
+		live_proof_say(w, &told);
+	if (rc == LYA_OK && proof->drop_before_ns != LYA_TIME_NONE)
+		drop_old(w, proof->drop_before_ns);
+	lya_free(told.path);
+	return rc;
+}
+
+static int hand_over(const struct live_watch *w, const struct lya_keeper_proof *proof,
+		     struct lya_error *err)
+{
+	struct live_hand hand = { .number = LIVE_OUTPUT_EVIDENCE };
+	struct lya_finding_packets total = { 0 };
+	char told[TOLD_TEXT];
 	int rc = live_hand_begin(&hand.out, &hand.fd, err);
 
 	if (rc != LYA_OK)
 		return rc;
-	rc = lya_keeper_proof_write(proof, hand.out, total, err);
+	rc = lya_keeper_proof_write(proof, hand.out, &total, err);
+	tell(told, proof->name, &total);
+	hand.told = told;
 	if (rc == LYA_OK)
 		return live_hand_over(w, &hand, err);
 	live_hand_drop(&hand);
@@ -212,19 +261,5 @@ static int hand_over(const struct live_watch *w, const struct lya_keeper_proof *
 int live_proof_write(const struct live_watch *w, const struct lya_keeper_proof *proof,
 		     struct lya_error *err)
 {
-	struct lya_finding_packets total = { 0 };
-	char *path = live_proof_path(w->options->evidence, proof->name);
-	int rc;
-
-	if (path == NULL)
-		return lya_error_nomem(err);
-	rc = w->evidence_inside ? write_here(path, proof, &total, err)
-				: hand_over(w, proof, &total, err);
-	if (rc == LYA_OK)
-		live_say(w, LYA_WATCH_NOTE, "%s: %" PRIu64 " packets, %" PRIu64 " missing", path,
-			 total.packets, total.left_out);
-	if (rc == LYA_OK && w->evidence_inside && proof->drop_before_ns != LYA_TIME_NONE)
-		drop_old(w, proof->drop_before_ns);
-	lya_free(path);
-	return rc;
+	return w->evidence_inside ? write_here(w, proof, err) : hand_over(w, proof, err);
 }

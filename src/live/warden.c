@@ -193,35 +193,48 @@ static int copy_output(const struct live_watch *w, const char *path, bool readab
 }
 
 /* A file of evidence for each report, whose name is the sensor's to tell; false: it is none. */
-static bool name_output(const struct warden *w, uint32_t number, const char **path, char **own)
+static bool name_output(const struct warden *w, uint32_t number, const char **path,
+			struct live_proof_told *told)
 {
 	const struct lya_watch_options *o = w->watch->options;
 
-	*own = NULL;
+	*told = (struct live_proof_told){ .path = NULL };
 	*path = output_path(o, number);
 	if (*path == NULL || number != LIVE_OUTPUT_EVIDENCE || o->state == NULL)
 		return *path != NULL;
-	*path = *own = live_proof_told(w->watch, w->post.data);
-	return *own != NULL;
+	if (!live_proof_hear(told, w->watch, w->post.data))
+		return false;
+	*path = told->path;
+	return true;
+}
+
+/* Of a file of evidence nobody has the packets any more; metrics come again. */
+static void take_failure(struct warden *w, uint32_t number, const char *path,
+			 const struct lya_error *err)
+{
+	live_say(w->watch, LYA_WATCH_ERROR, "%s", err->text);
+	if (number == LIVE_OUTPUT_EVIDENCE)
+		live_say(w->watch, LYA_WATCH_ERROR, "the packets of %s are lost", path);
+	if (number != LIVE_OUTPUT_METRICS && w->watch->options->state == NULL)
+		w->failure = err->status;
 }
 
 /* The sensor hands over memory: a pipe could make this process wait.  Metrics are for all. */
 static void take_output(struct warden *w, uint32_t number, int fd)
 {
+	struct live_proof_told told;
 	const char *path;
 	struct lya_error err;
 	struct stat st;
-	char *own;
 
 	if (fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
-	    !name_output(w, number, &path, &own))
+	    !name_output(w, number, &path, &told))
 		return;
-	if (copy_output(w->watch, path, number == LIVE_OUTPUT_METRICS, fd, &err) != LYA_OK) {
-		live_say(w->watch, LYA_WATCH_ERROR, "%s", err.text);
-		if (number != LIVE_OUTPUT_METRICS && w->watch->options->state == NULL)
-			w->failure = err.status;
-	}
-	lya_free(own);
+	if (copy_output(w->watch, path, number == LIVE_OUTPUT_METRICS, fd, &err) != LYA_OK)
+		take_failure(w, number, path, &err);
+	else if (told.path != NULL)
+		live_proof_say(w->watch, &told);
+	lya_free(told.path);
 }
 
 static void take_news(struct warden *w)

@@ -201,6 +201,7 @@ class Evidence(Ring):
         service.stop()
         names = self.files(".", "elsewhere-")
         self.assertEqual(len(names), 1)
+        self.assertIn("%s: %d packets, 0 missing" % (names[0], KEPT), service.said())
         found = self.packets(names[0])
         self.assertEqual(len(found), KEPT)
         self.assertEqual({p.iface.described() for p in found}, {(1, 0, b"a0", 9, 0)})
@@ -238,8 +239,24 @@ class Evidence(Ring):
         self.wait_read(service)
         service.wait_said("small/proof-2026-11-21.pcapng: cannot be written: No space left")
         service.stop()
+        self.assertIn("the packets of small/proof-2026-11-21.pcapng are lost", service.said())
+        self.assertNotRegex(service.said(), r"small/proof-2026-11-21.pcapng: \d+ packets")
         self.assertNotIn("proof-2026-11-21.pcapng", self.files("small"))
         self.assertTrue(self.told(self.report("state/reports/2026-11-21.json")))
+
+    def test_folder_gone_elsewhere(self):
+        """It is not said to be written; what comes after is, once the folder is there again."""
+        self.folder("gone")
+        service = super().follow("--evidence", "gone/proof.pcapng")
+        os.rename(self.path("gone"), self.path("moved"))
+        self.put("a", pcap(faulty(40001), start=MIDNIGHT - 3600))
+        service.wait_said("gone/proof-2026-11-20.pcapng: cannot be written: No such file")
+        service.wait_said("the packets of gone/proof-2026-11-20.pcapng are lost")
+        os.rename(self.path("moved"), self.path("gone"))
+        service.stop()
+        self.assertNotRegex(service.said(), r"gone/proof-2026-11-20.pcapng: \d+ packets")
+        name = self.files("gone")[-1]
+        self.assertIn("gone/%s: 0 packets, 0 missing" % name, service.said())
 
     def test_disk_full(self):
         """Below the state directory it waits, and is tried to the end."""
