@@ -61,6 +61,8 @@ struct lya_trail_flow {
 
 /* A copy; with at_cut, of what came before the last period's end.  LYA_OK or LYA_ENOMEM. */
 int lya_trail_flow_dup(const struct lya_trail_flow *f, bool at_cut, struct lya_trail_flow *out);
+/* Let go what came before the last period's end, but for the flow's opening. */
+void lya_trail_flow_go_on(struct lya_trail_flow *f);
 void lya_trail_flow_fini(struct lya_trail_flow *f);
 
 /* The trail: it follows packets ----------------------------------------------------- */

@@ -127,6 +127,26 @@ class Evidence(Ring):
             self.assertEqual([t for t in counts[day][len(opening):] if t < begin], [])
             self.assertEqual(len(counts[day]), len(opening) + 4)
 
+    def test_long_flow_ends(self):
+        """Right after midnight, in its third day: nothing of its second is in that day's file."""
+        flow = faulty(40001)
+        talk = [tcp_frame(FE, 40001, PROXY, 4443, ACK, 101, 901),
+                tcp_frame(PROXY, 4443, FE, 40001, ACK, 901, 101)]
+        frames = [(0, frame, MIDNIGHT + 300) for frame in flow[:3]]
+        for time_s in range(MIDNIGHT + 400, MIDNIGHT + 2 * 86400, 900):
+            frames += [(0, frame, time_s) for frame in talk]
+        frames += [(0, frame, MIDNIGHT + 2 * 86400 + 1) for frame in flow[3:]]
+        frames += [(0, frame, MIDNIGHT + 2 * 86400 + 3600) for frame in self.flows(1)]
+        self.put("a", pcapng([b"span"], frames))
+        service = self.follow()
+        self.wait_packets(service, len(frames), seconds=30)
+        service.stop()
+        times = [[evidence.nanoseconds(p) // 10**9 - MIDNIGHT for p in self.packets("state/" + name)]
+                 for name in self.files()[:3]]
+        self.assertEqual([t // 86400 for t in times[1][len(times[0]):]], [1] * 4)
+        self.assertEqual(times[2][:len(times[0])], times[0])
+        self.assertEqual([t // 86400 for t in times[2][len(times[0]):]], [2] * len(flow[3:]))
+
     def test_on_demand(self):
         """At SIGUSR1 the packets of flows that are open are there, too, and again at their end."""
         flow = faulty(40001)
