@@ -72,7 +72,7 @@ static int check_hook(const struct live_watch *w, struct lya_error *err)
 	struct lya_folder f;
 	char path[PATH_MAX];
 
-	if (hook == NULL)
+	if (hook == NULL || w->state == -1)
 		return LYA_OK;
 	(void)snprintf(path, sizeof(path), "%s/.", hook);
 	if (lya_folder_open(&f, path, w->state) == -1)
