@@ -61,6 +61,8 @@ struct lya_trail_flow {
 
 /* A copy; with at_cut, of what came before the last period's end.  LYA_OK or LYA_ENOMEM. */
 int lya_trail_flow_dup(const struct lya_trail_flow *f, bool at_cut, struct lya_trail_flow *out);
+/* Let go what came before the last period's end, but for the flow's opening. */
+void lya_trail_flow_go_on(struct lya_trail_flow *f);
 void lya_trail_flow_fini(struct lya_trail_flow *f);
 
 /* The trail: it follows packets ----------------------------------------------------- */
@@ -122,7 +124,6 @@ struct lya_evidence;
 struct lya_evidence_room;
 struct lya_evidence_room *lya_evidence_room_new(size_t max_bytes);
 void lya_evidence_room_free(struct lya_evidence_room *room);
-size_t lya_evidence_room_used(struct lya_evidence_room *room);
 
 int lya_evidence_new(struct lya_evidence **e, size_t max_bytes, struct lya_error *err);
 /* room is borrowed. */
@@ -130,7 +131,6 @@ int lya_evidence_new_in(struct lya_evidence **e, struct lya_evidence_room *room,
 			struct lya_error *err);
 void lya_evidence_free(struct lya_evidence *e);
 struct lya_evidence_room *lya_evidence_room_of(const struct lya_evidence *e);
-bool lya_evidence_is_empty(const struct lya_evidence *e);
 
 /*
  * A flow was judged and taken by the ledger; its packets are taken in any case.

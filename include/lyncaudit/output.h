@@ -24,6 +24,12 @@ struct lya_output;
  */
 int lya_output_open(struct lya_output **out, const char *path, bool readable,
                     struct lya_error *err);
+/*
+ * The same where `guard` is a folder below which others write (folder.h; -1: none): no
+ * symbolic link of theirs leads elsewhere.
+ */
+int lya_output_open_guarded(struct lya_output **out, const char *path, int guard, bool readable,
+                            struct lya_error *err);
 /* The same into a descriptor, which stays the caller's; name is for messages. */
 int lya_output_open_fd(struct lya_output **out, int fd, const char *name, struct lya_error *err);
 /*

@@ -96,6 +96,8 @@ void lya_store_close(struct lya_store *s);
 /* Set the data base aside, which turned out to be damaged, and begin a new one; as above. */
 int lya_store_set_aside(struct lya_store *s, int64_t now_ns, char **aside, struct lya_error *err);
 const char *lya_store_dir(const struct lya_store *s);
+/* Does somebody else write to it?  Of one that is open to read. */
+bool lya_store_is_locked(const struct lya_store *s);
 /* Bytes on disk, of what is in use. */
 uint64_t lya_store_bytes(struct lya_store *s);
 

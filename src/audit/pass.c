@@ -630,8 +630,7 @@ static bool is_unvisited(const struct audit_pass *pass, const struct lya_flow *f
 }
 
 /* A pass that has not come by a flow gets of it, as it ends, what a visit would have told. */
-static int take_unvisited(struct lya_audit *a, struct audit_judged *j,
-			  const struct lya_trail_flow *kept)
+static int take_unvisited(struct lya_audit *a, struct audit_judged *j, struct lya_trail_flow *kept)
 {
 	bool at_cut = a->pass.kind == LYA_PASS_PERIOD;
 	int rc;
@@ -639,7 +638,11 @@ static int take_unvisited(struct lya_audit *a, struct audit_judged *j,
 	if (!is_unvisited(&a->pass, j->flow) || (at_cut && is_empty(j->flow->marks->cut)))
 		return 0;
 	rc = at_cut ? take_last_before(&a->pass, j) : take_open(&a->pass, j);
-	return rc == 0 ? share_packets(a, j, kept) : rc;
+	if (rc == 0)
+		rc = share_packets(a, j, kept);
+	if (rc == 0 && at_cut)
+		lya_trail_flow_go_on(kept);
+	return rc;
 }
 
 static int take_share(struct lya_audit *a, struct audit_judged *j, struct lya_trail_flow *kept,

@@ -5,8 +5,8 @@
  * whatever ends the program.  It gets a temporary one when it is whole, because
  * link(2) replaces nothing and rename(2) does.  Where the file system cannot do
  * that, it has its temporary name from the beginning.  Either way that stands
- * in the directory of the final one, so that the rename cannot cross a file
- * system, and ends in six random letters.
+ * in the directory of the final one, which is held open, so that the rename cannot
+ * cross a file system, and ends in six random letters.
  */
 #include "lyncaudit/output.h"
 
@@ -14,20 +14,21 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lyncaudit/alloc.h"
+#include "lyncaudit/folder.h"
 
 enum { BUFFER_BYTES = 65536 };
 
 struct lya_output {
 	char *path;
-	char *temporary; /* NULL when written to directly */
-	bool nameless;   /* the temporary name is not given yet */
+	struct lya_folder folder; /* of the path; fd -1: none, what is written to is open already */
+	char *temporary;          /* a name in it; NULL when written to directly */
+	bool nameless;            /* the temporary name is not given yet */
 	int fd;
 	int failed; /* errno of the first failure; 0: none */
 	bool close_fd;
@@ -40,44 +41,46 @@ static void release(struct lya_output *out)
 {
 	if (out->close_fd && out->fd != -1)
 		(void)close(out->fd);
+	lya_folder_close(&out->folder);
 	lya_free(out->temporary);
 	lya_free(out->path);
 	lya_free(out);
 }
 
-/* True when path names something that exists and is no regular file. */
-static bool is_special(const char *path)
+/* Something stands there that is no regular file; a link that is not followed is replaced. */
+static bool is_special(const struct lya_folder *f)
 {
+	int flags = f->guarded ? AT_SYMLINK_NOFOLLOW : 0;
 	struct stat st;
 
-	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+	return fstatat(f->fd, f->name, &st, flags) == 0 && !S_ISREG(st.st_mode) &&
+	       !S_ISLNK(st.st_mode);
 }
 
-static int open_direct(struct lya_output *out)
+/* Who may put a pipe there must not make us wait for its reader. */
+static int open_direct(struct lya_output *out, int guard)
 {
-	out->fd = open(out->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	int wait = out->folder.guarded ? O_NONBLOCK : 0;
+
+	out->fd = lya_folder_file(out->path, guard, O_WRONLY | O_NOCTTY | wait, 0);
 	return out->fd == -1 ? -1 : 0;
 }
 
-/* The folder of a path, and the path with ".XXXXXX" behind it; false without memory. */
-static bool make_names(const char *path, char **folder, char **temporary)
-{
-	const char *slash = strrchr(path, '/');
-	size_t len = strlen(path);
+static const char template[] = ".XXXXXX";
 
-	*temporary = lya_malloc(len + sizeof(".XXXXXX"));
-	*folder = slash == NULL ? lya_strdup(".")
-				: lya_strndup(path, slash == path ? 1 : (size_t)(slash - path));
-	if (*temporary == NULL || *folder == NULL) {
-		lya_free(*temporary);
-		lya_free(*folder);
-		*temporary = NULL;
+/* The name with the template behind it; NULL without memory. */
+static char *temporary_of(const char *name)
+{
+	size_t len = strlen(name);
+	char *temporary = lya_malloc(len + sizeof(template));
+
+	if (temporary == NULL) {
 		errno = ENOMEM;
-		return false;
+		return NULL;
 	}
-	memcpy(*temporary, path, len);
-	memcpy(*temporary + len, ".XXXXXX", sizeof(".XXXXXX"));
-	return true;
+	memcpy(temporary, name, len);
+	memcpy(temporary + len, template, sizeof(template));
+	return temporary;
 }
 
 /* Put letters in the place of the six X at the end of a name. */
@@ -94,50 +97,64 @@ static bool choose_name(char *name)
 	return true;
 }
 
-static int give_name(int fd, const char *name)
+static int give_name(int fd, int folder, const char *name)
 {
 	char self[32];
 
 	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	return linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW);
+	return linkat(AT_FDCWD, self, folder, name, AT_SYMLINK_FOLLOW);
+}
+
+static int open_nameless(int folder)
+{
+	return openat(folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 }
 
 /* Can a file that is made without a name get one here later?  Tried with another one. */
-static bool can_name_later(const char *folder, const char *name)
+static bool can_name_later(int folder, const char *name)
 {
-	int fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-	bool can = fd != -1 && give_name(fd, name) == 0;
+	int fd = open_nameless(folder);
+	bool can = fd != -1 && give_name(fd, folder, name) == 0;
 
 	if (can)
-		can = unlink(name) == 0;
+		can = unlinkat(folder, name, 0) == 0;
 	if (fd != -1)
 		(void)close(fd);
 	return can;
 }
 
-/* With the name that it will have, or a template for one that it has at once. */
-static void open_in(struct lya_output *out, const char *folder)
+/* As mkstemp(3) does it, which knows no folder by its descriptor. */
+static int open_named(int folder, char *name)
 {
-	char *letters = out->temporary + strlen(out->path);
+	enum { TRIES = 100 };
+	int fd = -1;
 
+	for (unsigned i = 0; i < TRIES && fd == -1 && choose_name(name); i++) {
+		fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (fd == -1 && errno != EEXIST)
+			break;
+	}
+	return fd;
+}
+
+/* With the name that it will have, or with one that it has at once. */
+static void open_in(struct lya_output *out, int folder)
+{
 	if (choose_name(out->temporary) && can_name_later(folder, out->temporary))
-		out->fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+		out->fd = open_nameless(folder);
 	out->nameless = out->fd != -1;
-	if (out->nameless)
-		return;
-	memcpy(letters, ".XXXXXX", sizeof(".XXXXXX"));
-	out->fd = mkostemp(out->temporary, O_CLOEXEC);
+	if (!out->nameless)
+		out->fd = open_named(folder, out->temporary);
 }
 
 static int open_temporary(struct lya_output *out, bool readable)
 {
-	char *folder;
 	mode_t mask;
 
-	if (!make_names(out->path, &folder, &out->temporary))
+	out->temporary = temporary_of(out->folder.name);
+	if (out->temporary == NULL)
 		return -1;
-	open_in(out, folder);
-	lya_free(folder);
+	open_in(out, out->folder.fd);
 	if (out->fd == -1) {
 		lya_free(out->temporary);
 		out->temporary = NULL;
@@ -157,7 +174,7 @@ static int tell_failure(struct lya_error *err, const char *path, int failed)
 	if (failed == ENOMEM)
 		return lya_error_nomem(err);
 	return lya_error_set(err, LYA_EOUTPUT, strcmp(path, "-") == 0 ? "standard output" : path,
-			     NULL, "cannot be written: %s", strerror(failed));
+			     NULL, "cannot be written: %s", lya_folder_error(failed));
 }
 
 static struct lya_output *output_new(const char *path)
@@ -166,6 +183,7 @@ static struct lya_output *output_new(const char *path)
 
 	if (out == NULL)
 		return NULL;
+	out->folder = (struct lya_folder){ .fd = -1 };
 	out->temporary = NULL;
 	out->nameless = false;
 	out->fd = -1;
@@ -180,30 +198,39 @@ static struct lya_output *output_new(const char *path)
 	return NULL;
 }
 
-int lya_output_open(struct lya_output **result, const char *path, bool readable,
-		    struct lya_error *err)
+static int open_path(struct lya_output *out, int guard, bool readable)
+{
+	if (strcmp(out->path, "-") == 0) {
+		out->fd = STDOUT_FILENO;
+		return 0;
+	}
+	out->close_fd = true;
+	if (lya_folder_open(&out->folder, out->path, guard) == -1)
+		return -1;
+	return is_special(&out->folder) ? open_direct(out, guard) : open_temporary(out, readable);
+}
+
+int lya_output_open_guarded(struct lya_output **result, const char *path, int guard, bool readable,
+			    struct lya_error *err)
 {
 	struct lya_output *out = output_new(path);
 	int rc;
 
 	if (out == NULL)
 		return lya_error_nomem(err);
-	out->close_fd = strcmp(path, "-") != 0;
-	if (!out->close_fd) {
-		out->fd = STDOUT_FILENO;
-		rc = 0;
-	} else if (is_special(path)) {
-		rc = open_direct(out);
-	} else {
-		rc = open_temporary(out, readable);
-	}
-	if (rc == -1) {
+	if (open_path(out, guard, readable) == -1) {
 		rc = tell_failure(err, path, errno);
 		release(out);
 		return rc;
 	}
 	*result = out;
 	return LYA_OK;
+}
+
+int lya_output_open(struct lya_output **result, const char *path, bool readable,
+		    struct lya_error *err)
+{
+	return lya_output_open_guarded(result, path, -1, readable, err);
 }
 
 int lya_output_open_fd(struct lya_output **result, int fd, const char *name, struct lya_error *err)
@@ -320,16 +347,16 @@ static int settle(struct lya_output *out)
 		return 0;
 	if (fsync(out->fd) == -1)
 		return -1;
-	if (out->nameless && give_name(out->fd, out->temporary) == -1)
+	if (out->nameless && give_name(out->fd, out->folder.fd, out->temporary) == -1)
 		return -1;
 	out->nameless = false;
-	return rename(out->temporary, out->path);
+	return renameat(out->folder.fd, out->temporary, out->folder.fd, out->folder.name);
 }
 
 static void remove_temporary(const struct lya_output *out)
 {
 	if (out->temporary != NULL && !out->nameless)
-		(void)unlink(out->temporary);
+		(void)unlinkat(out->folder.fd, out->temporary, 0);
 }
 
 int lya_output_commit(struct lya_output *out, struct lya_error *err)

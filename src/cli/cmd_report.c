@@ -3,6 +3,7 @@
  */
 #include "cli/cli.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <string.h>
@@ -64,6 +65,20 @@ static int commit(struct lya_output *out)
 	return EXIT_ERROR;
 }
 
+/* Who reads packets writes below the state directory: no link there leads root elsewhere. */
+static int open_output(const struct wanted *w, struct lya_output **out)
+{
+	int guard = open(w->state, O_PATH | O_CLOEXEC); /* -1: there is no state to read, either */
+	struct lya_error err;
+	int rc = lya_output_open_guarded(out, w->output, guard, false, &err);
+
+	if (guard != -1)
+		(void)close(guard);
+	if (rc != LYA_OK)
+		cli_error("%s", err.text);
+	return rc;
+}
+
 static int make(const struct wanted *w, int argc, char **argv)
 {
 	char host[HOST_NAME_MAX + 1] = "";
@@ -77,14 +92,11 @@ static int make(const struct wanted *w, int argc, char **argv)
 	struct cli_state state = {
 		.dir = w->state, .output = w->output, .read = make_report, .ctx = &m
 	};
-	struct lya_error err;
 
 	if (gethostname(host, sizeof(host) - 1) == 0)
 		run.host = host;
-	if (lya_output_open(&m.out, w->output, false, &err) != LYA_OK) {
-		cli_error("%s", err.text);
+	if (open_output(w, &m.out) != LYA_OK)
 		return EXIT_ERROR;
-	}
 	run.finished_ns = cli_wall_clock_ns();
 	if (cli_read_state(&state) == EXIT_FINE)
 		return commit(m.out);

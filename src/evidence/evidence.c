@@ -27,11 +27,6 @@ void lya_evidence_room_free(struct lya_evidence_room *room)
 	lya_free(room);
 }
 
-size_t lya_evidence_room_used(struct lya_evidence_room *room)
-{
-	return atomic_load(&room->used);
-}
-
 static int make(struct lya_evidence **out, struct lya_evidence_room *room, size_t max_bytes,
 		struct lya_error *err)
 {
@@ -68,11 +63,6 @@ void lya_evidence_free(struct lya_evidence *e)
 struct lya_evidence_room *lya_evidence_room_of(const struct lya_evidence *e)
 {
 	return e->kept.room;
-}
-
-bool lya_evidence_is_empty(const struct lya_evidence *e)
-{
-	return e->kept.n == 0;
 }
 
 /* Each leg by itself: findings name it so, wherever its flow is shown. */

@@ -19,13 +19,20 @@ static size_t cost_of(const struct lya_packets *p)
 	return packets_bytes(p) + 2 * sizeof(struct kept) + 4 * sizeof(uint32_t);
 }
 
-static void grow_by(struct kept_sets *k, size_t bytes)
+/* Look and take in one: others share the room.  False: there is not so much left. */
+static bool take_room(struct kept_sets *k, size_t bytes)
 {
+	size_t used = atomic_load(&k->room->used);
+
+	do {
+		if (used + bytes > k->room->max)
+			return false;
+	} while (!atomic_compare_exchange_weak(&k->room->used, &used, used + bytes));
 	k->bytes += bytes;
-	(void)atomic_fetch_add(&k->room->used, bytes);
+	return true;
 }
 
-static void shrink_by(struct kept_sets *k, size_t bytes)
+static void give_back(struct kept_sets *k, size_t bytes)
 {
 	k->bytes -= bytes;
 	(void)atomic_fetch_sub(&k->room->used, bytes);
@@ -36,7 +43,7 @@ void kept_fini(struct kept_sets *k)
 	for (size_t i = 0; i < k->n; i++)
 		lya_packets_free(k->list[i].packets);
 	if (k->bytes > 0)
-		shrink_by(k, k->bytes);
+		give_back(k, k->bytes);
 	lya_free(k->list);
 	lya_free(k->slots);
 }
@@ -132,7 +139,7 @@ static int sweep(struct kept_sets *k, const struct kept_names *names)
 			k->list[n++] = k->list[i];
 			continue;
 		}
-		shrink_by(k, cost_of(k->list[i].packets));
+		give_back(k, cost_of(k->list[i].packets));
 		lya_packets_free(k->list[i].packets);
 	}
 	k->n = n;
@@ -151,20 +158,20 @@ int kept_tidy(struct kept_sets *k, const struct kept_names *names)
 	return pays(k, names) ? sweep(k, names) : LYA_OK;
 }
 
-static bool has_room(const struct kept_sets *k, size_t cost)
+/* Room for a set more; *taken tells. */
+static int make_room(struct kept_sets *k, const struct kept_names *names, size_t cost, bool *taken)
 {
-	return atomic_load(&k->room->used) + cost <= k->room->max;
-}
+	int rc = LYA_OK;
 
-/* Room for a set more; *room tells. */
-static int make_room(struct kept_sets *k, const struct kept_names *names, size_t cost, bool *room)
-{
-	int rc = has_room(k, cost) ? LYA_OK : kept_tidy(k, names);
-
-	*room = has_room(k, cost);
+	*taken = take_room(k, cost);
+	if (!*taken) {
+		rc = kept_tidy(k, names);
+		*taken = rc == LYA_OK && take_room(k, cost);
+	}
 	return rc;
 }
 
+/* Its room is taken already. */
 static int enter(struct kept_sets *k, const struct lya_packet_place *place,
 		 struct lya_packets *packets)
 {
@@ -182,35 +189,46 @@ static int enter(struct kept_sets *k, const struct lya_packet_place *place,
 	*slot_of(k, place->source, place->number) = (uint32_t)k->n + 1;
 	k->list[k->n++] = (struct kept){ .packets = packets, .number = place->number,
 					 .time_ns = place->time_ns, .source = place->source };
-	grow_by(k, cost_of(packets));
 	k->fresh += cost_of(packets);
 	return LYA_OK;
 }
 
 static void replace(struct kept_sets *k, struct kept *old, struct lya_packets *packets)
 {
-	grow_by(k, cost_of(packets));
-	shrink_by(k, cost_of(old->packets));
+	give_back(k, cost_of(old->packets));
 	lya_packets_free(old->packets);
 	old->packets = packets;
+}
+
+/* Packets whose room is taken; *kept: they stay. */
+static int put(struct kept_sets *k, const struct lya_packet_place *place,
+	       struct lya_packets *packets, bool *kept)
+{
+	struct kept *old = find(k, place->source, place->number);
+	int rc = LYA_OK;
+
+	*kept = old != NULL ? packets->n > old->packets->n : k->n < UINT32_MAX / 4;
+	if (*kept && old != NULL)
+		replace(k, old, packets);
+	else if (*kept)
+		rc = enter(k, place, packets);
+	*kept = *kept && rc == LYA_OK;
+	return rc;
 }
 
 int kept_put(struct kept_sets *k, const struct kept_names *names,
 	     const struct lya_packet_place *place, struct lya_packets *packets)
 {
-	struct kept *old;
-	bool room;
-	int rc = make_room(k, names, cost_of(packets), &room);
+	size_t cost = cost_of(packets);
+	bool taken, kept = false;
+	int rc = make_room(k, names, cost, &taken);
 
-	old = rc == LYA_OK ? find(k, place->source, place->number) : NULL;
-	if (rc == LYA_OK && room && old == NULL && k->n < UINT32_MAX / 4) {
-		rc = enter(k, place, packets);
-		if (rc == LYA_OK)
-			return rc;
-	} else if (rc == LYA_OK && room && old != NULL && packets->n > old->packets->n) {
-		replace(k, old, packets);
+	if (taken)
+		rc = put(k, place, packets, &kept);
+	if (kept)
 		return rc;
-	}
+	if (taken)
+		give_back(k, cost);
 	lya_packets_free(packets);
 	return rc;
 }
@@ -225,7 +243,7 @@ int kept_move(struct kept_sets *k, const struct kept_names *names, struct kept_s
 		struct lya_packets *packets = s->packets;
 
 		s->packets = NULL;
-		shrink_by(from, cost_of(packets));
+		give_back(from, cost_of(packets));
 		if (rc == LYA_OK)
 			rc = kept_put(k, names, &place, packets);
 		else

@@ -32,8 +32,12 @@ struct lya_packets {
 	uint32_t used, cap; /* bytes of data */
 	uint32_t n;
 	uint32_t left_out; /* that belong here, and found no room */
-	/* Bytes that came before the last period's end, and packets left out then, when handed over. */
+	/*
+	 * When handed over: bytes that came before the last period's end, and packets left out
+	 * then; of these, what belongs to the flow's opening.
+	 */
 	uint32_t before, left_out_before;
+	uint32_t opening, left_out_opening;
 	_Alignas(PACKET_ALIGN) uint8_t data[];
 };
 

@@ -391,6 +391,18 @@ void lya_trail_flow_fini(struct lya_trail_flow *f)
 	*f = (struct lya_trail_flow){ 0 };
 }
 
+void lya_trail_flow_go_on(struct lya_trail_flow *f)
+{
+	struct lya_packets *p = f->first;
+
+	if (p == NULL)
+		return;
+	packets_cut(p, p->opening, p->before);
+	p->left_out -= p->left_out_before - p->left_out_opening;
+	p->before = p->opening;
+	p->left_out_before = p->left_out_opening;
+}
+
 static int copy_first(const struct lya_packets *p, uint32_t used, struct lya_packets **out)
 {
 	*out = p != NULL && used > 0 ? packets_dup(p, used) : NULL;
@@ -453,6 +465,8 @@ static void mark_before(const struct lya_trail *t, const struct live *l)
 
 	p->before = silent ? p->used : lived ? l->before : 0;
 	p->left_out_before = silent ? p->left_out : lived ? l->left_out_before : 0;
+	p->opening = lived ? l->opening : p->before;
+	p->left_out_opening = lived ? l->left_out_opening : p->left_out_before;
 }
 
 /* Let go what came before the period under way, but for the flow's opening. */

@@ -307,6 +307,19 @@ int reports_read_again(const struct reports *r, int64_t period, struct night *n,
 	return rc;
 }
 
+/* What ends a period, and makes its report, is a service. */
+static int tell_open(const struct lya_store *s, const char *name, struct lya_error *err)
+{
+	if (lya_store_is_locked(s))
+		return lya_error_set(err, LYA_EUSAGE, lya_store_dir(s), NULL,
+				     "%s is not over yet: ask the service for a report (SIGUSR1)",
+				     name);
+	return lya_error_set(err, LYA_EUSAGE, lya_store_dir(s), NULL,
+			     "the report of %s has not been made, and no service runs: the next one "
+			     "makes it when that night is over",
+			     name);
+}
+
 int lya_keeper_make(const char *state_dir, const char *name, const struct lya_report_run *run,
 		    struct lya_output *out, struct lya_error *err)
 {
@@ -318,9 +331,7 @@ int lya_keeper_make(const char *state_dir, const char *name, const struct lya_re
 		return rc;
 	rc = lya_store_find_period(s, name, &period, err);
 	if (rc == LYA_OK && !period.closed)
-		rc = lya_error_set(err, LYA_EUSAGE, state_dir, NULL,
-				   "%s is not over yet: ask the service for a report (SIGUSR1)",
-				   name);
+		rc = tell_open(s, name, err);
 	if (rc == LYA_OK && period.dropped)
 		rc =
 		    lya_error_set(err, LYA_EUSAGE, state_dir, NULL,

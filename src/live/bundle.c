@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "lyncaudit/alloc.h"
+#include "lyncaudit/folder.h"
 #include "lyncaudit/json.h"
 
 enum { CHUNK = 65536, FILES_MAX = 10000 };
@@ -95,20 +96,21 @@ static int pack_open(int to, int from, const char *path, struct lya_error *err)
 	return LYA_OK;
 }
 
-static int pack_file(int to, const char *path, struct lya_error *err)
+/* Below the state directory a link could make us hand over what others may not read. */
+static int pack_file(int to, const char *path, int guard, struct lya_error *err)
 {
-	int from = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int from = lya_folder_file(path, guard, O_RDONLY | O_NOCTTY, 0);
 	int rc;
 
 	if (from == -1)
 		return lya_error_set(err, LYA_EIO, path, NULL, "cannot be opened: %s",
-				     strerror(errno));
+				     lya_folder_error(errno));
 	rc = pack_open(to, from, path, err);
 	(void)close(from);
 	return rc;
 }
 
-static int pack_rules(int to, const char *rules, struct lya_error *err)
+static int pack_rules(int to, const char *rules, int guard, struct lya_error *err)
 {
 	char **paths;
 	size_t n;
@@ -118,14 +120,14 @@ static int pack_rules(int to, const char *rules, struct lya_error *err)
 		rc = lya_error_set(err, LYA_EINPUT, rules, NULL,
 				   "wanted at most %d rule files, found %zu", FILES_MAX, n);
 	for (size_t i = 0; rc == LYA_OK && i < n; i++)
-		rc = pack_file(to, paths[i], err);
+		rc = pack_file(to, paths[i], guard, err);
 	for (size_t i = 0; i < n; i++)
 		lya_free(paths[i]);
 	lya_free(paths);
 	return rc;
 }
 
-int bundle_pack(int *fd, const char *site, const char *rules, struct lya_error *err)
+int bundle_pack(int *fd, const char *site, const char *rules, int guard, struct lya_error *err)
 {
 	int rc;
 
@@ -133,9 +135,9 @@ int bundle_pack(int *fd, const char *site, const char *rules, struct lya_error *
 	if (*fd == -1)
 		return lya_error_set(err, LYA_EIO, NULL, NULL,
 				     "there is no memory for configuration: %s", strerror(errno));
-	rc = pack_file(*fd, site, err);
+	rc = pack_file(*fd, site, guard, err);
 	if (rc == LYA_OK)
-		rc = pack_rules(*fd, rules, err);
+		rc = pack_rules(*fd, rules, guard, err);
 	if (rc != LYA_OK) {
 		(void)close(*fd);
 		*fd = -1;

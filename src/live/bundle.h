@@ -12,9 +12,9 @@
 
 /*
  * Read the site's file and those of the rule set as they are now into memory behind a
- * descriptor.  Errors name the file.
+ * descriptor; guard: see folder.h.  Errors name the file.
  */
-int bundle_pack(int *fd, const char *site, const char *rules, struct lya_error *err);
+int bundle_pack(int *fd, const char *site, const char *rules, int guard, struct lya_error *err);
 
 struct bundle {
 	void *map; /* everything below points into it, */

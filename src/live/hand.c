@@ -26,10 +26,10 @@ int live_hand_begin(struct lya_output **out, int *fd, struct lya_error *err)
 
 int live_hand_over(const struct live_watch *w, const struct live_hand *hand, struct lya_error *err)
 {
-	size_t len = hand->name != NULL ? strlen(hand->name) : 0;
+	size_t len = hand->told != NULL ? strlen(hand->told) : 0;
 	int rc = lya_output_commit(hand->out, err);
 
-	if (rc == LYA_OK && lya_post_send(w->sensor_end, LIVE_OUTPUT, hand->number, hand->name, len,
+	if (rc == LYA_OK && lya_post_send(w->sensor_end, LIVE_OUTPUT, hand->number, hand->told, len,
 					  hand->fd) != LYA_OK)
 		rc = lya_error_set(err, LYA_EIO, NULL, NULL, "an output cannot be handed over");
 	(void)close(hand->fd);

@@ -13,7 +13,7 @@ int live_hand_begin(struct lya_output **out, int *fd, struct lya_error *err);
 /* What is to be handed over. */
 struct live_hand {
 	enum live_output number;
-	const char *name; /* of the report that it is for; NULL: none */
+	const char *told; /* of it (messages.h); NULL: nothing */
 	struct lya_output *out;
 	int fd;
 };

@@ -15,6 +15,11 @@ struct live_watch {
 	int64_t started_ns; /* wall clock */
 	struct live_screen *screen; /* NULL: there is none */
 	bool evidence_inside; /* its files lie below the state directory */
+	/*
+	 * The state directory, open: the warden's guard (folder.h) against links that stand
+	 * below it.  -1: there is none.
+	 */
+	int state;
 	int bundle;         /* the configuration at the start; -1: it was handed over */
 	int sensor_end, warden_end; /* of the post between them */
 	/* Of those of the courier, with the sensor and with the warden; -1: there is none. */

@@ -8,7 +8,7 @@
 enum live_output {
 	LIVE_OUTPUT_REPORT,  /* these appear whole, by rename */
 	LIVE_OUTPUT_METRICS,
-	LIVE_OUTPUT_EVIDENCE, /* data: the name of the report that it is for; none: of the only one */
+	LIVE_OUTPUT_EVIDENCE, /* data: see struct live_proof_told; none: of the only report */
 	LIVE_OUTPUTS
 };
 

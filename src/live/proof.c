@@ -6,13 +6,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "live/hand.h"
 #include "lyncaudit/alloc.h"
+#include "lyncaudit/folder.h"
 #include "lyncaudit/output.h"
 #include "lyncaudit/text.h"
 #include "lyncaudit/timeutil.h"
@@ -55,11 +56,38 @@ char *live_proof_path(const char *evidence, const char *name)
 	return NULL;
 }
 
-char *live_proof_told(const struct live_watch *w, const char *name)
+/* What is told of a file, and heard by who gives it its name ---------------------------------- */
+
+enum { TOLD_TEXT = 128 };
+
+static void tell(char text[static TOLD_TEXT], const char *name,
+		 const struct lya_finding_packets *total)
 {
-	return !w->evidence_inside && live_proof_is_name(name)
-		       ? live_proof_path(w->options->evidence, name)
-		       : NULL;
+	(void)snprintf(text, TOLD_TEXT, "%s %" PRIu64 " %" PRIu64, name, total->packets,
+		       total->left_out);
+}
+
+bool live_proof_hear(struct live_proof_told *told, const struct live_watch *w, const char *text)
+{
+	size_t len = strcspn(text, " ");
+	char name[64];
+
+	*told = (struct live_proof_told){ .path = NULL };
+	if (w->evidence_inside || len >= sizeof(name))
+		return false;
+	memcpy(name, text, len);
+	name[len] = '\0';
+	if (!live_proof_is_name(name) ||
+	    sscanf(text + len, "%18" SCNu64 "%18" SCNu64, &told->packets, &told->missing) != 2)
+		return false;
+	told->path = live_proof_path(w->options->evidence, name);
+	return told->path != NULL;
+}
+
+void live_proof_say(const struct live_watch *w, const struct live_proof_told *told)
+{
+	live_say(w, LYA_WATCH_NOTE, "%s: %" PRIu64 " packets, %" PRIu64 " missing", told->path,
+		 told->packets, told->missing);
 }
 
 /* The folder in which they are; freed with lya_free. */
@@ -74,23 +102,10 @@ static char *folder_of(const char *path)
 
 /* Preparing ---------------------------------------------------------------- */
 
-/* The real names; a folder that cannot be found is none. */
-static bool lies_below(const char *folder, const char *state)
-{
-	char *inner = realpath(folder, NULL), *outer = realpath(state, NULL);
-	size_t len = outer != NULL ? strlen(outer) : 0;
-	bool below = inner != NULL && outer != NULL && strncmp(inner, outer, len) == 0 &&
-		     (inner[len] == '\0' || inner[len] == '/' || strcmp(outer, "/") == 0);
-
-	free(inner);
-	free(outer);
-	return below;
-}
-
-static int try(const char *path, struct lya_error *err)
+static int try(const struct live_watch *w, const char *path, struct lya_error *err)
 {
 	struct lya_output *out;
-	int rc = lya_output_open(&out, path, false, err);
+	int rc = lya_output_open_guarded(&out, path, w->state, false, err);
 
 	if (rc == LYA_OK)
 		lya_output_abort(out);
@@ -105,31 +120,41 @@ static int try_file(const struct live_watch *w, struct lya_error *err)
 
 	if (path == NULL)
 		return lya_error_nomem(err);
-	rc = w->evidence_inside ? LYA_OK : try(path, err);
+	rc = w->evidence_inside ? LYA_OK : try(w, path, err);
 	lya_free(path);
 	return rc;
+}
+
+/* Do they lie below the state directory? */
+static int find_place(struct live_watch *w, struct lya_error *err)
+{
+	const char *path = w->options->evidence;
+	struct lya_folder f;
+
+	if (lya_folder_open(&f, path, w->state) == -1)
+		return lya_error_set(err, LYA_EOUTPUT, path, NULL, "cannot be written: %s",
+				     lya_folder_error(errno));
+	w->evidence_inside = f.guarded;
+	lya_folder_close(&f);
+	return LYA_OK;
 }
 
 int live_proof_prepare(struct live_watch *w, struct lya_error *err)
 {
 	const char *path = w->options->evidence;
 	struct stat st;
-	char *folder;
+	int rc;
 
 	if (path == NULL)
 		return LYA_OK;
 	if (w->options->state == NULL)
-		return try(path, err);
+		return try(w, path, err);
 	if (strcmp(path, "-") == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
 		return lya_error_set(err, LYA_EUSAGE, path, NULL,
 				     "wanted the name of a file, into which those of reports go, such "
 				     "as evidence.pcapng");
-	folder = folder_of(path);
-	if (folder == NULL)
-		return lya_error_nomem(err);
-	w->evidence_inside = lies_below(folder, w->options->state);
-	lya_free(folder);
-	return try_file(w, err);
+	rc = find_place(w, err);
+	return rc == LYA_OK ? try_file(w, err) : rc;
 }
 
 /* Keeping ------------------------------------------------------------------ */
@@ -182,7 +207,7 @@ static void drop_old(const struct live_watch *w, int64_t before_ns)
 
 /* Writing ------------------------------------------------------------------ */
 
-static int write_here(const char *path, const struct lya_keeper_proof *proof,
+static int write_file(const char *path, const struct lya_keeper_proof *proof,
 		      struct lya_finding_packets *total, struct lya_error *err)
 {
 	struct lya_output *out;
@@ -197,15 +222,36 @@ static int write_here(const char *path, const struct lya_keeper_proof *proof,
 	return rc;
 }
 
-static int hand_over(const struct live_watch *w, const struct lya_keeper_proof *proof,
-		     struct lya_finding_packets *total, struct lya_error *err)
+static int write_here(const struct live_watch *w, const struct lya_keeper_proof *proof,
+		      struct lya_error *err)
 {
-	struct live_hand hand = { .number = LIVE_OUTPUT_EVIDENCE, .name = proof->name };
+	struct live_proof_told told = { .path = live_proof_path(w->options->evidence, proof->name) };
+	struct lya_finding_packets total = { 0 };
+	int rc = told.path != NULL ? write_file(told.path, proof, &total, err) : lya_error_nomem(err);
+
+	told.packets = total.packets;
+	told.missing = total.left_out;
+	if (rc == LYA_OK)
+		live_proof_say(w, &told);
+	if (rc == LYA_OK && proof->drop_before_ns != LYA_TIME_NONE)
+		drop_old(w, proof->drop_before_ns);
+	lya_free(told.path);
+	return rc;
+}
+
+static int hand_over(const struct live_watch *w, const struct lya_keeper_proof *proof,
+		     struct lya_error *err)
+{
+	struct live_hand hand = { .number = LIVE_OUTPUT_EVIDENCE };
+	struct lya_finding_packets total = { 0 };
+	char told[TOLD_TEXT];
 	int rc = live_hand_begin(&hand.out, &hand.fd, err);
 
 	if (rc != LYA_OK)
 		return rc;
-	rc = lya_keeper_proof_write(proof, hand.out, total, err);
+	rc = lya_keeper_proof_write(proof, hand.out, &total, err);
+	tell(told, proof->name, &total);
+	hand.told = told;
 	if (rc == LYA_OK)
 		return live_hand_over(w, &hand, err);
 	live_hand_drop(&hand);
@@ -215,19 +261,5 @@ static int hand_over(const struct live_watch *w, const struct lya_keeper_proof *
 int live_proof_write(const struct live_watch *w, const struct lya_keeper_proof *proof,
 		     struct lya_error *err)
 {
-	struct lya_finding_packets total = { 0 };
-	char *path = live_proof_path(w->options->evidence, proof->name);
-	int rc;
-
-	if (path == NULL)
-		return lya_error_nomem(err);
-	rc = w->evidence_inside ? write_here(path, proof, &total, err)
-				: hand_over(w, proof, &total, err);
-	if (rc == LYA_OK)
-		live_say(w, LYA_WATCH_NOTE, "%s: %" PRIu64 " packets, %" PRIu64 " missing", path,
-			 total.packets, total.left_out);
-	if (rc == LYA_OK && w->evidence_inside && proof->drop_before_ns != LYA_TIME_NONE)
-		drop_old(w, proof->drop_before_ns);
-	lya_free(path);
-	return rc;
+	return w->evidence_inside ? write_here(w, proof, err) : hand_over(w, proof, err);
 }

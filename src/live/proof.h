@@ -20,12 +20,18 @@ int live_proof_prepare(struct live_watch *w, struct lya_error *err);
 bool live_proof_is_name(const char *name);
 /* The file for the report of that name; freed with lya_free; NULL: no memory. */
 char *live_proof_path(const char *evidence, const char *name);
+/* What the sensor tells of a file that it hands over: "2026-11-21 120 0". */
+struct live_proof_told {
+	char *path; /* for the report of that name; freed with lya_free */
+	uint64_t packets, missing;
+};
 /*
- * The warden's: the file for what the sensor hands over under that name, freed with lya_free.
- * NULL: there is none.  Below the state directory folders are the sensor's, and could lead
- * whoever has more rights elsewhere: there it writes itself, and nothing is handed over.
+ * The warden's: what the text says; false: there is no such file.  Below the state directory
+ * folders are the sensor's: there it writes itself, and nothing is handed over.
  */
-char *live_proof_told(const struct live_watch *w, const char *name);
+bool live_proof_hear(struct live_proof_told *told, const struct live_watch *w, const char *text);
+/* The file stands there: say what it has. */
+void live_proof_say(const struct live_watch *w, const struct live_proof_told *told);
 /* From the sensor: write it, or hand it over. */
 int live_proof_write(const struct live_watch *w, const struct lya_keeper_proof *proof,
 		     struct lya_error *err);

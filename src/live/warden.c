@@ -20,6 +20,7 @@
 #include "live/proof.h"
 #include "live/screen.h"
 #include "lyncaudit/alloc.h"
+#include "lyncaudit/folder.h"
 #include "lyncaudit/output.h"
 #include "lyncaudit/post.h"
 #include "lyncaudit/timeutil.h"
@@ -70,10 +71,11 @@ static int open_lines(struct warden *w, const char *path, enum live_errand erran
 
 	if (path == NULL)
 		return LYA_OK;
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+	fd = lya_folder_file(path, w->watch->state,
+			     O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NONBLOCK, 0600);
 	if (fd == -1)
 		return lya_error_set(err, LYA_EOUTPUT, path, NULL, "cannot be written: %s",
-				     strerror(errno));
+				     lya_folder_error(errno));
 	rc = lya_post_send(w->watch->errand_out, errand, 0, NULL, 0, fd);
 	(void)close(fd);
 	return rc == LYA_OK ? LYA_OK
@@ -102,7 +104,7 @@ static void reload(struct warden *w)
 		live_say(w->watch, LYA_WATCH_ERROR, "%s; the file of before is written on", err.text);
 	if (open_flows(w, &err) != LYA_OK)
 		live_say(w->watch, LYA_WATCH_ERROR, "%s; the file of before is written on", err.text);
-	if (bundle_pack(&fd, o->site, o->rules, &err) != LYA_OK) {
+	if (bundle_pack(&fd, o->site, o->rules, w->watch->state, &err) != LYA_OK) {
 		live_say(w->watch, LYA_WATCH_ERROR, "%s", err.text);
 		live_say(w->watch, LYA_WATCH_ERROR, "the site and rules of before stay in force");
 		lya_notify_send(&w->notify, "READY=1");
@@ -168,13 +170,14 @@ static const char *output_path(const struct lya_watch_options *o, uint32_t numbe
 	return NULL;
 }
 
-static int copy_output(const char *path, bool readable, int fd, struct lya_error *err)
+static int copy_output(const struct live_watch *w, const char *path, bool readable, int fd,
+		       struct lya_error *err)
 {
 	struct lya_output *out;
 	char chunk[65536];
 	ssize_t n;
 	off_t at = 0;
-	int rc = lya_output_open(&out, path, readable, err);
+	int rc = lya_output_open_guarded(&out, path, w->state, readable, err);
 
 	if (rc != LYA_OK)
 		return rc;
@@ -190,35 +193,48 @@ static int copy_output(const char *path, bool readable, int fd, struct lya_error
 }
 
 /* A file of evidence for each report, whose name is the sensor's to tell; false: it is none. */
-static bool name_output(const struct warden *w, uint32_t number, const char **path, char **own)
+static bool name_output(const struct warden *w, uint32_t number, const char **path,
+			struct live_proof_told *told)
 {
 	const struct lya_watch_options *o = w->watch->options;
 
-	*own = NULL;
+	*told = (struct live_proof_told){ .path = NULL };
 	*path = output_path(o, number);
 	if (*path == NULL || number != LIVE_OUTPUT_EVIDENCE || o->state == NULL)
 		return *path != NULL;
-	*path = *own = live_proof_told(w->watch, w->post.data);
-	return *own != NULL;
+	if (!live_proof_hear(told, w->watch, w->post.data))
+		return false;
+	*path = told->path;
+	return true;
+}
+
+/* Of a file of evidence nobody has the packets any more; metrics come again. */
+static void take_failure(struct warden *w, uint32_t number, const char *path,
+			 const struct lya_error *err)
+{
+	live_say(w->watch, LYA_WATCH_ERROR, "%s", err->text);
+	if (number == LIVE_OUTPUT_EVIDENCE)
+		live_say(w->watch, LYA_WATCH_ERROR, "the packets of %s are lost", path);
+	if (number != LIVE_OUTPUT_METRICS && w->watch->options->state == NULL)
+		w->failure = err->status;
 }
 
 /* The sensor hands over memory: a pipe could make this process wait.  Metrics are for all. */
 static void take_output(struct warden *w, uint32_t number, int fd)
 {
+	struct live_proof_told told;
 	const char *path;
 	struct lya_error err;
 	struct stat st;
-	char *own;
 
 	if (fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
-	    !name_output(w, number, &path, &own))
+	    !name_output(w, number, &path, &told))
 		return;
-	if (copy_output(path, number == LIVE_OUTPUT_METRICS, fd, &err) != LYA_OK) {
-		live_say(w->watch, LYA_WATCH_ERROR, "%s", err.text);
-		if (number != LIVE_OUTPUT_METRICS && w->watch->options->state == NULL)
-			w->failure = err.status;
-	}
-	lya_free(own);
+	if (copy_output(w->watch, path, number == LIVE_OUTPUT_METRICS, fd, &err) != LYA_OK)
+		take_failure(w, number, path, &err);
+	else if (told.path != NULL)
+		live_proof_say(w->watch, &told);
+	lya_free(told.path);
 }
 
 static void take_news(struct warden *w)

@@ -4,6 +4,8 @@
 #include "live/live.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +17,7 @@
 #include "live/proof.h"
 #include "live/screen.h"
 #include "lyncaudit/confine.h"
+#include "lyncaudit/folder.h"
 #include "lyncaudit/output.h"
 #include "lyncaudit/post.h"
 #include "lyncaudit/timeutil.h"
@@ -49,14 +52,37 @@ int64_t live_steady_ns(void)
 }
 
 /* An output that cannot be written is better known now than in a month. */
-static int try_output(const char *path, struct lya_error *err)
+static int try_output(const struct live_watch *w, const char *path, struct lya_error *err)
 {
 	struct lya_output *out;
-	int rc = path == NULL ? LYA_OK : lya_output_open(&out, path, false, err);
+	int rc;
 
-	if (path != NULL && rc == LYA_OK)
+	if (path == NULL)
+		return LYA_OK;
+	rc = lya_output_open_guarded(&out, path, w->state, false, err);
+	if (rc == LYA_OK)
 		lya_output_abort(out);
 	return rc;
+}
+
+/* Gone into as if it were a folder: so its own name may be a link, too. */
+static int check_hook(const struct live_watch *w, struct lya_error *err)
+{
+	const char *hook = w->options->hook;
+	struct lya_folder f;
+	char path[PATH_MAX];
+
+	if (hook == NULL || w->state == -1)
+		return LYA_OK;
+	(void)snprintf(path, sizeof(path), "%s/.", hook);
+	if (lya_folder_open(&f, path, w->state) == -1)
+		return lya_error_set(err, LYA_EUSAGE, hook, NULL, "cannot be started: %s",
+				     lya_folder_error(errno));
+	lya_folder_close(&f);
+	return f.guarded ? lya_error_set(err, LYA_EUSAGE, hook, NULL,
+					 "lies below the state directory, where who reads packets "
+					 "could put another program")
+			 : LYA_OK;
 }
 
 static void close_end(int *fd)
@@ -67,20 +93,32 @@ static void close_end(int *fd)
 }
 
 /* A directory that is made here belongs to who will write to it. */
-static int have_state(const struct live_watch *w, struct lya_error *err)
+static int give_state(const struct live_watch *w, struct lya_error *err)
+{
+	if (!w->user.change ||
+	    fchownat(w->state, "", w->user.uid, w->user.gid, AT_EMPTY_PATH) == 0)
+		return LYA_OK;
+	return lya_error_set(err, LYA_EOUTPUT, w->options->state, NULL,
+			     "cannot be given to user %s: %s", w->user.name, strerror(errno));
+}
+
+/* Of one that is there already it is the keeper's to say whether it can be used. */
+static int have_state(struct live_watch *w, struct lya_error *err)
 {
 	const char *path = w->options->state;
+	bool made;
 
-	if (path == NULL || mkdir(path, 0700) == -1) {
-		if (path == NULL || errno == EEXIST)
-			return LYA_OK; /* whether it can be used is the keeper's to say */
+	if (path == NULL)
+		return LYA_OK;
+	made = mkdir(path, 0700) == 0;
+	if (!made && errno != EEXIST)
 		return lya_error_set(err, LYA_EOUTPUT, path, NULL, "cannot be made: %s",
 				     strerror(errno));
-	}
-	if (w->user.change && chown(path, w->user.uid, w->user.gid) == -1)
-		return lya_error_set(err, LYA_EOUTPUT, path, NULL, "cannot be given to user %s: %s",
-				     w->user.name, strerror(errno));
-	return LYA_OK;
+	w->state = open(path, O_PATH | O_CLOEXEC | (made ? O_NOFOLLOW : 0));
+	if (w->state == -1)
+		return lya_error_set(err, LYA_EOUTPUT, path, NULL, "cannot be opened: %s",
+				     strerror(errno));
+	return made ? give_state(w, err) : LYA_OK;
 }
 
 static int connect_all(struct live_watch *w, struct lya_error *err)
@@ -154,21 +192,26 @@ static int start(struct live_watch *w, struct lya_error *err)
 
 int lya_watch_run(const struct lya_watch_options *options, struct lya_error *err)
 {
-	struct live_watch w = { .options = options, .started_ns = live_wall_ns(), .bundle = -1 };
+	struct live_watch w = {
+		.options = options, .started_ns = live_wall_ns(), .bundle = -1, .state = -1
+	};
 	int rc = lya_user_find(&w.user, options->user, err);
 
 	if (rc == LYA_OK)
-		rc = try_output(options->report, err);
-	if (rc == LYA_OK)
-		rc = try_output(options->metrics, err);
-	if (rc == LYA_OK)
 		rc = have_state(&w, err);
+	if (rc == LYA_OK)
+		rc = try_output(&w, options->report, err);
+	if (rc == LYA_OK)
+		rc = try_output(&w, options->metrics, err);
+	if (rc == LYA_OK)
+		rc = check_hook(&w, err);
 	if (rc == LYA_OK)
 		rc = live_proof_prepare(&w, err);
 	if (rc == LYA_OK)
-		rc = bundle_pack(&w.bundle, options->site, options->rules, err);
+		rc = bundle_pack(&w.bundle, options->site, options->rules, w.state, err);
 	if (rc == LYA_OK)
 		rc = start(&w, err);
 	live_screen_free(w.screen);
+	close_end(&w.state);
 	return rc;
 }

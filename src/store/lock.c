@@ -79,10 +79,10 @@ int store_lock(struct lya_store *s, const struct lya_store_writer *writer, struc
 	return rc;
 }
 
-bool store_is_locked(const char *dir)
+bool lya_store_is_locked(const struct lya_store *s)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int fd = open_lock(dir, O_RDONLY);
+	int fd = open_lock(s->dir, O_RDONLY);
 	bool locked = false;
 
 	if (fd == -1)

@@ -239,7 +239,7 @@ static int open_reader(struct lya_store *s, struct lya_error *err)
 	rc = open_file(s, s->path, SQLITE_OPEN_READONLY, err);
 	if (rc == LYA_OK)
 		rc = check_ours(s, err);
-	if (rc == LYA_EIO && !store_is_locked(s->dir) &&
+	if (rc == LYA_EIO && !lya_store_is_locked(s) &&
 	    (access(s->dir, W_OK) == -1 || is_still(s))) {
 		rc = open_still(s, err);
 		if (rc == LYA_OK)

@@ -92,7 +92,6 @@ struct lya_store {
 
 /* lock.c */
 int store_lock(struct lya_store *s, const struct lya_store_writer *writer, struct lya_error *err);
-bool store_is_locked(const char *dir);
 
 /* schema.c: bring the tables up to this version, which is at most that of the program. */
 int store_migrate(struct lya_store *s, struct lya_error *err);

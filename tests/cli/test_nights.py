@@ -1,4 +1,5 @@
 """report make and history, on a state directory that a service left (make_state.c)."""
+import fcntl
 import json
 import os
 import shutil
@@ -58,7 +59,13 @@ class Nights(Case):
 
     def test_cannot_be_made(self):
         make = ("report", "make", "--state", self.state, "--day")
-        self.fails(self.run_program(*make, "2026-11-25"), "2026-11-25 is not over yet")
+        result = self.run_program(*make, "2026-11-25")
+        self.fails(result, "the report of 2026-11-25 has not been made", "no service runs")
+        self.assertNotIn("SIGUSR1", result.err)
+        with open(os.path.join(self.state, "lock"), "r+b") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_EX)  # as a service does
+            self.fails(self.run_program(*make, "2026-11-25"),
+                       "2026-11-25 is not over yet: ask the service for a report (SIGUSR1)")
         self.fails(self.run_program(*make, "2026-11-20"), "nothing is kept of 2026-11-20")
         self.fails(self.run_program(*make, "yesterday", "-o", "x.json"), "yesterday")
         self.assertFalse(os.path.exists(self.path("x.json")))

@@ -127,6 +127,26 @@ class Evidence(Ring):
             self.assertEqual([t for t in counts[day][len(opening):] if t < begin], [])
             self.assertEqual(len(counts[day]), len(opening) + 4)
 
+    def test_long_flow_ends(self):
+        """Right after midnight, in its third day: nothing of its second is in that day's file."""
+        flow = faulty(40001)
+        talk = [tcp_frame(FE, 40001, PROXY, 4443, ACK, 101, 901),
+                tcp_frame(PROXY, 4443, FE, 40001, ACK, 901, 101)]
+        frames = [(0, frame, MIDNIGHT + 300) for frame in flow[:3]]
+        for time_s in range(MIDNIGHT + 400, MIDNIGHT + 2 * 86400, 900):
+            frames += [(0, frame, time_s) for frame in talk]
+        frames += [(0, frame, MIDNIGHT + 2 * 86400 + 1) for frame in flow[3:]]
+        frames += [(0, frame, MIDNIGHT + 2 * 86400 + 3600) for frame in self.flows(1)]
+        self.put("a", pcapng([b"span"], frames))
+        service = self.follow()
+        self.wait_packets(service, len(frames), seconds=30)
+        service.stop()
+        times = [[evidence.nanoseconds(p) // 10**9 - MIDNIGHT for p in self.packets("state/" + name)]
+                 for name in self.files()[:3]]
+        self.assertEqual([t // 86400 for t in times[1][len(times[0]):]], [1] * 4)
+        self.assertEqual(times[2][:len(times[0])], times[0])
+        self.assertEqual([t // 86400 for t in times[2][len(times[0]):]], [2] * len(flow[3:]))
+
     def test_on_demand(self):
         """At SIGUSR1 the packets of flows that are open are there, too, and again at their end."""
         flow = faulty(40001)
@@ -201,6 +221,7 @@ class Evidence(Ring):
         service.stop()
         names = self.files(".", "elsewhere-")
         self.assertEqual(len(names), 1)
+        self.assertIn("%s: %d packets, 0 missing" % (names[0], KEPT), service.said())
         found = self.packets(names[0])
         self.assertEqual(len(found), KEPT)
         self.assertEqual({p.iface.described() for p in found}, {(1, 0, b"a0", 9, 0)})
@@ -238,8 +259,24 @@ class Evidence(Ring):
         self.wait_read(service)
         service.wait_said("small/proof-2026-11-21.pcapng: cannot be written: No space left")
         service.stop()
+        self.assertIn("the packets of small/proof-2026-11-21.pcapng are lost", service.said())
+        self.assertNotRegex(service.said(), r"small/proof-2026-11-21.pcapng: \d+ packets")
         self.assertNotIn("proof-2026-11-21.pcapng", self.files("small"))
         self.assertTrue(self.told(self.report("state/reports/2026-11-21.json")))
+
+    def test_folder_gone_elsewhere(self):
+        """It is not said to be written; what comes after is, once the folder is there again."""
+        self.folder("gone")
+        service = super().follow("--evidence", "gone/proof.pcapng")
+        os.rename(self.path("gone"), self.path("moved"))
+        self.put("a", pcap(faulty(40001), start=MIDNIGHT - 3600))
+        service.wait_said("gone/proof-2026-11-20.pcapng: cannot be written: No such file")
+        service.wait_said("the packets of gone/proof-2026-11-20.pcapng are lost")
+        os.rename(self.path("moved"), self.path("gone"))
+        service.stop()
+        self.assertNotRegex(service.said(), r"gone/proof-2026-11-20.pcapng: \d+ packets")
+        name = self.files("gone")[-1]
+        self.assertIn("gone/%s: 0 packets, 0 missing" % name, service.said())
 
     def test_disk_full(self):
         """Below the state directory it waits, and is tried to the end."""

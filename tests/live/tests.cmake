@@ -5,7 +5,7 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 if(TARGET lyncaudit)
   add_executable(live_send ${CMAKE_CURRENT_LIST_DIR}/send.c)
   target_link_libraries(live_send PRIVATE lyncaudit_flags)
-  foreach(part watch keep follow flows evidence outlets screen)
+  foreach(part watch keep follow flows evidence links outlets screen)
     add_test(NAME live.${part} COMMAND Python3::Interpreter
       ${CMAKE_CURRENT_LIST_DIR}/test_${part}.py $<TARGET_FILE:lyncaudit> ${PROJECT_SOURCE_DIR}
       $<TARGET_FILE:live_send>)

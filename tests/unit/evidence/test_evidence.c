@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -472,6 +473,7 @@ static void test_joined(void **state)
 		assert_int_equal(kept_put(&part->kept, &(struct kept_names){ 0 }, &place, p), LYA_OK);
 		assert_int_equal(lya_evidence_tell(part, told, 2, NULL), LYA_OK);
 		assert_int_equal(lya_evidence_merge(all, part, s.ledger, s.sources, 2, NULL), LYA_OK);
+		assert_int_equal(part->kept.n, 0);
 		lya_evidence_free(part);
 	}
 	f = wrong(40000, 1, 7, WORLD_TIME); /* eth1, which is our first */
@@ -483,7 +485,67 @@ static void test_joined(void **state)
 	assert_int_equal(s.total.left_out, 0);
 	assert_true(file_says(&s, "packet 7 of eth1"));
 	end(&s);
-	assert_int_equal(lya_evidence_room_used(room), 0);
+	assert_int_equal(atomic_load(&room->used), 0);
+	lya_evidence_room_free(room);
+}
+
+struct filler {
+	struct lya_evidence_room *room;
+	bool too_much, failed;
+};
+
+static void put(struct filler *f, struct kept_sets *kept, uint64_t number)
+{
+	enum { BYTES = 60000 };
+	static const uint8_t data[BYTES];
+	const struct lya_packet_place place = { number, 1, 0 };
+	const struct packet_head head = { .time_ns = 1, .number = number, .caplen = BYTES };
+	struct lya_packets *p = NULL;
+
+	f->failed |= packets_add(&p, &head, data) != LYA_OK ||
+		     kept_put(kept, &(struct kept_names){ 0 }, &place, p) != LYA_OK;
+	f->too_much |= atomic_load(&f->room->used) > f->room->max;
+}
+
+/* Fill the room as far as it goes, again and again. */
+static void *fill(void *filler)
+{
+	enum { ROUNDS = 4000, SETS = 8 };
+	struct filler *f = filler;
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		struct kept_sets kept;
+
+		kept_init(&kept, f->room);
+		for (unsigned i = 0; i < SETS; i++)
+			put(f, &kept, i);
+		kept_fini(&kept);
+	}
+	return NULL;
+}
+
+/* Threads that share a room do not take more than there is, at whatever moment they look. */
+static void test_shared_room(void **state)
+{
+	enum { THREADS = 3 };
+	struct lya_evidence_room *room = lya_evidence_room_new(0);
+	struct filler fillers[THREADS];
+	pthread_t threads[THREADS];
+	bool failed = false, too_much = false;
+
+	(void)state;
+	for (unsigned i = 0; i < THREADS; i++) {
+		fillers[i] = (struct filler){ .room = room };
+		assert_int_equal(pthread_create(&threads[i], NULL, fill, &fillers[i]), 0);
+	}
+	for (unsigned i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		failed |= fillers[i].failed;
+		too_much |= fillers[i].too_much;
+	}
+	assert_false(failed);
+	assert_false(too_much);
+	assert_int_equal(atomic_load(&room->used), 0);
 	lya_evidence_room_free(room);
 }
 
@@ -543,6 +605,7 @@ int main(void)
 		cmocka_unit_test(test_left_out),   cmocka_unit_test(test_sweep),
 		cmocka_unit_test(test_full),       cmocka_unit_test(test_interfaces),
 		cmocka_unit_test(test_memory),     cmocka_unit_test(test_joined),
+		cmocka_unit_test(test_shared_room),
 		cmocka_unit_test(test_another_process), cmocka_unit_test(test_reloaded),
 	};
 

@@ -36,6 +36,7 @@ struct stage {
 	struct lya_flow_table *flows;
 	struct set sets[SETS];
 	size_t n_sets;
+	struct set rest; /* of the last of them, for the period in which it ended */
 	struct lya_snat_evidence found; /* of every flow that ends */
 	bool has_found;
 	uint64_t number;
@@ -78,6 +79,8 @@ static int on_end(void *ctx, const struct lya_flow *flow)
 	s->sets[s->n_sets] = (struct set){ .first = flow->number };
 	read_set(&s->sets[s->n_sets], &kept);
 	s->sets[s->n_sets++].n_before = count_before(&kept);
+	lya_trail_flow_go_on(&kept);
+	read_set(&s->rest, &kept);
 	lya_packets_free(kept.first);
 	lya_packets_free(kept.legs);
 	return LYA_OK;
@@ -593,6 +596,32 @@ static void test_ends_unvisited(void **state)
 	end(&s);
 }
 
+/* The same in its third period: that has the opening, and what came in it. */
+static void test_ends_late(void **state)
+{
+	static const uint64_t all[] = { 1, 2, 3, 5, 84, 85, 86, 87, 164, 165 },
+			      third[] = { 1, 2, 3, 5, 164, 165 };
+	static struct stage s;
+
+	(void)state;
+	begin_shared(&s);
+	tcp(&s, FRONT_END, 40000, PROXY, 4443, SYN, NULL);
+	tcp(&s, PROXY, 4443, FRONT_END, 40000, SYN | ACK, NULL);
+	tcp(&s, FRONT_END, 40000, PROXY, 4443, ACK, NULL);
+	chat(&s, 40); /* 4 ... 83 */
+	cut(&s);
+	(void)share(&s);
+	chat(&s, 40);
+	cut(&s);
+	tcp(&s, FRONT_END, 40000, PROXY, 4443, ACK | FIN, NULL);
+	tcp(&s, PROXY, 4443, FRONT_END, 40000, ACK | FIN, NULL);
+	end_flows(&s);
+	assert_numbers(&s.sets[0], all, 10);
+	assert_int_equal(s.sets[0].n_before, 8);
+	assert_numbers(&s.rest, third, 6);
+	end(&s);
+}
+
 /* One side says so many bytes more than a frame has. */
 static void shout(struct stage *s, size_t more)
 {
@@ -623,8 +652,13 @@ static void test_left_out(void **state)
 	assert_int_equal(share(&s).left_out, 2);
 	cut(&s);
 	assert_int_equal(share(&s).left_out, 1);
-	end_flows(&s);
-	assert_int_equal(s.sets[0].left_out, 0);
+	shout(&s, 10000);
+	cut(&s);
+	shout(&s, 10000);
+	shout(&s, 10000);
+	end_flows(&s); /* before a visit */
+	assert_int_equal(s.sets[0].left_out, 3);
+	assert_int_equal(s.rest.left_out, 2);
 	end(&s);
 }
 
@@ -634,6 +668,7 @@ int main(void)
 		cmocka_unit_test(test_first),
 		cmocka_unit_test(test_periods),
 		cmocka_unit_test(test_left_out),
+		cmocka_unit_test(test_ends_late),
 		cmocka_unit_test(test_ends_unvisited),    cmocka_unit_test(test_late_side),
 		cmocka_unit_test(test_icmp),     cmocka_unit_test(test_clean),
 		cmocka_unit_test(test_other_names), cmocka_unit_test(test_given_up),

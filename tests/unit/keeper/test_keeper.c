@@ -107,13 +107,18 @@ static void test_midnight(void **state)
 	assert_int_equal(lya_keeper_make(dir, "2026-11-23", &(struct lya_report_run){ 0 }, NULL,
 					 &err),
 			 LYA_EUSAGE);
-	assert_non_null(strstr(err.text, "not over yet"));
+	assert_non_null(strstr(err.text, "2026-11-23 is not over yet: ask the service"));
 	assert_int_equal(lya_keeper_make(dir, "2025-01-01", &(struct lya_report_run){ 0 }, NULL,
 					 &err),
 			 LYA_EUSAGE);
 	assert_non_null(strstr(err.text, "2025-01-01"));
 	assert_true(s.views > 0);
 	service_close(&s);
+	assert_int_equal(lya_keeper_make(dir, "2026-11-23", &(struct lya_report_run){ 0 }, NULL,
+					 &err),
+			 LYA_EUSAGE);
+	assert_null(strstr(err.text, "ask the service"));
+	assert_non_null(strstr(err.text, "no service runs"));
 }
 
 /* The id of a finding of that type; "" where there is none. */

@@ -65,7 +65,7 @@ static void it_comes_as_it_was(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(bundle_pack(&fd, site, rules, &err), LYA_OK);
+	assert_int_equal(bundle_pack(&fd, site, rules, -1, &err), LYA_OK);
 	put(folder, "site.json", "another"); /* what was packed stays */
 	assert_int_equal(bundle_unpack(&b, fd, &err), LYA_OK);
 	assert_string_equal(b.site.name, site);
@@ -86,10 +86,10 @@ static void what_is_not_there_is_named(void **state)
 
 	(void)state;
 	assert_int_equal(unlink(site), 0);
-	assert_int_equal(bundle_pack(&fd, site, rules, &err), LYA_EIO);
+	assert_int_equal(bundle_pack(&fd, site, rules, -1, &err), LYA_EIO);
 	assert_non_null(strstr(err.text, site));
 	put(folder, "site.json", "the site");
-	assert_int_equal(bundle_pack(&fd, site, "/no/rules", &err), LYA_EIO);
+	assert_int_equal(bundle_pack(&fd, site, "/no/rules", -1, &err), LYA_EIO);
 	assert_non_null(strstr(err.text, "/no/rules"));
 }
 
@@ -103,7 +103,7 @@ static void damage_is_an_error(void **state)
 	int whole;
 
 	(void)state;
-	assert_int_equal(bundle_pack(&whole, site, rules, &err), LYA_OK);
+	assert_int_equal(bundle_pack(&whole, site, rules, -1, &err), LYA_OK);
 	assert_int_equal(fstat(whole, &st), 0);
 	bytes = malloc((size_t)st.st_size);
 	assert_int_equal(pread(whole, bytes, (size_t)st.st_size, 0), st.st_size);

@@ -49,19 +49,42 @@ static void test_names(void **state)
 		assert_false(live_proof_is_name(bad[i]));
 }
 
+static bool hear(const struct live_watch *w, const char *text, const char *path)
+{
+	struct live_proof_told told;
+	bool heard = live_proof_hear(&told, w, text);
+
+	assert_int_equal(heard, told.path != NULL);
+	if (heard && path != NULL) {
+		assert_string_equal(told.path, path);
+		assert_int_equal(told.packets, 120);
+		assert_int_equal(told.missing, 7);
+	}
+	lya_free(told.path);
+	return heard;
+}
+
 /* What the sensor may write itself nobody with more rights writes for it. */
 static void test_told(void **state)
 {
+	static const char *const bad[] = { "",
+					   "2026-11-21",
+					   "2026-11-21 1",
+					   "2026-11-21 1 x",
+					   "../2026 1 2",
+					   " 1 2",
+					   "2026-11-21\n 1 2",
+					   LONG " 1 2",
+					   LONG LONG " 1 2" };
 	const struct lya_watch_options o = { .state = "/state", .evidence = "/state/x/e.pcapng" };
 	struct live_watch w = { .options = &o };
-	char *path = live_proof_told(&w, "2026-11-21");
 
 	(void)state;
-	assert_string_equal(path, "/state/x/e-2026-11-21.pcapng");
-	lya_free(path);
-	assert_null(live_proof_told(&w, "../2026"));
+	assert_true(hear(&w, "2026-11-21 120 7", "/state/x/e-2026-11-21.pcapng"));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(hear(&w, bad[i], NULL));
 	w.evidence_inside = true;
-	assert_null(live_proof_told(&w, "2026-11-21"));
+	assert_false(hear(&w, "2026-11-21 120 7", NULL));
 }
 
 int main(void)
