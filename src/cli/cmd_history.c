@@ -403,6 +403,7 @@ int cmd_history(int argc, char **argv)
 {
 	struct history h = { .n_wanted = NIGHTS };
 	const char *state = NULL;
+	char room[PATH_MAX];
 	int c;
 
 	while ((c = getopt_long(argc, argv, ":n:jh", options, NULL)) != -1) {
@@ -430,5 +431,5 @@ int cmd_history(int argc, char **argv)
 				       argv[optind]);
 	if (state == NULL)
 		return cli_usage_error("history", "--state is needed");
-	return show(&h, state);
+	return show(&h, cli_state_name(state, room));
 }

@@ -129,6 +129,7 @@ int cmd_report(int argc, char **argv)
 {
 	bool make_it = argc > 1 && strcmp(argv[1], "make") == 0;
 	struct wanted w = { .output = "-" };
+	char room[PATH_MAX];
 	int status = read_options(&w, make_it ? argc - 1 : argc, make_it ? argv + 1 : argv);
 
 	if (w.help)
@@ -139,5 +140,6 @@ int cmd_report(int argc, char **argv)
 		return status;
 	if (w.state == NULL || w.day == NULL)
 		return cli_usage_error("report", "--state and --day are needed");
+	w.state = cli_state_name(w.state, room);
 	return make(&w, argc, argv);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cli/state.h"
 #include "cli/watch_options.h"
 
 static void say(void *ctx, enum lya_watch_level level, const char *text)
@@ -45,7 +46,7 @@ static int list_interfaces(void)
 
 static int watch(struct watch_options *o, int argc, char **argv)
 {
-	char host[HOST_NAME_MAX + 1] = "", rules[PATH_MAX + 64];
+	char host[HOST_NAME_MAX + 1] = "", rules[PATH_MAX + 64], state[PATH_MAX];
 	struct lya_error err;
 	int rc;
 
@@ -56,6 +57,8 @@ static int watch(struct watch_options *o, int argc, char **argv)
 		}
 		o->live.rules = rules;
 	}
+	if (o->live.state != NULL)
+		o->live.state = cli_state_name(o->live.state, state);
 	(void)gethostname(host, sizeof(host) - 1);
 	o->live.host = host;
 	if (o->live.sensor == NULL)

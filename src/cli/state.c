@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -59,6 +60,31 @@ static int tell(int rc, const struct lya_error *err)
 		return EXIT_FINE;
 	cli_error("%s", rc == LYA_ENOMEM ? "out of memory" : err->text);
 	return EXIT_ERROR;
+}
+
+/* Where a directory that is to be made is going to be. */
+static bool name_beside(const char *dir, char room[static PATH_MAX])
+{
+	const char *slash = strrchr(dir, '/');
+	const char *name = slash != NULL ? slash + 1 : dir;
+	size_t above = (size_t)(name - dir), len = strlen(name);
+	char parent[PATH_MAX];
+
+	if (len == 0 || above >= sizeof(parent))
+		return false;
+	(void)snprintf(parent, sizeof(parent), "%.*s", above != 0 ? (int)above : 1,
+		       above != 0 ? dir : ".");
+	if (realpath(parent, room) == NULL || strlen(room) + 1 + len >= PATH_MAX)
+		return false;
+	(void)strcat(strcat(room, "/"), name);
+	return true;
+}
+
+const char *cli_state_name(const char *dir, char room[static PATH_MAX])
+{
+	if (realpath(dir, room) != NULL)
+		return room;
+	return errno == ENOENT && name_beside(dir, room) ? room : dir;
 }
 
 static int read_here(const struct cli_state *s, bool renames)

@@ -4,7 +4,16 @@
 #ifndef LYNCAUDIT_CLI_STATE_H
 #define LYNCAUDIT_CLI_STATE_H
 
+#include <limits.h>
+
 #include "lyncaudit/status.h"
+
+/*
+ * The state directory by a name without symbolic links, for a data base is opened by no other:
+ * whoever says `--state /var/lib/lyncaudit` may have put it on a larger disk.  It need not be
+ * there yet.  In room; dir itself when there is nothing to follow.
+ */
+const char *cli_state_name(const char *dir, char room[static PATH_MAX]);
 
 struct cli_state {
 	const char *dir;

@@ -48,6 +48,22 @@ class Links(Ring):
             self.fails(result, "state/door/x: ", WHY)
             self.assertEqual(self.outside(), [], option)
 
+    def test_leads_to_the_state(self):
+        """Who puts the whole directory on a larger disk, before it is made or afterwards."""
+        os.mkdir(self.path("disk"), 0o755)
+        os.symlink(self.path("disk"), self.path("var"))
+        user = pwd.getpwnam(live.USER)
+        os.chown(self.path("disk"), user.pw_uid, user.pw_gid)
+        for state in "var/new", "var/new", "var":
+            with self.subTest(state=state):
+                service = self.start("-i", "a0", "--state", state)
+                self.send_frames(documented())
+                service.stop()
+                reports = os.listdir(self.path(state + "/reports"))
+                self.assertGreater(len(reports), 0)
+                history = self.run_program("history", "--state", state)
+                self.assertEqual(history.status, 0, history.err)
+
     def test_metrics(self):
         service = self.watch("--metrics", "state/door/metrics")
         self.plant()
