@@ -94,6 +94,12 @@ static size_t buffer_size(const struct lya_capture *c)
 	return c->n_open < CAPTURE_OPEN_FEW ? CAPTURE_BUFFER : CAPTURE_BUFFER_MANY;
 }
 
+/* Its frames are given out from now on.  What is only looked at lends nothing to anybody. */
+static int lane_lend(struct lya_capture *c, struct capture_lane *lane, struct lya_error *err)
+{
+	return c->shelf.hold == 0 ? LYA_OK : capture_reader_shelve(lane->reader, &c->shelf, err);
+}
+
 /* The file was a capture when it was looked at, and is none now. */
 static int source_lost(struct lya_capture *c, uint32_t s, const struct lya_error *why,
 		       struct lya_error *err)
@@ -110,7 +116,9 @@ static int pending_reopen(struct lya_capture *c, uint32_t s, struct lya_error *e
 
 	if (rc == LYA_EINPUT || rc == LYA_EIO)
 		return source_lost(c, s, &why, err);
-	if (rc != LYA_OK && err != NULL)
+	if (rc == LYA_OK)
+		return lane_lend(c, c->inputs[s].lane, err);
+	if (err != NULL)
 		*err = why;
 	return capture_lane_error(c, s, rc, err);
 }
@@ -149,7 +157,9 @@ static int pending_open(struct lya_capture *c, struct lya_error *err)
 		rc = pending_reopen(c, s, err);
 	} else if (in->pending) {
 		capture_reader_grow(in->lane->reader, buffer_size(c));
-		rc = first_filter(c, in->lane, err);
+		rc = lane_lend(c, in->lane, err);
+		if (rc == LYA_OK)
+			rc = first_filter(c, in->lane, err);
 	}
 	if (rc != LYA_OK)
 		return rc;

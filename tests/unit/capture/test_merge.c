@@ -142,8 +142,6 @@ static void assert_order(const struct order *o, const char *expected)
 	bytes_free(&text);
 }
 
-/* Equal times: the source named first, then the place in it.  The names' order is not the files'.
- */
 /* The frames of the last calls are as they were, whatever was read since. */
 static size_t count_held(struct lya_capture *c, unsigned hold)
 {
@@ -202,6 +200,40 @@ static void frames_stay_for_as_long_as_asked(void **state)
 	folder_remove(&dir);
 }
 
+/*
+ * Many small files: what was only looked at lends no buffer, and what has been given is let go
+ * in time, so that the room that some files need is enough for any number.
+ */
+static void held_frames_of_many_files_stay_bounded(void **state)
+{
+	enum { FILES = 300, HOLD = 4, ROOM = (HOLD + 3) * CAPTURE_BUFFER };
+	struct lya_error err = { .status = LYA_OK };
+	struct lya_capture *c;
+	struct folder dir;
+	const char *list[1];
+
+	(void)state;
+	folder_make(&dir);
+	for (int f = 0; f < FILES; f++) {
+		char name[32];
+		char path[256];
+
+		snprintf(name, sizeof(name), "%04d.pcap", f);
+		make_file(&dir, name, &f, 1, path);
+	}
+	list[0] = dir.path;
+	if (lya_capture_open(&c,
+			     &(struct lya_capture_options){ .paths = list, .n_paths = 1,
+							    .hold = HOLD, .max_bytes = ROOM },
+			     &err) != LYA_OK)
+		fail_msg("%s", err.text);
+	assert_int_equal(count_held(c, HOLD), FILES);
+	lya_capture_close(c);
+	folder_remove(&dir);
+}
+
+/* Equal times: the source named first, then the place in it.  The names' order is not the files'.
+ */
 static void equal_times_go_by_source(void **state)
 {
 	static const int a[] = { 1, 2, 2, 3 };
@@ -490,6 +522,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dealt_out_files_come_back),
 		cmocka_unit_test(frames_stay_for_as_long_as_asked),
+		cmocka_unit_test(held_frames_of_many_files_stay_bounded),
 		cmocka_unit_test(equal_times_go_by_source),
 		cmocka_unit_test(clocks_that_step_back),
 		cmocka_unit_test(a_ring_is_not_held_open),
