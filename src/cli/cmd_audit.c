@@ -154,29 +154,40 @@ static const char *source_name(void *ctx, uint32_t source)
 	return source < n ? sources[source].name : NULL;
 }
 
-/* What is read must still be there when the outputs take their names. */
-static int keep_input(struct audit_run *run, const char *input)
-{
-	const struct audit_options *o = &run->options;
-	const char *outputs[] = { o->report, o->flows, o->findings };
+enum { OUTPUTS = 3 };
 
-	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
-		if (outputs[i] != NULL && cli_output_replaces(outputs[i], input))
-			return lya_error_set(&run->err, LYA_EUSAGE, outputs[i], NULL,
-					     "is read as %s, and would be overwritten", input);
-	}
-	return LYA_OK;
+/* The files that are gone once the outputs have taken their names; returns how many. */
+static size_t find_replaced(const struct audit_options *o, struct cli_replaced list[OUTPUTS])
+{
+	const char *outputs[OUTPUTS] = { o->report, o->flows, o->findings };
+	size_t n = 0;
+
+	for (size_t i = 0; i < OUTPUTS; i++)
+		n += outputs[i] != NULL && cli_replaced_find(&list[n], outputs[i]);
+	return n;
 }
 
+static int keep_input(struct audit_run *run, const struct cli_replaced *list, size_t n,
+		      const char *input)
+{
+	const char *output = cli_replaced_by(list, n, input);
+
+	return output == NULL ? LYA_OK
+			      : lya_error_set(&run->err, LYA_EUSAGE, output, NULL,
+					      "is read as %s, and would be overwritten", input);
+}
+
+/* What is read must still be there when the outputs take their names. */
 static int keep_inputs(struct audit_run *run)
 {
-	size_t n;
+	struct cli_replaced list[OUTPUTS];
+	size_t n_list = find_replaced(&run->options, list), n;
 	const struct lya_source *sources = lya_capture_sources(run->capture, &n);
-	int rc = keep_input(run, run->options.site);
+	int rc = keep_input(run, list, n_list, run->options.site);
 
 	for (size_t i = 0; i < n && rc == LYA_OK; i++) {
 		if (!sources[i].skipped)
-			rc = keep_input(run, sources[i].name);
+			rc = keep_input(run, list, n_list, sources[i].name);
 	}
 	return rc;
 }
