@@ -52,14 +52,10 @@ bool cli_replaced_find(struct cli_replaced *r, const char *output)
 	return true;
 }
 
-const char *cli_replaced_by(const struct cli_replaced *list, size_t n, const char *input)
+const char *cli_replaced_by(const struct cli_replaced *list, size_t n, dev_t dev, ino_t ino)
 {
-	struct stat in;
-
-	if (n == 0 || stat(input, &in) != 0)
-		return NULL;
 	for (size_t i = 0; i < n; i++) {
-		if (list[i].dev == in.st_dev && list[i].ino == in.st_ino)
+		if (list[i].dev == dev && list[i].ino == ino)
 			return list[i].output;
 	}
 	return NULL;

@@ -20,7 +20,7 @@ struct cli_replaced {
 
 /* Whether there is one.  A link is replaced itself, not what it leads to. */
 bool cli_replaced_find(struct cli_replaced *r, const char *output);
-/* The output among n that would take the place of this input, or NULL. */
-const char *cli_replaced_by(const struct cli_replaced *list, size_t n, const char *input);
+/* The output among n that would take the place of this file, or NULL. */
+const char *cli_replaced_by(const struct cli_replaced *list, size_t n, dev_t dev, ino_t ino);
 
 #endif
