@@ -258,6 +258,52 @@ static void equal_times_go_by_source(void **state)
 	folder_remove(&dir);
 }
 
+/* Two files with a packet a second, `late` of them from time `from` on. */
+static void within_another(const struct folder *dir, size_t late, int from, size_t max)
+{
+	enum { PACKETS = 200 };
+	int times[2][PACKETS];
+	char paths[2][256];
+	const char *list[2] = { paths[0], paths[1] };
+	struct order o = { 0 };
+	struct lya_capture *c;
+
+	for (int i = 0; i < PACKETS; i++) {
+		times[late][i] = from + i;
+		times[!late][i] = i;
+	}
+	make_file(dir, "a", times[0], PACKETS, paths[0]);
+	make_file(dir, "b", times[1], PACKETS, paths[1]);
+	c = open_paths(list, 2);
+	capture_all(c, max, &o);
+	assert_int_equal(o.n, 2 * PACKETS);
+	for (size_t i = 1; i < o.n; i++) {
+		if (o.list[i].time_ns == o.list[i - 1].time_ns)
+			assert_true(o.list[i].source > o.list[i - 1].source);
+		else
+			assert_true(o.list[i].time_ns > o.list[i - 1].time_ns);
+	}
+	lya_capture_close(c);
+	free(o.list);
+}
+
+/* A file is read in handfuls while it is open alone: another one begins anywhere among them. */
+static void a_file_begins_within_another(void **state)
+{
+	static const size_t max[] = { 1, 7, 63, 64 };
+	struct folder dir;
+
+	(void)state;
+	folder_make(&dir);
+	for (int from = 0; from <= 201; from += from % 64 < 62 && from > 2 ? 9 : 1) {
+		for (size_t i = 0; i < sizeof(max) / sizeof(max[0]); i++) {
+			within_another(&dir, 0, from, max[i]);
+			within_another(&dir, 1, from, max[i]);
+		}
+	}
+	folder_remove(&dir);
+}
+
 /* A clock that steps back: its frames come at once, in the order of the file, and are counted. */
 static void clocks_that_step_back(void **state)
 {
@@ -524,6 +570,7 @@ int main(void)
 		cmocka_unit_test(frames_stay_for_as_long_as_asked),
 		cmocka_unit_test(held_frames_of_many_files_stay_bounded),
 		cmocka_unit_test(equal_times_go_by_source),
+		cmocka_unit_test(a_file_begins_within_another),
 		cmocka_unit_test(clocks_that_step_back),
 		cmocka_unit_test(a_ring_is_not_held_open),
 		cmocka_unit_test(too_many_at_once_is_told),
