@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "lyncaudit/frame.h"
 #include "lyncaudit/status.h"
@@ -56,6 +57,8 @@ struct lya_interfaces {
 struct lya_source {
 	char *name;       /* in the report: the path as given, or found in a directory */
 	const char *kind; /* "file", "stdin", "interface", or "ring" of files */
+	dev_t dev;        /* of a file: which one it is, by whatever name; ino 0: it is none */
+	ino_t ino;
 	uint16_t links[LYA_SOURCE_LINKS_MAX]; /* link types met, ascending */
 	size_t n_links;
 	struct lya_interfaces interfaces; /* those met; fewer where there was no memory for more */

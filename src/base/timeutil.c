@@ -3,7 +3,6 @@
  */
 #include "lyncaudit/timeutil.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { DAY_S = 86400 };
@@ -23,6 +22,22 @@ static void days_to_civil(int64_t days, int64_t *year, unsigned *month, unsigned
 	*year = (int64_t)yoe + era * 400 + (*month <= 2 ? 1 : 0);
 }
 
+/* So many decimals of n, with leading zeros; returns what follows them. */
+static char *put_decimals(char *at, unsigned width, unsigned n)
+{
+	for (char *p = at + width; p > at; n /= 10)
+		*--p = (char)('0' + n % 10);
+	return at + width;
+}
+
+/* The same, and then what separates it from the next. */
+static char *put_field(char *at, unsigned width, unsigned n, char after)
+{
+	at = put_decimals(at, width, n);
+	*at = after;
+	return at + 1;
+}
+
 const char *lya_time_format(int64_t time_ns, unsigned digits, char buf[static LYA_TIME_TEXT])
 {
 	int64_t s = time_ns / LYA_SECOND_NS;
@@ -32,7 +47,7 @@ const char *lya_time_format(int64_t time_ns, unsigned digits, char buf[static LY
 	unsigned month;
 	unsigned day;
 	unsigned tod;
-	char fraction[16];
+	char *at = buf;
 
 	if (ns < 0) {
 		ns += LYA_SECOND_NS;
@@ -47,10 +62,19 @@ const char *lya_time_format(int64_t time_ns, unsigned digits, char buf[static LY
 		year = 0;
 	if (year > 9999)
 		year = 9999;
-	snprintf(fraction, sizeof(fraction), ".%09u", (unsigned)ns);
-	fraction[digits == 0 ? 0 : (digits > 9 ? 9 : digits) + 1] = '\0';
-	snprintf(buf, LYA_TIME_TEXT, "%04d-%02u-%02uT%02u:%02u:%02u%sZ", (int)year, month, day,
-		 tod / 3600, tod / 60 % 60, tod % 60, fraction);
+	at = put_field(at, 4, (unsigned)year, '-');
+	at = put_field(at, 2, month, '-');
+	at = put_field(at, 2, day, 'T');
+	at = put_field(at, 2, tod / 3600, ':');
+	at = put_field(at, 2, tod / 60 % 60, ':');
+	at = put_decimals(at, 2, tod % 60);
+	if (digits > 0) {
+		*at++ = '.';
+		put_decimals(at, 9, (unsigned)ns);
+		at += digits > 9 ? 9 : digits;
+	}
+	*at++ = 'Z';
+	*at = '\0';
 	return buf;
 }
 

@@ -67,11 +67,6 @@ int capture_lane_open(struct lya_capture *c, uint32_t s, size_t buffer, struct l
 	lane->head = 0;
 	lane->n = 0;
 	rc = capture_reader_open(&lane->reader, stream, buffer, &c->cap, err);
-	if (rc == LYA_OK && c->shelf.hold != 0) {
-		rc = capture_reader_shelve(lane->reader, &c->shelf, err);
-		if (rc != LYA_OK)
-			capture_reader_close(lane->reader);
-	}
 	if (rc != LYA_OK) {
 		lya_free(lane);
 		return rc;

@@ -8,8 +8,8 @@
  * file changes nothing for the others: its frames come at once, as they stand.
  *
  * Frames given out borrow from their reader's buffer, so a batch ends where
- * one of the readers would have to be read again.  A source that is alone is
- * read straight into the caller's frames.
+ * one of the readers would have to be read again.  A source that is open alone is
+ * read straight into the caller's frames; what others come before goes back to it.
  */
 #include "capture/state.h"
 
@@ -94,6 +94,12 @@ static size_t buffer_size(const struct lya_capture *c)
 	return c->n_open < CAPTURE_OPEN_FEW ? CAPTURE_BUFFER : CAPTURE_BUFFER_MANY;
 }
 
+/* Its frames are given out from now on.  What is only looked at lends nothing to anybody. */
+static int lane_lend(struct lya_capture *c, struct capture_lane *lane, struct lya_error *err)
+{
+	return c->shelf.hold == 0 ? LYA_OK : capture_reader_shelve(lane->reader, &c->shelf, err);
+}
+
 /* The file was a capture when it was looked at, and is none now. */
 static int source_lost(struct lya_capture *c, uint32_t s, const struct lya_error *why,
 		       struct lya_error *err)
@@ -110,7 +116,9 @@ static int pending_reopen(struct lya_capture *c, uint32_t s, struct lya_error *e
 
 	if (rc == LYA_EINPUT || rc == LYA_EIO)
 		return source_lost(c, s, &why, err);
-	if (rc != LYA_OK && err != NULL)
+	if (rc == LYA_OK)
+		return lane_lend(c, c->inputs[s].lane, err);
+	if (err != NULL)
 		*err = why;
 	return capture_lane_error(c, s, rc, err);
 }
@@ -149,7 +157,9 @@ static int pending_open(struct lya_capture *c, struct lya_error *err)
 		rc = pending_reopen(c, s, err);
 	} else if (in->pending) {
 		capture_reader_grow(in->lane->reader, buffer_size(c));
-		rc = first_filter(c, in->lane, err);
+		rc = lane_lend(c, in->lane, err);
+		if (rc == LYA_OK)
+			rc = first_filter(c, in->lane, err);
 	}
 	if (rc != LYA_OK)
 		return rc;
@@ -202,11 +212,6 @@ static bool pending_is_due(const struct lya_capture *c)
 	return c->n_heap == 0 || key_before(pending_key(c), lane_key(c->heap[0]));
 }
 
-static bool is_alone(const struct lya_capture *c)
-{
-	return c->n_heap == 1 && c->next_pending == c->n_pending;
-}
-
 /* The key at which somebody else than the first lane is next; false when nobody else is there. */
 static bool next_other(const struct lya_capture *c, struct key *other)
 {
@@ -241,21 +246,44 @@ static size_t run_give(struct lya_capture *c, struct lya_frame *frames, size_t m
 	return n;
 }
 
-/* A source that nothing is left to merge with. */
+/* Of n frames that were read too far, leave with the lane those that are not before `other`. */
+static size_t put_back(struct capture_lane *lane, const struct lya_frame *frames, size_t n,
+		       struct key other)
+{
+	size_t given = 0;
+
+	while (given < n && key_before((struct key){ frames[given].time_ns, lane->source }, other))
+		given++;
+	lane->head = 0;
+	lane->n = n - given;
+	memcpy(lane->frames, frames + given, lane->n * sizeof(*frames));
+	return given;
+}
+
+/*
+ * The only source that is open, its frames used up; others may wait for their time.  Nothing may
+ * be given because it is at its end, or one of those is first.
+ */
 static int alone_give(struct lya_capture *c, struct lya_frame *frames, size_t max, size_t *n,
 		      struct lya_error *err)
 {
 	struct capture_lane *lane = c->heap[0];
-	int rc = capture_lane_read(c, lane, frames, max, n, err);
+	struct key other;
+	bool any = next_other(c, &other);
+	size_t some = any && max > CAPTURE_BATCH ? CAPTURE_BATCH : max;
+	int rc = capture_lane_read(c, lane, frames, some, n, err);
 
 	if (rc != LYA_OK)
 		return rc;
-	if (*n > 0) {
-		capture_account(c, frames, *n, capture_reader_is_uniform(lane->reader));
-		return LYA_OK;
+	if (*n == 0) {
+		c->n_heap = 0;
+		return capture_lane_finish(c, lane, err);
 	}
-	c->n_heap = 0;
-	return capture_lane_finish(c, lane, err);
+	if (any)
+		*n = put_back(lane, frames, *n, other);
+	if (*n > 0)
+		capture_account(c, frames, *n, capture_reader_is_uniform(lane->reader));
+	return LYA_OK;
 }
 
 int capture_merge_next(struct lya_capture *c, struct lya_frame *frames, size_t max, size_t *n,
@@ -264,9 +292,12 @@ int capture_merge_next(struct lya_capture *c, struct lya_frame *frames, size_t m
 	int rc;
 
 	*n = 0;
-	if (is_alone(c) && lane_is_empty(c->heap[0]))
-		return alone_give(c, frames, max, n, err);
-	rc = top_refill(c, err);
+	if (c->n_heap == 1 && lane_is_empty(c->heap[0]))
+		rc = alone_give(c, frames, max, n, err);
+	else
+		rc = top_refill(c, err);
+	if (*n > 0)
+		return rc;
 	while (rc == LYA_OK && *n < max) {
 		if (c->n_heap > 0 && lane_is_empty(c->heap[0]))
 			break;

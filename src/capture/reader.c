@@ -49,6 +49,15 @@ static int reader_move(struct capture_reader *r, size_t cap, struct lya_error *e
 	return LYA_OK;
 }
 
+/*
+ * Half a buffer is free behind what is held.  So a small file, whose end is found by one more
+ * read, makes do with one.
+ */
+static bool has_room_behind(const struct capture_reader *r, size_t want)
+{
+	return r->cap - r->pos >= want && r->cap - r->end >= r->target / 2;
+}
+
 /* Carry the unparsed tail down, and have room for `want` bytes from there. */
 static int reader_room(struct capture_reader *r, size_t want, struct lya_error *err)
 {
@@ -57,7 +66,7 @@ static int reader_room(struct capture_reader *r, size_t want, struct lya_error *
 	uint8_t *buf;
 
 	if (r->pos > 0 && r->shelf != NULL)
-		return reader_move(r, cap, err);
+		return has_room_behind(r, want) ? LYA_OK : reader_move(r, cap, err);
 	if (r->pos > 0) {
 		memmove(r->buf, r->buf + r->pos, left);
 		r->base += r->pos;

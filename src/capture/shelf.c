@@ -57,8 +57,23 @@ int capture_shelf_join(struct capture_shelf *s, struct lya_error *err)
 	return rc;
 }
 
+/* Let go of what nobody borrows any more. */
+static void trim(struct capture_shelf *s)
+{
+	for (size_t i = 0; i < s->n;) {
+		if (is_free(s, &s->list[i])) {
+			struct capture_shelved b = take_out(s, i);
+
+			capture_budget_free(&s->budget, b.buf, b.size);
+		} else {
+			i++;
+		}
+	}
+}
+
 void capture_shelf_leave(struct capture_shelf *s, uint8_t *buf, size_t size)
 {
+	trim(s); /* small files never change their buffer: a ring of them would fill the shelf */
 	s->readers--;
 	if (buf != NULL)
 		s->list[s->n++] = (struct capture_shelved){ buf, size, s->call };

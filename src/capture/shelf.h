@@ -29,7 +29,7 @@ struct capture_shelf {
 
 /* A reader more will change its buffers here.  LYA_OK or LYA_ENOMEM. */
 int capture_shelf_join(struct capture_shelf *s, struct lya_error *err);
-/* It is done, and gives up its last one (or NULL). */
+/* It is done, and gives up its last one (or NULL).  Those that nobody borrows are let go. */
 void capture_shelf_leave(struct capture_shelf *s, uint8_t *buf, size_t size);
 /*
  * Give *buf of *size bytes up and have another one in its place, of at least

@@ -11,15 +11,18 @@
 
 #include "lyncaudit/status.h"
 
-/* As many bytes as the longest signature of a compressed file (xz). */
-enum { CAPTURE_HEAD_LEN = 6 };
+enum {
+	/* As many bytes as the longest signature of a compressed file (xz). */
+	CAPTURE_HEAD_LEN = 6,
+	/* Read at once to look at them: that, a file header and a first packet in one go. */
+	CAPTURE_HEAD_ROOM = 4096
+};
 
 struct capture_bytes {
 	int fd;             /* -1: memory */
 	const uint8_t *mem; /* borrowed */
 	size_t mem_left;
-	uint8_t head[CAPTURE_HEAD_LEN]; /* looked at before the reading began */
-	const uint8_t *head_pos;        /* of these, not read yet */
+	const uint8_t *head; /* looked at before the reading began, not read yet; borrowed */
 	size_t head_left;
 	uint64_t raw; /* bytes read from fd */
 	bool grows;   /* at its end there is nothing just now: LYA_ESTOP */

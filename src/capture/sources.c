@@ -112,6 +112,14 @@ int capture_source_add(struct lya_capture *c, const char *given, const char *nam
 	return LYA_OK;
 }
 
+/* The source is that regular file. */
+static void file_note(struct lya_capture *c, uint32_t s, const struct stat *st)
+{
+	c->sources[s].dev = st->st_dev;
+	c->sources[s].ino = st->st_ino;
+	c->bytes_total += (uint64_t)st->st_size;
+}
+
 /* Pass the source over, and say why. */
 static int source_skip(struct lya_capture *c, uint32_t s, const char *why, struct lya_error *err)
 {
@@ -137,7 +145,7 @@ static int entry_add(struct lya_capture *c, const char *dir, const char *name,
 		return source_skip(c, s, "a directory inside a directory: name it to read it", err);
 	if (!S_ISREG(st.st_mode)) /* opening a pipe or a device could wait for ever */
 		return source_skip(c, s, "not a regular file", err);
-	c->bytes_total += (uint64_t)st.st_size;
+	file_note(c, s, &st);
 	return LYA_OK;
 }
 
@@ -189,7 +197,7 @@ static int path_add(struct lya_capture *c, const char *path, struct lya_error *e
 		return rc;
 	c->inputs[s].stays = !S_ISREG(st.st_mode);
 	if (S_ISREG(st.st_mode))
-		c->bytes_total += (uint64_t)st.st_size;
+		file_note(c, s, &st);
 	return LYA_OK;
 }
 

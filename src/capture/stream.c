@@ -4,6 +4,7 @@
 #include "capture/stream.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@ struct capture_stream {
 	struct capture_unpack *unpack; /* NULL: the bytes are the capture */
 	struct capture_ahead *ahead;   /* NULL: it unpacks when it is read */
 	struct capture_budget budget; /* of unpacking */
+	uint8_t head[CAPTURE_HEAD_ROOM];
 };
 
 static int bytes_from_fd(struct capture_bytes *b, uint8_t *buf, size_t size, size_t *got,
@@ -53,7 +55,7 @@ int capture_bytes_read(struct capture_bytes *b, uint8_t *buf, size_t size, size_
 		       struct lya_error *err)
 {
 	if (b->head_left > 0) {
-		*got = bytes_take(&b->head_pos, &b->head_left, buf, size);
+		*got = bytes_take(&b->head, &b->head_left, buf, size);
 		return LYA_OK;
 	}
 	if (b->fd == -1) {
@@ -63,28 +65,29 @@ int capture_bytes_read(struct capture_bytes *b, uint8_t *buf, size_t size, size_
 	return bytes_from_fd(b, buf, size, got, err);
 }
 
-/* Read the first bytes, to be read again by whoever comes next. */
-static int bytes_peek(struct capture_bytes *b, struct lya_error *err)
+/* Read the first bytes, to be read again by whoever comes next; a signature's are enough. */
+static int stream_peek(struct capture_stream *s, struct lya_error *err)
 {
 	size_t have = 0;
 	size_t got = 0;
 
 	do {
-		int rc = capture_bytes_read(b, b->head + have, sizeof(b->head) - have, &got, err);
+		int rc = capture_bytes_read(&s->bytes, s->head + have, sizeof(s->head) - have, &got,
+					    err);
 
 		if (rc != LYA_OK)
 			return rc;
 		have += got;
-	} while (got > 0 && have < sizeof(b->head));
-	b->head_pos = b->head;
-	b->head_left = have;
+	} while (got > 0 && have < CAPTURE_HEAD_LEN);
+	s->bytes.head = s->head;
+	s->bytes.head_left = have;
 	return LYA_OK;
 }
 
 static int stream_begin(struct capture_stream *s, struct lya_error *err)
 {
 	const struct capture_packing *packing;
-	int rc = bytes_peek(&s->bytes, err);
+	int rc = stream_peek(s, err);
 
 	if (rc != LYA_OK)
 		return rc;
@@ -97,7 +100,7 @@ static int stream_begin(struct capture_stream *s, struct lya_error *err)
 static int stream_open(struct capture_stream **out, const struct capture_bytes *bytes,
 		       struct capture_cap *cap, struct lya_error *err)
 {
-	struct capture_stream *s = lya_calloc(1, sizeof(*s));
+	struct capture_stream *s = lya_malloc(sizeof(*s));
 	int rc;
 
 	*out = NULL;
@@ -106,6 +109,7 @@ static int stream_open(struct capture_stream **out, const struct capture_bytes *
 			close(bytes->fd);
 		return lya_error_nomem(err);
 	}
+	memset(s, 0, offsetof(struct capture_stream, head)); /* the rest is read into */
 	s->bytes = *bytes;
 	s->budget.cap = cap;
 	rc = stream_begin(s, err);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -154,29 +155,50 @@ static const char *source_name(void *ctx, uint32_t source)
 	return source < n ? sources[source].name : NULL;
 }
 
-/* What is read must still be there when the outputs take their names. */
-static int keep_input(struct audit_run *run, const char *input)
-{
-	const struct audit_options *o = &run->options;
-	const char *outputs[] = { o->report, o->flows, o->findings };
+enum { OUTPUTS = 3 };
 
-	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
-		if (outputs[i] != NULL && cli_output_replaces(outputs[i], input))
-			return lya_error_set(&run->err, LYA_EUSAGE, outputs[i], NULL,
-					     "is read as %s, and would be overwritten", input);
-	}
-	return LYA_OK;
+/* The files that are gone once the outputs have taken their names; returns how many. */
+static size_t find_replaced(const struct audit_options *o, struct cli_replaced list[OUTPUTS])
+{
+	const char *outputs[OUTPUTS] = { o->report, o->flows, o->findings };
+	size_t n = 0;
+
+	for (size_t i = 0; i < OUTPUTS; i++)
+		n += outputs[i] != NULL && cli_replaced_find(&list[n], outputs[i]);
+	return n;
 }
 
+/* output: what would take the place of the input; NULL: nothing does. */
+static int keep_input(struct audit_run *run, const char *output, const char *input)
+{
+	return output == NULL ? LYA_OK
+			      : lya_error_set(&run->err, LYA_EUSAGE, output, NULL,
+					      "is read as %s, and would be overwritten", input);
+}
+
+static int keep_site(struct audit_run *run, const struct cli_replaced *list, size_t n)
+{
+	const char *site = run->options.site;
+	struct stat st;
+
+	if (stat(site, &st) != 0)
+		return LYA_OK;
+	return keep_input(run, cli_replaced_by(list, n, st.st_dev, st.st_ino), site);
+}
+
+/* What is read must still be there when the outputs take their names. */
 static int keep_inputs(struct audit_run *run)
 {
-	size_t n;
+	struct cli_replaced list[OUTPUTS];
+	size_t n_list = find_replaced(&run->options, list), n;
 	const struct lya_source *sources = lya_capture_sources(run->capture, &n);
-	int rc = keep_input(run, run->options.site);
+	int rc = keep_site(run, list, n_list);
 
 	for (size_t i = 0; i < n && rc == LYA_OK; i++) {
-		if (!sources[i].skipped)
-			rc = keep_input(run, sources[i].name);
+		const struct lya_source *s = &sources[i];
+
+		if (!s->skipped && s->ino != 0)
+			rc = keep_input(run, cli_replaced_by(list, n_list, s->dev, s->ino), s->name);
 	}
 	return rc;
 }

@@ -42,10 +42,21 @@ bool cli_same_output(const char *a, const char *b)
 	       stat_folder(b, &in_b) && is_same(&in_a, &in_b);
 }
 
-bool cli_output_replaces(const char *output, const char *input)
+bool cli_replaced_find(struct cli_replaced *r, const char *output)
 {
-	struct stat out, in;
+	struct stat out;
 
-	return lstat(output, &out) == 0 && S_ISREG(out.st_mode) && stat(input, &in) == 0 &&
-	       is_same(&out, &in);
+	if (lstat(output, &out) != 0 || !S_ISREG(out.st_mode))
+		return false;
+	*r = (struct cli_replaced){ .output = output, .dev = out.st_dev, .ino = out.st_ino };
+	return true;
+}
+
+const char *cli_replaced_by(const struct cli_replaced *list, size_t n, dev_t dev, ino_t ino)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].dev == dev && list[i].ino == ino)
+			return list[i].output;
+	}
+	return NULL;
 }

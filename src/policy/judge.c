@@ -189,10 +189,11 @@ static bool find_documented(const struct question *q, int listener_side, struct 
 static bool find_dhcp(const struct question *q, struct opening *o, struct lya_verdict *out)
 {
 	const struct lya_policy *p = q->p;
+	struct policy_walk walk = policy_walk(p, q->flow->port[0], q->flow->port[0]);
 
 	if (q->flow->transport != 17)
 		return false;
-	for (size_t k = 0; k < p->n_rows; k++) {
+	for (int k; (k = policy_walk_next(&walk)) >= 0;) {
 		if (p->rows[k].rule->statement || p->rows[k].rule->app != LYA_ROW_DHCP ||
 		    !policy_row_has_port(&p->rows[k], q->flow->port[0]) ||
 		    !policy_row_has_port(&p->rows[k], q->flow->port[1]))

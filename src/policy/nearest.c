@@ -121,7 +121,9 @@ static bool nearest_by_list(const struct lya_policy *p, const struct lya_policy_
                             const struct lya_policy_end *r, uint8_t t_bit, uint16_t iport,
                             uint16_t rport, struct policy_relation *out)
 {
-	for (size_t k = 0; p->strict && k < p->n_rows; k++) {
+	struct policy_walk walk = policy_walk(p, iport, rport);
+
+	for (int k; p->strict && (k = policy_walk_next(&walk)) >= 0;) {
 		const struct policy_row *row = &p->rows[k];
 		struct policy_row broad = read_broadly(row);
 
@@ -152,9 +154,10 @@ static bool nearest_behind(const struct lya_policy *p, const struct lya_policy_e
                            const struct lya_policy_end *r, uint8_t t_bit, uint16_t rport,
                            struct policy_relation *out)
 {
+	struct policy_walk walk = policy_walk(p, rport, rport);
 	lya_roles behind = roles_behind(r->roles);
 
-	for (size_t k = 0; behind != 0 && k < p->n_rows; k++) {
+	for (int k; behind != 0 && (k = policy_walk_next(&walk)) >= 0;) {
 		const struct policy_row *row = &p->rows[k];
 
 		if (row->rule->statement || !row->feature_on || policy_row_any_port(row) ||
@@ -174,9 +177,10 @@ static void nearest_by_end(const struct lya_policy *p, const struct lya_policy_e
                            const struct lya_policy_end *r, uint8_t t_bit, uint16_t iport,
                            uint16_t rport, struct policy_relation *out)
 {
+	struct policy_walk walk = policy_walk(p, iport, rport);
 	unsigned best = UINT32_MAX;
 
-	for (size_t k = 0; k < p->n_rows; k++) {
+	for (int k; (k = policy_walk_next(&walk)) >= 0;) {
 		const struct policy_row *row = &p->rows[k];
 		bool to = (r->effective & row->to_named) != 0;
 		bool from = (i->effective & row->from_named) != 0;

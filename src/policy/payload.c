@@ -96,12 +96,13 @@ static bool belongs_elsewhere(const struct lya_policy *p, const struct policy_ro
 			      const struct lya_flow *flow, uint16_t rport)
 {
 	uint8_t t_bit = flow->transport == 6 ? LYA_T_TCP : LYA_T_UDP;
+	struct policy_walk walk = policy_walk(p, rport, rport);
 	unsigned width = width_of(row);
 
 	if (width == 1)
 		return false;
-	for (size_t i = 0; i < p->n_rows; i++) {
-		const struct policy_row *other = &p->rows[i];
+	for (int k; (k = policy_walk_next(&walk)) >= 0;) {
+		const struct policy_row *other = &p->rows[k];
 
 		if (!other->rule->statement && (other->rule->transports & t_bit) &&
 		    width_of(other) < width && other->rule->app != LYA_ROW_TCP &&

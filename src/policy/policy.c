@@ -65,6 +65,7 @@ void lya_policy_free(struct lya_policy *p)
 	lya_free(p->pool_vips);
 	lya_free(p->host_stand_in);
 	lya_free(p->names);
+	policy_walk_fini(p);
 	lya_free(p);
 }
 

@@ -35,6 +35,14 @@ struct policy_name {
 	int32_t host;
 };
 
+/* The rows by port, as walk.c lists them. */
+struct policy_lists {
+	uint32_t *first; /* by atom: where its rows begin; the next atom's entry is their end */
+	uint16_t *rows;
+	uint16_t *wide; /* rows of so many ports that they are in no atom's list */
+	size_t n_wide;
+};
+
 struct lya_policy {
 	const struct lya_site *site;
 	const struct lya_rules *rules;
@@ -49,6 +57,7 @@ struct lya_policy {
 	struct policy_name *names; /* of all hosts, in order */
 	size_t n_names;
 	bool forbids_snat;       /* edge.p.av-no-snat is in force */
+	struct policy_lists lists;
 	uint16_t atom[65536];    /* ports that no row tells apart have the same number */
 };
 
@@ -91,6 +100,20 @@ bool policy_row_any_port(const struct policy_row *row);
 bool policy_row_has_port(const struct policy_row *row, uint16_t port);
 /* One of these VIP roles belongs to a pool whose load balancing mode is not hlb. */
 bool policy_vips_balanced_otherwise(const struct lya_policy *p, lya_roles vips);
+
+/*
+ * walk.c: every row that has one of two ports, and a few others; each once, in their order.
+ */
+enum { POLICY_WALK_LISTS = 3 };
+
+struct policy_walk {
+	const uint16_t *at[POLICY_WALK_LISTS], *end[POLICY_WALK_LISTS];
+};
+
+int policy_walk_init(struct lya_policy *p); /* once rows and atoms are there; 0 or LYA_ENOMEM */
+void policy_walk_fini(struct lya_policy *p);
+struct policy_walk policy_walk(const struct lya_policy *p, uint16_t iport, uint16_t rport);
+int policy_walk_next(struct policy_walk *w); /* a row's number; -1 when there is none left */
 
 /* identity.c */
 int policy_names_init(struct lya_policy *p);

@@ -81,11 +81,12 @@ static void find_documented(const struct lya_policy *p, const struct lya_policy_
                             uint16_t rport, struct policy_relation *out)
 {
 	struct candidate list[LYA_VERDICT_RULES_MAX];
+	struct policy_walk walk = policy_walk(p, iport, rport);
 	size_t n = 0;
 	bool direct = false;
 
 	out->feature_off = true;
-	for (size_t k = 0; k < p->n_rows; k++) {
+	for (int k; (k = policy_walk_next(&walk)) >= 0;) {
 		const struct policy_row *row = &p->rows[k];
 		bool joins;
 
@@ -158,7 +159,9 @@ static void find_direction_row(const struct lya_policy *p, const struct lya_poli
                                const struct lya_policy_end *r, uint8_t t_bit, uint16_t iport,
                                uint16_t rport, struct policy_relation *out)
 {
-	for (size_t k = 0; k < p->n_rows; k++) {
+	struct policy_walk walk = policy_walk(p, iport, rport);
+
+	for (int k; (k = policy_walk_next(&walk)) >= 0;) {
 		const struct policy_row *row = &p->rows[k];
 
 		if (row->rule->statement || policy_row_any_port(row) || !(row->rule->transports & t_bit))
@@ -175,8 +178,8 @@ static void find_direction_row(const struct lya_policy *p, const struct lya_poli
 static void find_reach(const struct lya_policy *p, const struct lya_policy_end *i,
                        const struct lya_policy_end *r, struct policy_relation *out)
 {
-	for (size_t k = 0; k < p->n_rows; k++) {
-		if (policy_row_reaches(p, &p->rows[k], i, r) && out->n_reach < LYA_VERDICT_RULES_MAX)
+	for (size_t k = 0; k < p->n_rows && out->n_reach < LYA_VERDICT_RULES_MAX; k++) {
+		if (policy_row_reaches(p, &p->rows[k], i, r))
 			out->reach[out->n_reach++] = (int16_t)k;
 	}
 }
@@ -195,6 +198,7 @@ static void find_probe(const struct lya_policy *p, const struct lya_policy_end *
                        const struct lya_policy_end *r, uint8_t t_bit, uint16_t rport,
                        struct policy_relation *out)
 {
+	struct policy_walk walk = policy_walk(p, rport, rport);
 	lya_roles ends = 0;
 
 	if (!(i->roles & LYA_ROLE_BIT(LYA_ROLE_HLB)) || (i->roles & LYA_ROLES_VIPS))
@@ -206,7 +210,7 @@ static void find_probe(const struct lya_policy *p, const struct lya_policy_end *
 		    (r->roles & LYA_ROLE_BIT(member)))
 			ends |= LYA_ROLE_BIT(member) | LYA_ROLE_BIT(p->vips[k].role);
 	}
-	for (size_t k = 0; ends != 0 && k < p->n_rows && !out->probe; k++) {
+	for (int k; ends != 0 && !out->probe && (k = policy_walk_next(&walk)) >= 0;) {
 		if (!gives_port(&p->rows[k], ends, t_bit, rport))
 			continue;
 		out->probe = true;
@@ -219,9 +223,11 @@ static void find_probe(const struct lya_policy *p, const struct lya_policy_end *
 static bool is_internal_av(const struct lya_policy *p, const struct lya_policy_end *r,
                            uint8_t t_bit, uint16_t rport)
 {
+	struct policy_walk walk = policy_walk(p, rport, rport);
+
 	if (!(r->roles & LYA_ROLE_BIT(LYA_ROLE_EDGE_INTERNAL)))
 		return false;
-	for (size_t k = 0; k < p->n_rows; k++) {
+	for (int k; (k = policy_walk_next(&walk)) >= 0;) {
 		if (p->rows[k].rule->app == LYA_ROW_STUN &&
 		    gives_port(&p->rows[k], LYA_ROLE_BIT(LYA_ROLE_EDGE_INTERNAL), t_bit, rport))
 			return true;

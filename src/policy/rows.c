@@ -163,7 +163,7 @@ int policy_rows_init(struct lya_policy *p, struct lya_diags *diags, struct lya_e
 		read_row(p, &p->rules->list[i], &p->rows[i]);
 	apply_overrides(p);
 	number_atoms(p);
-	return LYA_OK;
+	return policy_walk_init(p) < 0 ? lya_error_nomem(err) : LYA_OK;
 }
 
 const struct lya_port_range *lya_policy_ports(const struct lya_policy *p, size_t rule, size_t *n)

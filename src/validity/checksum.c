@@ -20,14 +20,22 @@ enum {
 /* Add n bytes at p; the sum does not mind the byte order. */
 static uint64_t add_bytes(uint64_t sum, const uint8_t *p, size_t n)
 {
-	uint8_t rest[4] = { 0 };
+	uint64_t two;
 	uint32_t word;
+	uint8_t rest[4] = { 0 };
 
-	for (; n >= 4; p += 4, n -= 4) {
+	for (; n >= 8; p += 8, n -= 8) {
+		memcpy(&two, p, sizeof(two));
+		sum += (two & UINT32_MAX) + (two >> 32);
+	}
+	if (n >= 4) {
 		memcpy(&word, p, sizeof(word));
 		sum += word;
+		p += 4;
+		n -= 4;
 	}
-	memcpy(rest, p, n);
+	for (size_t i = 0; i < n; i++)
+		rest[i] = p[i];
 	memcpy(&word, rest, sizeof(word));
 	return sum + word;
 }

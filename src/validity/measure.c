@@ -12,9 +12,11 @@
 #include "lyncaudit/timeutil.h"
 
 enum {
-	CHECK_ALL = 256,    /* packets of a source whose checksums are all looked at, */
-	CHECK_EVERY = 64,   /* and of the rest every such one */
-	STEADY_SECONDS = 60 /* of the last 64: the others may be without a packet */
+	CHECK_ALL = 256,     /* packets of a source whose checksums are all looked at, */
+	CHECK_EVERY = 64,    /* and of the rest every such one */
+	CHECK_SOURCES = 256, /* with more sources than these, as a ring of small files has them, */
+	CHECK_FEW = 32,      /* so many of each of the others: else it were nearly all packets */
+	STEADY_SECONDS = 60  /* of the last 64: the others may be without a packet */
 };
 
 /* Shorter ones are too common, and no check depends on them. */
@@ -145,12 +147,17 @@ static void note_events(struct source_state *s, const struct lya_packet *pkt)
 	s->measures.malformed += pkt->kind == LYA_PKT_BAD;
 }
 
+static uint64_t number_to_check(uint64_t source, uint64_t after)
+{
+	uint64_t all = source < CHECK_SOURCES ? CHECK_ALL : CHECK_FEW;
+
+	return after + (after < all ? 1 : CHECK_EVERY);
+}
+
 static void check(struct source_state *s, struct lya_packet *pkt)
 {
-	uint64_t number = lya_packet_number(pkt);
-
 	lya_packet_fill(pkt);
-	s->next_check = number + (number < CHECK_ALL ? 1 : CHECK_EVERY);
+	s->next_check = number_to_check(lya_packet_source(pkt), lya_packet_number(pkt));
 	switch (validity_checksum(pkt)) {
 	case CHECKSUM_NONE:
 		return;

@@ -213,15 +213,18 @@ class Output(Case):
         self.write("ring/1.pcap", capture)
         self.write("site.json", site)
         os.link(self.path("ring/1.pcap"), self.path("other.pcap"))
+        os.symlink("ring/1.pcap", self.path("link.pcap"))
         for output in "ring/1.pcap", "./ring//1.pcap", "other.pcap", self.path("ring/1.pcap"):
             for option in "-o", "--flows", "--findings":
-                result = self.audit("-r", "ring", "-q", option, output)
-                self.fails(result, output, "would be overwritten")
+                for read in "ring", "ring/1.pcap", "link.pcap":
+                    result = self.audit("-r", read, "-q", option, output)
+                    self.fails(result, output, "would be overwritten")
         self.fails(self.audit("-r", "ring", "-o", "./site.json", site="site.json"), "site.json",
                    "would be overwritten")
         self.assertEqual(self.read("ring/1.pcap"), capture)
         self.assertEqual(self.read("site.json"), site)
-        self.assertEqual(self.names(), ["bad.pcap", "other.pcap", "ring", "site.json"])
+        self.assertEqual(self.names(), ["bad.pcap", "link.pcap", "other.pcap", "ring",
+                                        "site.json"])
         os.symlink("ring/1.pcap", self.path("link")) # a link is replaced, not what it leads to
         self.assertEqual(self.audit("-r", "ring", "-o", "link").status, 0)
         self.assertEqual(self.read("ring/1.pcap"), capture)

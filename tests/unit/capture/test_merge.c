@@ -142,8 +142,6 @@ static void assert_order(const struct order *o, const char *expected)
 	bytes_free(&text);
 }
 
-/* Equal times: the source named first, then the place in it.  The names' order is not the files'.
- */
 /* The frames of the last calls are as they were, whatever was read since. */
 static size_t count_held(struct lya_capture *c, unsigned hold)
 {
@@ -202,6 +200,40 @@ static void frames_stay_for_as_long_as_asked(void **state)
 	folder_remove(&dir);
 }
 
+/*
+ * Many small files: what was only looked at lends no buffer, and what has been given is let go
+ * in time, so that the room that some files need is enough for any number.
+ */
+static void held_frames_of_many_files_stay_bounded(void **state)
+{
+	enum { FILES = 300, HOLD = 4, ROOM = (HOLD + 3) * CAPTURE_BUFFER };
+	struct lya_error err = { .status = LYA_OK };
+	struct lya_capture *c;
+	struct folder dir;
+	const char *list[1];
+
+	(void)state;
+	folder_make(&dir);
+	for (int f = 0; f < FILES; f++) {
+		char name[32];
+		char path[256];
+
+		snprintf(name, sizeof(name), "%04d.pcap", f);
+		make_file(&dir, name, &f, 1, path);
+	}
+	list[0] = dir.path;
+	if (lya_capture_open(&c,
+			     &(struct lya_capture_options){ .paths = list, .n_paths = 1,
+							    .hold = HOLD, .max_bytes = ROOM },
+			     &err) != LYA_OK)
+		fail_msg("%s", err.text);
+	assert_int_equal(count_held(c, HOLD), FILES);
+	lya_capture_close(c);
+	folder_remove(&dir);
+}
+
+/* Equal times: the source named first, then the place in it.  The names' order is not the files'.
+ */
 static void equal_times_go_by_source(void **state)
 {
 	static const int a[] = { 1, 2, 2, 3 };
@@ -223,6 +255,52 @@ static void equal_times_go_by_source(void **state)
 	assert_order(&o, "b1 a1 a2 a3 b2 b3 b4 c1 a4 b5 ");
 	lya_capture_close(capture);
 	free(o.list);
+	folder_remove(&dir);
+}
+
+/* Two files with a packet a second, `late` of them from time `from` on. */
+static void within_another(const struct folder *dir, size_t late, int from, size_t max)
+{
+	enum { PACKETS = 200 };
+	int times[2][PACKETS];
+	char paths[2][256];
+	const char *list[2] = { paths[0], paths[1] };
+	struct order o = { 0 };
+	struct lya_capture *c;
+
+	for (int i = 0; i < PACKETS; i++) {
+		times[late][i] = from + i;
+		times[!late][i] = i;
+	}
+	make_file(dir, "a", times[0], PACKETS, paths[0]);
+	make_file(dir, "b", times[1], PACKETS, paths[1]);
+	c = open_paths(list, 2);
+	capture_all(c, max, &o);
+	assert_int_equal(o.n, 2 * PACKETS);
+	for (size_t i = 1; i < o.n; i++) {
+		if (o.list[i].time_ns == o.list[i - 1].time_ns)
+			assert_true(o.list[i].source > o.list[i - 1].source);
+		else
+			assert_true(o.list[i].time_ns > o.list[i - 1].time_ns);
+	}
+	lya_capture_close(c);
+	free(o.list);
+}
+
+/* A file is read in handfuls while it is open alone: another one begins anywhere among them. */
+static void a_file_begins_within_another(void **state)
+{
+	static const size_t max[] = { 1, 7, 63, 64 };
+	struct folder dir;
+
+	(void)state;
+	folder_make(&dir);
+	for (int from = 0; from <= 201; from += from % 64 < 62 && from > 2 ? 9 : 1) {
+		for (size_t i = 0; i < sizeof(max) / sizeof(max[0]); i++) {
+			within_another(&dir, 0, from, max[i]);
+			within_another(&dir, 1, from, max[i]);
+		}
+	}
 	folder_remove(&dir);
 }
 
@@ -490,7 +568,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dealt_out_files_come_back),
 		cmocka_unit_test(frames_stay_for_as_long_as_asked),
+		cmocka_unit_test(held_frames_of_many_files_stay_bounded),
 		cmocka_unit_test(equal_times_go_by_source),
+		cmocka_unit_test(a_file_begins_within_another),
 		cmocka_unit_test(clocks_that_step_back),
 		cmocka_unit_test(a_ring_is_not_held_open),
 		cmocka_unit_test(too_many_at_once_is_told),

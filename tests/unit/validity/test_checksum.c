@@ -114,6 +114,15 @@ static const struct datagram datagrams[] = {
 	{ "cut", 4, 6, 100, WRONG, false, false, 1, CHECKSUM_NONE },
 	{ "a fragment", 4, 17, 104, WRONG, false, true, 0, CHECKSUM_NONE },
 	{ "extension headers", 6, 6, 100, WRONG, true, false, 0, CHECKSUM_NONE },
+	/* lengths of every rest that a sum by words leaves over */
+	{ "1 byte", 4, 17, 1, SUM, false, false, 0, CHECKSUM_RIGHT },
+	{ "2 bytes", 4, 17, 2, SUM, false, false, 0, CHECKSUM_RIGHT },
+	{ "3 bytes", 4, 17, 3, SUM, false, false, 0, CHECKSUM_RIGHT },
+	{ "4 bytes", 4, 17, 4, SUM, false, false, 0, CHECKSUM_RIGHT },
+	{ "5 bytes", 4, 17, 5, SUM, false, false, 0, CHECKSUM_RIGHT },
+	{ "6 bytes", 4, 17, 6, SUM, false, false, 0, CHECKSUM_RIGHT },
+	{ "7 bytes", 4, 17, 7, SUM, false, false, 0, CHECKSUM_RIGHT },
+	{ "8 bytes", 4, 17, 8, SUM, false, false, 0, CHECKSUM_RIGHT },
 	{ "an offloaded frame", 4, 6, 9300, WRONG, false, false, 0, CHECKSUM_NONE },
 };
 
@@ -138,10 +147,58 @@ static void test_checksums(void **state)
 	}
 }
 
+/* Feed packets 1 to n of a source, whose checksums are right; how many of them were looked at. */
+static uint64_t looked_at(struct lya_validity *v, uint32_t source, uint64_t n)
+{
+	static const struct datagram d = { "", 4, 17, 20, SUM, false, false, 0, CHECKSUM_RIGHT };
+	static uint8_t bytes[ROOM];
+	size_t len = build(&d, bytes);
+	struct lya_source_measures m;
+
+	for (uint64_t number = 1; number <= n; number++) {
+		struct lya_frame frame = { .data = bytes,
+					   .caplen = (uint32_t)len,
+					   .wirelen = (uint32_t)len,
+					   .source = source,
+					   .number = number,
+					   .link = LYA_LINK_RAW };
+		struct lya_packet pkt;
+		struct lya_batch batch;
+
+		lya_decode_batch(&frame, &pkt, 1, &batch);
+		assert_int_equal(lya_validity_packets(v, &pkt, 1, &batch), LYA_OK);
+	}
+	lya_validity_measures(v, source, &m);
+	assert_int_equal(m.bad_checksums + m.unfinished, 0);
+	return m.checked;
+}
+
+/* All of the first packets, then one in 64; of very many sources, fewer of each. */
+static void test_sample(void **state)
+{
+	static const struct {
+		uint32_t source;
+		uint64_t packets, looked_at;
+	} cases[] = {
+		{ 0, 1, 1 },        { 1, 256, 256 }, { 2, 319, 256 },    { 3, 320, 257 },
+		{ 4, 640, 262 },    { 255, 300, 256 }, { 256, 32, 32 },  { 257, 95, 32 },
+		{ 258, 96, 33 },    { 259, 300, 36 },  { 10000, 200, 34 },
+	};
+	struct lya_validity *v;
+
+	(void)state;
+	assert_int_equal(lya_validity_new(&v, NULL), LYA_OK);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(looked_at(v, cases[i].source, cases[i].packets),
+				 cases[i].looked_at);
+	lya_validity_free(v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_checksums),
+		cmocka_unit_test(test_sample),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
