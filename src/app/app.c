@@ -170,7 +170,7 @@ const uint8_t *app_piece_gather(struct app_stream *s, struct lya_cursor *in, siz
 {
 	size_t n = lya_cursor_left(in), lacks = want - s->have;
 
-	assert(want <= sizeof(s->piece));
+	assert(s->have <= want && want <= sizeof(s->piece));
 	if (n > lacks)
 		n = lacks;
 	memcpy(s->piece + s->have, in->pos, n);

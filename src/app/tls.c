@@ -694,13 +694,20 @@ static bool begin_record(struct lya_app_state *st, unsigned side)
 	return true;
 }
 
-/* The two bytes of an alert in clear. */
+/*
+ * The two bytes of an alert in clear.  They are gathered over the record's header, which has
+ * been read: a piece of a message may be half gathered in the stream's own place.
+ */
 static void read_alert(struct lya_app_state *st, unsigned side, struct lya_cursor *in)
 {
 	enum { WARNING = 1, FATAL = 2, NO_CERTIFICATE = 41 };
-	const uint8_t *p = app_piece(&st->stream[side], in, 2);
+	struct app_tls *t = &st->stream[side].u.tls;
+	size_t have = (size_t)t->rec_len - t->rec_left;
+	uint8_t *p = t->rec_hdr;
 
-	if (p == NULL || (p[0] != WARNING && p[0] != FATAL))
+	while (have < 2 && lya_cursor_left(in) > 0)
+		p[have++] = lya_cursor_u8(in);
+	if (have < 2 || (p[0] != WARNING && p[0] != FATAL))
 		return;
 	recognised(st); /* seven bytes that say nothing else, be they all that was said */
 	if (p[0] == FATAL)

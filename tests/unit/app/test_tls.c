@@ -547,6 +547,36 @@ static void test_lone_alert(void **state)
 	check_talk("no level of alerts", &t, &want);
 }
 
+/*
+ * Between two records of a message come alerts, which have nothing to do with it.  There are
+ * fewer than end the patience with a side that has not said hello.
+ */
+static void test_alerts_inside_message(void **state)
+{
+	enum { BEFORE = 38, ALERTS = 5 }; /* a header, and all but one byte of what is read first */
+	static struct talk t, choice;
+	struct hello h = { .version = 0x0303, .ticket = -1, .session_len = 32 };
+	struct expect want = { .app = LYA_APP_TLS, .client = 0, .tls = CH | SH, .version = 0x0303 };
+	size_t rec;
+
+	(void)state;
+	memset(&t, 0, sizeof(t));
+	memset(&choice, 0, sizeof(choice));
+	say(&choice, 1);
+	add_server_hello(&choice, &h);
+	say(&t, 0);
+	RECORD(&t, 0x0301, add_client_hello(&t, &h));
+	say(&t, 1);
+	RECORD(&t, 0x0303, add(&t, choice.bytes, BEFORE));
+	for (unsigned i = 0; i < ALERTS; i++) {
+		rec = open_record(&t, 21, 0x0303);
+		add16(&t, 0x0170); /* a warning */
+		close_record(&t, rec);
+	}
+	RECORD(&t, 0x0303, add(&t, choice.bytes + BEFORE, choice.n - BEFORE));
+	check_talk("warnings inside a message", &t, &want);
+}
+
 /* Exact layouts, and what is nearly so. */
 static void test_pseudo(void **state)
 {
@@ -733,6 +763,7 @@ int main(void)
 		cmocka_unit_test(test_ssl2_hello),
 		cmocka_unit_test(test_midstream),
 		cmocka_unit_test(test_lone_alert),
+		cmocka_unit_test(test_alerts_inside_message),
 		cmocka_unit_test(test_pseudo),
 		cmocka_unit_test(test_pseudo_answered_by_real),
 		cmocka_unit_test(test_not_tls),
