@@ -221,6 +221,8 @@ static const struct {
 	{ "no id, other end", udp_no_id, last_byte, 3 * US, LYA_DUP_NONE },
 	{ "no id, other checksum", udp_no_id, transport_checksum, 3 * US, LYA_DUP_NONE },
 	{ "no id, VLAN", udp_no_id, in_vlan, 3 * US, LYA_DUP_VLAN },
+	{ "no id, routed", udp_no_id, routed, 3 * US, LYA_DUP_ROUTED },
+	{ "no id, routed, TCP", tcp_timestamp, routed, 3 * US, LYA_DUP_ROUTED },
 	{ "ICMP", echo_frame, same, 3 * US, LYA_DUP_EXACT },
 	{ "ICMP, next number", echo_frame, other_echo, 3 * US, LYA_DUP_NONE },
 	{ "TCP without id", tcp_timestamp, same, 3 * US, LYA_DUP_EXACT },
