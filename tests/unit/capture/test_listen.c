@@ -721,7 +721,6 @@ static void two_interfaces_are_merged(void **state)
 	close(fds[1]);
 }
 
-/* A frame that is sent now comes through. */
 /* At the end nothing is waited for: what was handed over is given. */
 static void the_last_are_given_at_once(void **state)
 {
@@ -746,6 +745,7 @@ static void the_last_are_given_at_once(void **state)
 	lya_capture_close(c);
 }
 
+/* A frame that is sent now comes through. */
 static void assert_hears(struct lya_capture *c, const char *name, unsigned number)
 {
 	struct lya_frame frames[FRAMES];

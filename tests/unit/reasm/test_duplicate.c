@@ -121,6 +121,21 @@ static void routed6(struct build *b)
 	b->data[14 + 7]--;
 }
 
+/* By a router that sets the class of service and lets others fragment: RFC 2474, and tunnels. */
+static void remarked(struct build *b)
+{
+	b->data[14 + 1] ^= 0xb8;
+	b->data[14 + 6] ^= 0x40;
+	routed(b);
+}
+
+static void remarked6(struct build *b)
+{
+	b->data[14] ^= 0x0b;
+	b->data[14 + 1] ^= 0x80;
+	routed6(b);
+}
+
 /* A balancer rewrites the destination. */
 static void translated(struct build *b)
 {
@@ -207,6 +222,11 @@ static const struct {
 	{ "other MAC address", udp_frame, other_mac, 3 * US, LYA_DUP_VLAN },
 	{ "routed", tcp_frame, routed, 100 * US, LYA_DUP_ROUTED },
 	{ "routed, IPv6", udp6_frame, routed6, 100 * US, LYA_DUP_ROUTED },
+	{ "remarked", tcp_frame, remarked, 100 * US, LYA_DUP_ROUTED },
+	{ "remarked, UDP", udp_frame, remarked, 100 * US, LYA_DUP_ROUTED },
+	{ "remarked, IPv6", udp6_frame, remarked6, 100 * US, LYA_DUP_ROUTED },
+	{ "no id, remarked", udp_no_id, remarked, 100 * US, LYA_DUP_ROUTED },
+	{ "no id, remarked, TCP", tcp_timestamp, remarked, 100 * US, LYA_DUP_ROUTED },
 	{ "translated", tcp_frame, translated, 3 * US, LYA_DUP_NONE },
 	{ "other port", tcp_frame, other_port, 3 * US, LYA_DUP_NONE },
 	{ "retransmitted", tcp_frame, retransmitted, 3 * US, LYA_DUP_NONE },
@@ -352,6 +372,62 @@ static void test_bytes(void **state)
 	free(w);
 }
 
+/* Without an IP id: bytes of a frame from sized_frame that are in the key. */
+static bool in_key_without_id(unsigned proto, size_t options, size_t len, size_t at)
+{
+	size_t payload = 20 + (proto == 6 ? 20 + options : 8);
+
+	if (at < 20)
+		return in_key(proto, options, len, at);
+	if (at >= payload + len)
+		return false;
+	return at < payload + 64 || at >= payload + len - 64;
+}
+
+static void sized_frame_without_id(struct build *b, unsigned proto, size_t options, size_t len)
+{
+	sized_frame(b, proto, options, len);
+	set16(b, 14 + 4, 0);
+	set_ipv4_checksum(b, 14);
+}
+
+/* As check_bytes: the checksum counts, and 64 bytes of each end of the payload. */
+static void check_bytes_without_id(struct wire *w, unsigned proto, size_t options, size_t len)
+{
+	struct build *a = &w->frames[0];
+	struct build *b = &w->frames[1];
+
+	sized_frame_without_id(a, proto, options, len);
+	for (size_t at = 8; at < a->n - 14; at++) {
+		enum lya_duplicate want = in_key_without_id(proto, options, len, at)
+					      ? LYA_DUP_NONE
+					      : LYA_DUP_EXACT;
+
+		if (at == 8 || at == 9 || (proto == 6 && at == 20 + 12) ||
+		    (proto == 17 && (at == 24 || at == 25)))
+			continue;
+		sized_frame_without_id(b, proto, options, len);
+		b->data[14 + at] ^= 0x10;
+		assert_int_equal(kind_of_second(w, a, b), want);
+	}
+	sized_frame_without_id(b, proto, options, len + 1);
+	assert_int_equal(kind_of_second(w, a, b), LYA_DUP_NONE);
+}
+
+static void test_bytes_without_id(void **state)
+{
+	static const size_t lengths[] = { 0, 1, 7, 8, 9, 16, 17, 63, 64, 65, 127, 128, 129, 200 };
+	struct wire *w = wire_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		check_bytes_without_id(w, 17, 0, lengths[i]);
+		check_bytes_without_id(w, 6, 0, lengths[i]);
+		check_bytes_without_id(w, 6, 12, lengths[i]);
+	}
+	free(w);
+}
+
 /* Three copies: each of the later ones is compared with the first. */
 static void test_triple(void **state)
 {
@@ -436,6 +512,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pairs),  cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_bytes_without_id),
 		cmocka_unit_test(test_triple), cmocka_unit_test(test_not_compared),
 		cmocka_unit_test(test_stream),
 	};

@@ -65,11 +65,15 @@ static inline struct lya_reasm *reasm_new(size_t max_bytes)
 	return r;
 }
 
-/* Both steps. */
+/* Both steps; what the caller may know, it says. */
 static inline size_t reasm_take(struct lya_reasm *r, struct lya_packet *pkts, size_t n)
 {
+	bool whole = true;
+
+	for (size_t i = 0; i < n; i++)
+		whole = whole && !pkts[i].is_fragment && pkts[i].tunnel_head == NULL;
 	(void)lya_reasm_mark(r, pkts, n);
-	return lya_reasm_take(r, pkts, n, false);
+	return lya_reasm_take(r, pkts, n, whole);
 }
 
 static inline struct lya_reasm_stats stats_of(const struct lya_reasm *r)
