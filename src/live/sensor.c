@@ -404,7 +404,10 @@ static int drain_last(struct sensor *s, struct lya_error *err)
 		rc = drain(s, &more, err);
 	}
 	lya_capture_listen_last(s->capture);
-	return rc == LYA_OK ? drain(s, &more, err) : rc;
+	more = true;
+	for (unsigned i = 0; rc == LYA_OK && more && i < TURN; i++)
+		rc = drain(s, &more, err);
+	return rc;
 }
 
 static int end(struct sensor *s, struct lya_error *err)
