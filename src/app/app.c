@@ -168,7 +168,7 @@ void app_is_single(struct lya_app_state *st, enum lya_app app, int client)
 
 const uint8_t *app_piece_gather(struct app_stream *s, struct lya_cursor *in, size_t want)
 {
-	size_t n = lya_cursor_left(in), lacks = want - s->have;
+	size_t n = lya_cursor_left(in), lacks = want > s->have ? want - s->have : 0;
 
 	assert(s->have <= want && want <= sizeof(s->piece));
 	if (n > lacks)
