@@ -9,12 +9,15 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 #include "capture/source.h"
 
 enum {
 	SLOTS = 4,
-	SLOT_BYTES = 262144 /* as a reader's buffer: what is handed over is still in the caches */
+	SLOT_BYTES = 262144, /* as a reader's buffer: what is handed over is still in the caches */
+	NAP_NS = 100000,     /* about what unpacking half a slot takes */
+	NAPS = 10
 };
 
 struct slot {
@@ -138,12 +141,30 @@ void capture_ahead_close(struct capture_ahead *a)
 	release(a);
 }
 
+/*
+ * Wait for a slot; -1: a signal came.  Who sleeps until it is woken costs the thread that
+ * unpacks a call of the system for each slot, so at first it only naps; when nothing comes
+ * for long, the input itself is waited for.
+ */
+static int wait_full(struct capture_ahead *a)
+{
+	const struct timespec nap = { .tv_nsec = NAP_NS };
+
+	for (unsigned i = 0; i < NAPS; i++) {
+		if (sem_trywait(&a->full) == 0)
+			return 0;
+		if (nanosleep(&nap, NULL) == -1)
+			return -1;
+	}
+	return sem_wait(&a->full);
+}
+
 /* Have a slot in hand. */
 static int take_slot(struct capture_ahead *a, struct lya_error *err)
 {
 	if (a->in_hand)
 		return LYA_OK;
-	if (sem_wait(&a->full) == -1)
+	if (wait_full(a) == -1)
 		return lya_error_set(err, LYA_ESTOP, NULL, NULL,
 				     "interrupted while waiting for input");
 	a->in_hand = true;
