@@ -620,7 +620,7 @@ static size_t payload_size(struct gen *g, const struct slot *s, unsigned side, s
 	size_t size = frame_size(g);
 
 	if (size == FRAME_MIN && service_of(s)->tcp && s->carried[side] >= carries)
-		return 0; /* acknowledgements, as small frames of TCP are, in the Internet mix too */
+		return 0; /* an acknowledgement, as small ones are, in the Internet mix too */
 	if (size > headers)
 		return size - headers;
 	return service_of(s)->tcp ? 0 : RTP_LEN + 6;

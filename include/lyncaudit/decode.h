@@ -179,7 +179,7 @@ struct lya_packet {
 	uint64_t print;
 	uint64_t end[2];       /* LYA_FORM_IPV4: source and destination, address << 32 | port << 16 */
 	bool partial;          /* the second part is not set */
-	bool opening;          /* a SYN, or a datagram that a STUN message's bits begin; not plain: true */
+	bool opening;          /* a SYN, or a datagram that STUN's bits begin; not plain: true */
 
 	/* The second part ---------------------------------------------------------- */
 	uint8_t digits;        /* decimals of the source's clock */

@@ -90,7 +90,8 @@ size_t lya_reasm_mark(struct lya_reasm *r, struct lya_packet *pkts, size_t n);
  * - A later fragment that comes before its head is taken out, to be released
  *   when the head has come or the wait is over.
  *
- * whole: there are no fragments among them, which the caller knows; false: there may be.
+ * whole: the caller knows that there are no fragments among them, and none whose tunnel's head
+ * is one (tunnel_head); false: there may be.
  * Returns how many packets are left, in their order.
  */
 size_t lya_reasm_take(struct lya_reasm *r, struct lya_packet *pkts, size_t n, bool whole);

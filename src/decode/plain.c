@@ -28,6 +28,9 @@ enum {
 	STUN_TYPES = 2 /* that a message's first byte stays below: methods up to 0x7f */
 };
 
+/* One way for most frames, without a call on it. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 /* The fields of a packet that are nothing here: duplicate to path. */
 enum {
 	RARE_FROM = offsetof(struct lya_packet, duplicate),
@@ -148,8 +151,8 @@ static inline void set_common(struct lya_packet *pkt, const struct lya_frame *fr
 }
 
 /* IPv4 at ip, with `left` bytes of the frame, at least the shortest headers, of `wire`. */
-static inline __attribute__((always_inline)) bool plain_ipv4(struct lya_packet *pkt, const struct lya_frame *frame,
-			      const uint8_t *ip, uint32_t wire, uint32_t left, uint16_t vlan)
+static ALWAYS_INLINE bool plain_ipv4(struct lya_packet *pkt, const struct lya_frame *frame,
+				     const uint8_t *ip, uint32_t wire, uint32_t left, uint16_t vlan)
 {
 	/* version and header length; no fragment, whatever the other two flags */
 	const uint64_t mask = BYTES(0xff, 0, 0, 0, 0, 0, 0x3f, 0xff);
@@ -205,8 +208,8 @@ static inline bool plain_ipv6(struct lya_packet *pkt, const struct lya_frame *fr
 }
 
 /* What stands at p behind an EtherType, with `left` bytes of the frame, of `wire`. */
-static inline __attribute__((always_inline)) bool plain_ip(struct lya_packet *pkt, const struct lya_frame *frame,
-			    const uint8_t *p, uint32_t wire, uint32_t left, uint16_t vlan)
+static ALWAYS_INLINE bool plain_ip(struct lya_packet *pkt, const struct lya_frame *frame,
+				   const uint8_t *p, uint32_t wire, uint32_t left, uint16_t vlan)
 {
 	if (lya_word16(p - 2) == htobe16(ETHERTYPE_IPV4))
 		return plain_ipv4(pkt, frame, p, wire, left, vlan);
@@ -228,8 +231,7 @@ static __attribute__((noinline)) bool plain_tagged(const struct lya_frame *frame
 }
 
 /* False when the frame is not one of these; pkt is not to be used then. */
-static inline __attribute__((always_inline)) bool decode_plain(const struct lya_frame *frame,
-							       struct lya_packet *pkt)
+static ALWAYS_INLINE bool decode_plain(const struct lya_frame *frame, struct lya_packet *pkt)
 {
 	const uint8_t *p = frame->data + ETHERNET_LEN;
 	uint32_t left = frame->caplen;

@@ -23,7 +23,7 @@
 enum {
 	PRINT_PAYLOAD = 16,   /* bytes of the payload, */
 	PRINT_EDGE = 64,      /* and without an IP id, at its beginning and its end */
-	PRINT_LEAST_TCP = 40, /* bytes captured from an IPv4 header on, that words can be taken of */
+	PRINT_LEAST_TCP = 40, /* bytes captured from an IPv4 header on, of which there are words */
 	PRINT_LEAST_UDP = 36
 };
 
@@ -42,8 +42,8 @@ static inline uint64_t print_word(const uint8_t *p)
 }
 
 /*
- * Of IPv4 without options: addresses, lengths, IP id, place of the fragment, protocol; no TTL,
- * no flags.  l4, more: what counts of the 16 bytes behind it.
+ * Of IPv4 without options: addresses, length, IP id, protocol; no TTL, no flags.  l4, more:
+ * what counts of the 16 bytes behind it.
  */
 static inline uint64_t print_head(const uint8_t *ip, uint64_t l4, uint64_t more)
 {

@@ -381,7 +381,7 @@ static inline bool flow_is_fed(const struct lya_packet *pkt)
 
 int flow_inspect_init(struct lya_flow_table *t, size_t bytes);
 void flow_inspect_fini(struct lya_flow_table *t);
-/* Ask the caches for what is kept of a flow under inspection; record 0 is fine. */
+/* Ask the caches for what an inspection wants of a flow, begun or not; record 0 is fine. */
 void flow_prefetch_slot(const struct lya_flow_table *t, uint32_t n);
 /* Inspect the packets that are due. */
 void flow_inspect_drain(struct lya_flow_table *t);

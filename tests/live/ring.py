@@ -1,8 +1,10 @@
 """A folder into which a test writes captures, and a service that follows it."""
+import datetime
 import os
 import pwd
 import subprocess
 import time
+import zoneinfo
 
 import live
 from live import Live
@@ -14,9 +16,16 @@ class Ring(Live):
         super().setUp()
         self.folder("ring")
         self.folder("state")
-        self.second = int(time.time()) - 600
+        self.second = self.within_today(600)
         self.port = 20000
         self.sent = 0
+
+    @staticmethod
+    def within_today(before):
+        """So many seconds ago, but of the night that a service would make a report of now."""
+        now = datetime.datetime.now(zoneinfo.ZoneInfo("Europe/Paris"))  # of the example site
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        return max(int(now.timestamp()) - before, int(midnight.timestamp()) + 1)
 
     def folder(self, name):
         """One that the service may write to."""
