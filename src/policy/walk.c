@@ -102,12 +102,13 @@ void policy_walk_fini(struct lya_policy *p)
 
 struct policy_walk policy_walk(const struct lya_policy *p, uint16_t iport, uint16_t rport)
 {
-	const uint32_t *i = &p->lists.first[p->atom[iport]];
-	const uint32_t *r = &p->lists.first[p->atom[rport]];
+	const uint32_t *first = p->lists.first;
+	const uint16_t *rows = p->lists.rows, *wide = p->lists.wide;
+	size_t i = p->atom[iport], r = p->atom[rport];
 
 	return (struct policy_walk){
-		.at = { p->lists.wide, p->lists.rows + i[0], p->lists.rows + r[0] },
-		.end = { p->lists.wide + p->lists.n_wide, p->lists.rows + i[1], p->lists.rows + r[1] },
+		.at = { wide, rows + first[i], rows + first[r] },
+		.end = { wide + p->lists.n_wide, rows + first[i + 1], rows + first[r + 1] },
 	};
 }
 
