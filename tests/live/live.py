@@ -75,6 +75,14 @@ def children(pid):
         return [int(n) for n in f.read().split()]
 
 
+def wait_gone(pid, seconds=20):
+    """Until a process is no more, or has nothing of what it had."""
+    end = time.monotonic() + seconds
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        while time.monotonic() < end and status_of(pid)["State"][0] != "Z":
+            time.sleep(0.02)
+
+
 def status_of(pid):
     with open(f"/proc/{pid}/status", encoding="ascii") as f:
         return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
@@ -157,9 +165,12 @@ class Service:
         return took
 
     def kill(self):
+        others = children(self.process.pid) if self.process.poll() is None else []
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        for pid in others:
+            wait_gone(pid)  # it has the lock until then
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.manager.path)
 
