@@ -168,6 +168,7 @@ void app_is_single(struct lya_app_state *st, enum lya_app app, int client)
 
 const uint8_t *app_piece_gather(struct app_stream *s, struct lya_cursor *in, size_t want)
 {
+	/* nobody asks for less than is there; who did would not be given what lies behind it */
 	size_t n = lya_cursor_left(in), lacks = want > s->have ? want - s->have : 0;
 
 	assert(s->have <= want && want <= sizeof(s->piece));

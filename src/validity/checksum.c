@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "lyncaudit/word.h"
+
 enum {
 	TCP = 6,
 	UDP = 17,
@@ -20,24 +22,21 @@ enum {
 /* Add n bytes at p; the sum does not mind the byte order. */
 static uint64_t add_bytes(uint64_t sum, const uint8_t *p, size_t n)
 {
-	uint64_t two;
-	uint32_t word;
 	uint8_t rest[4] = { 0 };
 
 	for (; n >= 8; p += 8, n -= 8) {
-		memcpy(&two, p, sizeof(two));
+		uint64_t two = lya_word64(p);
+
 		sum += (two & UINT32_MAX) + (two >> 32);
 	}
 	if (n >= 4) {
-		memcpy(&word, p, sizeof(word));
-		sum += word;
+		sum += lya_word32(p);
 		p += 4;
 		n -= 4;
 	}
 	for (size_t i = 0; i < n; i++)
 		rest[i] = p[i];
-	memcpy(&word, rest, sizeof(word));
-	return sum + word;
+	return sum + lya_word32(rest);
 }
 
 static uint16_t fold(uint64_t sum)

@@ -79,7 +79,8 @@ def wait_gone(pid, seconds=20):
     """Until a process is no more, or has nothing of what it had."""
     end = time.monotonic() + seconds
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        while time.monotonic() < end and status_of(pid)["State"][0] != "Z":
+        while status_of(pid)["State"][0] != "Z":
+            assert time.monotonic() < end, "process %d is there still" % pid
             time.sleep(0.02)
 
 

@@ -174,9 +174,7 @@ class Hook(Outlets):
             time.sleep(0.05)
         self.assertLess(service.stop(), 5)
         pid = int(self.read("pid"))
-        time.sleep(0.1)
-        self.assertFalse(os.path.exists(f"/proc/{pid}/exe") and
-                         live.status_of(pid)["State"][0] != "Z")
+        live.wait_gone(pid, seconds=2)
         self.assertEqual(self.last()["capture"]["packets"], len(wrong_direction()))
 
     def test_usage(self):

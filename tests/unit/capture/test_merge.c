@@ -126,6 +126,16 @@ static void make_file(const struct folder *dir, const char *name, const int *tim
 	bytes_free(&b);
 }
 
+/* One of many. */
+static void make_numbered(const struct folder *dir, int number, const int *times, size_t n)
+{
+	char name[32];
+	char path[256];
+
+	snprintf(name, sizeof(name), "%04d.pcap", number);
+	make_file(dir, name, times, n, path);
+}
+
 static void assert_order(const struct order *o, const char *expected)
 {
 	struct bytes text = { 0 };
@@ -214,13 +224,8 @@ static void held_frames_of_many_files_stay_bounded(void **state)
 
 	(void)state;
 	folder_make(&dir);
-	for (int f = 0; f < FILES; f++) {
-		char name[32];
-		char path[256];
-
-		snprintf(name, sizeof(name), "%04d.pcap", f);
-		make_file(&dir, name, &f, 1, path);
-	}
+	for (int f = 0; f < FILES; f++)
+		make_numbered(&dir, f, &f, 1);
 	list[0] = dir.path;
 	if (lya_capture_open(&c,
 			     &(struct lya_capture_options){ .paths = list, .n_paths = 1,
@@ -396,13 +401,8 @@ static void too_many_at_once_is_told(void **state)
 
 	(void)state;
 	folder_make(&dir);
-	for (int f = 0; f < FILES; f++) {
-		char name[32];
-		char path[256];
-
-		snprintf(name, sizeof(name), "%04d.pcap", f);
-		make_file(&dir, name, times, 2, path);
-	}
+	for (int f = 0; f < FILES; f++)
+		make_numbered(&dir, f, times, 2);
 	list[0] = dir.path;
 	c = open_paths(list, 1);
 	do {
