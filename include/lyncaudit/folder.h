@@ -18,6 +18,7 @@
 struct lya_folder {
 	int fd;                  /* good for calls that take a folder, not for reading it */
 	bool guarded;            /* it is the guarded folder, or lies below it */
+	bool passed;             /* the way leads through that folder, if only to leave it by ".." */
 	char name[NAME_MAX + 1]; /* the last part; "." for none */
 };
 

@@ -21,7 +21,7 @@ enum { LINKS_MAX = 40 }; /* as in the kernel: path_resolution(7) */
 struct walk {
 	int at; /* the folder that is reached; -1: none */
 	int guard;
-	bool guarded;
+	bool guarded, passed;
 	unsigned links;
 	char rest[PATH_MAX];     /* of the way */
 	char last[NAME_MAX + 1]; /* what it ends with, once all else is gone */
@@ -42,6 +42,7 @@ static void move_to(struct walk *w, int fd)
 		(void)close(w->at);
 	w->at = fd;
 	w->guarded |= is_same(fd, w->guard);
+	w->passed |= w->guarded;
 }
 
 static int move_to_root(struct walk *w)
@@ -186,6 +187,7 @@ static int open_guarded(struct lya_folder *f, const char *path, int guard)
 		return -1;
 	f->fd = w.at;
 	f->guarded = w.guarded;
+	f->passed = w.passed;
 	return put_last(f->name, w.last);
 }
 

@@ -99,13 +99,18 @@ static int pack_open(int to, int from, const char *path, struct lya_error *err)
 /* Below the state directory a link could make us hand over what others may not read. */
 static int pack_file(int to, const char *path, int guard, struct lya_error *err)
 {
-	int from = lya_folder_file(path, guard, O_RDONLY | O_NOCTTY, 0);
+	int wait = guard == -1 ? 0 : O_NONBLOCK; /* a pipe put there must not make us wait, either */
+	int from = lya_folder_file(path, guard, O_RDONLY | O_NOCTTY | wait, 0);
+	struct stat st;
 	int rc;
 
 	if (from == -1)
 		return lya_error_set(err, LYA_EIO, path, NULL, "cannot be opened: %s",
 				     lya_folder_error(errno));
-	rc = pack_open(to, from, path, err);
+	if (guard != -1 && (fstat(from, &st) == -1 || !S_ISREG(st.st_mode)))
+		rc = lya_error_set(err, LYA_EIO, path, NULL, "is no regular file");
+	else
+		rc = pack_open(to, from, path, err);
 	(void)close(from);
 	return rc;
 }

@@ -79,10 +79,10 @@ static int check_hook(const struct live_watch *w, struct lya_error *err)
 		return lya_error_set(err, LYA_EUSAGE, hook, NULL, "cannot be started: %s",
 				     lya_folder_error(errno));
 	lya_folder_close(&f);
-	return f.guarded ? lya_error_set(err, LYA_EUSAGE, hook, NULL,
-					 "lies below the state directory, where who reads packets "
-					 "could put another program")
-			 : LYA_OK;
+	return f.passed ? lya_error_set(err, LYA_EUSAGE, hook, NULL,
+					"lies below the state directory, or is reached through it, "
+					"where who reads packets could put another program")
+			: LYA_OK;
 }
 
 static void close_end(int *fd)

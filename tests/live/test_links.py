@@ -64,6 +64,14 @@ class Links(Ring):
                 history = self.run_program("history", "--state", state)
                 self.assertEqual(history.status, 0, history.err)
 
+    def test_pipe(self):
+        """Put in the place of the site, it would make who is root wait for ever."""
+        os.mkfifo(self.path("state/site.json"))
+        result = self.run_program("watch", "-s", "state/site.json", "--rules", self.rules, "--user",
+                                  live.USER, "-i", "a0", "--state", "state",
+                                  wrap=("timeout", "20"))
+        self.fails(result, "state/site.json: ", "is no regular file")
+
     def test_metrics(self):
         service = self.watch("--metrics", "state/door/metrics")
         self.plant()
@@ -133,6 +141,13 @@ class Links(Ring):
         result = self.run_program(*self.watch_args("-i", "a0", "--state", "state", "--hook",
                                                    self.path("state/door/hook")))
         self.fails(result, "state/door/hook: ", "below the state directory")
+
+    def test_hook_reached_through(self):
+        """It lies outside, but who may write in between decides where that is."""
+        shutil.copy("/bin/true", self.path("outside/hook"))
+        through = self.path("state/door/../../outside/hook")
+        result = self.run_program(*self.watch_args("-i", "a0", "--state", "state", "--hook", through))
+        self.fails(result, through + ": ", "reached through it")
 
     def test_report_again(self):
         """The report that root makes again."""
